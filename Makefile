@@ -1,0 +1,71 @@
+# Everything a developer does with Kontor; `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race bench generate lint verify setup web contract
+.NOTPARALLEL:
+
+# SQLite is C that was translated to Go: under the race detector it is 35 times
+# slower, and what it does inside is not ours. The code that calls it is watched.
+RACE := -race -gcflags='modernc.org/...=-race=false'
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: web ## start Kontor with demo data on http://localhost:8080; needs Go and Node.js only
+	KONTOR_DEMO=true go run ./cmd/kontor serve
+
+build: web ## build bin/kontor, one static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/kontor ./cmd/kontor
+
+test: setup web lint contract ## lint and run all tests, on SQLite and on a PostgreSQL and Redis of their own
+	go test ./...
+
+race: setup web lint contract ## the same as test, under the race detector
+	go test $(RACE) ./...
+
+bench: setup build ## measure Kontor against hand-written comparators on PostgreSQL
+	go run ./cmd/bench
+
+generate: ## write the generated code anew: ent first, then gqlgen, which reads it
+	go generate ./...
+
+lint: ## check format and code, with go vet and staticcheck
+	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path '*/node_modules/*')); \
+	if [ -n "$$unformatted" ]; then echo "Not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+verify: generate ## fail when generated code, go.mod or go.sum are not what is committed or staged
+	go mod tidy
+	git diff --exit-code
+	@untracked=$$(git ls-files --others --exclude-standard); \
+	if [ -n "$$untracked" ]; then echo "Files that git does not know; add or ignore them:"; echo "$$untracked"; exit 1; fi
+
+# Checks first, so that nothing happens where everything is there.
+setup: ## install what tests need and is missing: postgresql, redis-server, nodejs, a C compiler
+	@missing=""; \
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
+	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	[ -n "$$missing" ] || exit 0; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "Missing:$$missing (the names of Debian's packages). There is no apt-get here: install them in your system's way."; exit 1; \
+	elif [ "$$(id -u)" = 0 ]; then as_root="env"; \
+	elif command -v sudo >/dev/null; then as_root="sudo env"; \
+	else echo "Missing:$$missing. Neither root nor sudo is at hand; as root, run: apt-get install$$missing"; exit 1; fi; \
+	echo "Installing$$missing"; \
+	$$as_root apt-get update -qq && \
+	$$as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+
+PAGE := server/page
+web: $(PAGE)/assets/.stamp ## fetch the start page's assets from npm, if they changed
+
+$(PAGE)/assets/.stamp: $(wildcard $(PAGE)/*.json $(PAGE)/*.js $(PAGE)/*.mjs)
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js (https://nodejs.org), or run make setup on Debian."; exit 1; }
+	cd $(PAGE) && npm ci --no-audit --no-fund && npm run build
+	@touch $@
+
+contract: web ## run the GraphQL-over-HTTP audit against a server of its own
+	cd clients && npm ci --no-audit --no-fund && npm run audit

@@ -1,0 +1,35 @@
+// Package account holds the two values that a cart, an order and their positions
+// carry along as they stood: how the costs are assigned, and where it goes to.
+package account
+
+// Assignment says which accounts of the customer's books a position belongs to
+// (Kontierungsdaten, CA-05). Every part may be empty.
+type Assignment struct {
+	CostCentre string `json:"costCentre,omitempty"`
+	GLAccount  string `json:"glAccount,omitempty"`
+	Project    string `json:"project,omitempty"`
+	Plant      string `json:"plant,omitempty"`
+}
+
+// IsZero tells whether nothing is assigned.
+func (a Assignment) IsZero() bool { return a == Assignment{} }
+
+// Address is where a position was ordered to, as the address stood at that time.
+type Address struct {
+	Company    string `json:"company,omitempty"`
+	Contact    string `json:"contact,omitempty"`
+	Street     string `json:"street,omitempty"`
+	PostalCode string `json:"postalCode,omitempty"`
+	City       string `json:"city,omitempty"`
+	Country    string `json:"country,omitempty"`
+}
+
+// OrderedProduct is the product as it was called when it was ordered (OR-01).
+type OrderedProduct struct{ SKU, Name string }
+
+// Attribute is a property of a product, such as {weight, 1.2, kg}.
+type Attribute struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Unit  string `json:"unit,omitempty"`
+}

@@ -1,0 +1,296 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	// ErrNotFound is returned for a token without a session: unknown, malformed,
+	// ended, idle for too long or past its end. The caller cannot tell which.
+	ErrNotFound = errors.New("no such session")
+	// ErrUnavailable is returned when Redis cannot be asked. It must never be
+	// read as "not logged in".
+	ErrUnavailable = errors.New("sessions are unavailable")
+)
+
+// Store keeps sessions in Redis. The key of a session is the SHA-256 of its
+// token, so that a dump of Redis logs nobody in (AUTH-15); a hash for each user
+// lists the sessions by their public IDs. Every command has one key, so it works
+// on a cluster.
+//
+// A login that is under way while EndAll runs may survive it: whoever deactivates
+// a user must make that visible to logins first.
+type Store struct {
+	client redis.UniversalClient
+	now    func() time.Time
+}
+
+// NewStore keeps sessions through this client, by this clock.
+func NewStore(client redis.UniversalClient, now func() time.Time) *Store {
+	return &Store{client: client, now: now}
+}
+
+func sessionKey(tokenHash string) string { return "kontor:session:" + tokenHash }
+func indexKey(userID uuid.UUID) string   { return "kontor:sessions:" + userID.String() }
+
+// addToIndex adds a session to its user's index, which lives as long as the
+// longest of them, and returns how many entries there are.
+var addToIndex = redis.NewScript(`
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
+	redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+return redis.call('HLEN', KEYS[1])
+`)
+
+// Create starts a session and returns its token, which is not kept anywhere. The
+// caller fills in user, tenant, transport, device and address, and IdleTimeout and
+// ExpiresAt unless the defaults will do. The user's oldest sessions beyond
+// MaxPerUser end.
+func (s *Store) Create(ctx context.Context, session Session) (string, Session, error) {
+	session, err := session.begin(s.now())
+	if err != nil {
+		return "", Session{}, err
+	}
+	token, err := newToken()
+	if err != nil {
+		return "", Session{}, err
+	}
+	value, err := session.encode()
+	if err != nil {
+		return "", Session{}, err
+	}
+	hash, _ := hashToken(token)
+	// The session comes before its index entry: an entry without a session is
+	// always one that ended, and may be cleared away by anyone who meets it.
+	if err := s.client.Set(ctx, sessionKey(hash), value, s.timeToLive(session)).Err(); err != nil {
+		return "", Session{}, unavailable("starting a session", err)
+	}
+	if err := s.register(ctx, session, hash); err != nil {
+		// Nobody learns the token; the key only takes up room until it expires.
+		_ = s.client.Del(context.WithoutCancel(ctx), sessionKey(hash)).Err()
+		return "", Session{}, err
+	}
+	return token, session, nil
+}
+
+// register lists a new session in its user's index and ends the oldest ones
+// beyond MaxPerUser.
+func (s *Store) register(ctx context.Context, session Session, hash string) error {
+	index := indexKey(session.UserID)
+	milliseconds := session.ExpiresAt.Sub(s.now()).Milliseconds() + 1
+	count, err := addToIndex.Run(ctx, s.client, []string{index}, session.ID, hash, milliseconds).Int()
+	if err != nil {
+		return unavailable("listing a new session", err)
+	}
+	if count <= MaxPerUser {
+		return nil
+	}
+	live, err := s.List(ctx, session.UserID)
+	if err != nil || len(live) <= MaxPerUser {
+		return err
+	}
+	slices.SortFunc(live, func(a, b Session) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	})
+	var oldest []string
+	for _, old := range live[MaxPerUser:] {
+		oldest = append(oldest, old.ID)
+	}
+	_, err = s.End(ctx, session.UserID, oldest...)
+	return err
+}
+
+// Get returns the session of a token and notes its use, at most once a minute. It
+// fails with ErrNotFound or ErrUnavailable. It asks Redis once, and once more in
+// the minutes in which the use is noted; not at all for a malformed token.
+func (s *Store) Get(ctx context.Context, token string) (Session, error) {
+	session, err := s.Peek(ctx, token)
+	if err != nil || s.now().Sub(session.LastSeenAt) < touchEvery {
+		return session, err
+	}
+	session.LastSeenAt = s.now().UTC().Round(0)
+	value, err := session.encode()
+	if err != nil {
+		return Session{}, err
+	}
+	hash, _ := hashToken(token)
+	// XX: a session that has ended since it was read must not come back (CONC-10).
+	found, err := s.client.SetXX(ctx, sessionKey(hash), value, s.timeToLive(session)).Result()
+	switch {
+	case err != nil:
+		return Session{}, unavailable("noting the use of a session", err)
+	case !found:
+		return Session{}, ErrNotFound
+	}
+	return session, nil
+}
+
+// Peek is Get without noting the use: for requests that a client sends by itself,
+// which must not keep a session alive (AUTH-16).
+func (s *Store) Peek(ctx context.Context, token string) (Session, error) {
+	hash, wellFormed := hashToken(token)
+	if !wellFormed {
+		return Session{}, ErrNotFound
+	}
+	value, err := s.client.Get(ctx, sessionKey(hash)).Result()
+	if errors.Is(err, redis.Nil) {
+		return Session{}, ErrNotFound
+	}
+	if err != nil {
+		return Session{}, unavailable("reading a session", err)
+	}
+	session, err := decode(value)
+	if err != nil {
+		return Session{}, err
+	}
+	// Redis forgets keys by its own clock, so the stored times decide.
+	if !s.now().Before(session.endsAt()) {
+		return Session{}, ErrNotFound
+	}
+	return session, nil
+}
+
+// List returns the user's live sessions, the last used first (ID-02).
+func (s *Store) List(ctx context.Context, userID uuid.UUID) ([]Session, error) {
+	index, err := s.client.HGetAll(ctx, indexKey(userID)).Result()
+	if err != nil {
+		return nil, unavailable("listing sessions", err)
+	}
+	replies := make(map[string]*redis.StringCmd, len(index))
+	pipe := s.client.Pipeline()
+	for id, hash := range index {
+		replies[id] = pipe.Get(ctx, sessionKey(hash))
+	}
+	// The pipeline's own error is the first of its replies', which are looked at
+	// one by one: a missing session is no failure.
+	_, _ = pipe.Exec(ctx)
+
+	var live []Session
+	var gone []string
+	for id, reply := range replies {
+		value, err := reply.Result()
+		if errors.Is(err, redis.Nil) {
+			gone = append(gone, id)
+			continue
+		}
+		if err != nil {
+			return nil, unavailable("listing sessions", err)
+		}
+		session, err := decode(value)
+		if err != nil {
+			return nil, err
+		}
+		if s.now().Before(session.endsAt()) {
+			live = append(live, session)
+		}
+	}
+	if err := s.unlist(ctx, userID, gone); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(live, func(a, b Session) int {
+		return cmp.Or(b.LastSeenAt.Compare(a.LastSeenAt), cmp.Compare(b.ID, a.ID))
+	})
+	return live, nil
+}
+
+// End ends the user's sessions with these public IDs and returns how many there
+// were. IDs of other users' sessions and of ended ones are passed over.
+func (s *Store) End(ctx context.Context, userID uuid.UUID, ids ...string) (int, error) {
+	index, err := s.client.HGetAll(ctx, indexKey(userID)).Result()
+	if err != nil {
+		return 0, unavailable("ending sessions", err)
+	}
+	chosen := make(map[string]string, len(ids))
+	for _, id := range ids {
+		if hash, listed := index[id]; listed {
+			chosen[id] = hash
+		}
+	}
+	return s.end(ctx, userID, chosen)
+}
+
+// EndAll ends all of the user's sessions but the one with the public ID exceptID
+// (empty: all) and returns how many there were.
+func (s *Store) EndAll(ctx context.Context, userID uuid.UUID, exceptID string) (int, error) {
+	index, err := s.client.HGetAll(ctx, indexKey(userID)).Result()
+	if err != nil {
+		return 0, unavailable("ending sessions", err)
+	}
+	delete(index, exceptID)
+	return s.end(ctx, userID, index)
+}
+
+// end removes sessions, and then their entries in the index: should it fail half
+// way, the rest is still listed and can be ended by trying again.
+func (s *Store) end(ctx context.Context, userID uuid.UUID, hashes map[string]string) (int, error) {
+	if len(hashes) == 0 {
+		return 0, nil
+	}
+	var replies []*redis.IntCmd
+	var ids []string
+	pipe := s.client.Pipeline()
+	for id, hash := range hashes {
+		replies = append(replies, pipe.Del(ctx, sessionKey(hash)))
+		ids = append(ids, id)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, unavailable("ending sessions", err)
+	}
+	ended := 0
+	for _, reply := range replies {
+		ended += int(reply.Val())
+	}
+	return ended, s.unlist(ctx, userID, ids)
+}
+
+// EndToken ends the session of a token (logout). One that has ended already is
+// no error.
+func (s *Store) EndToken(ctx context.Context, token string) error {
+	hash, wellFormed := hashToken(token)
+	if !wellFormed {
+		return nil
+	}
+	value, err := s.client.GetDel(ctx, sessionKey(hash)).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err != nil {
+		return unavailable("ending a session", err)
+	}
+	session, err := decode(value)
+	if err != nil {
+		return err
+	}
+	return s.unlist(ctx, session.UserID, []string{session.ID})
+}
+
+// unlist takes ended sessions out of the user's index.
+func (s *Store) unlist(ctx context.Context, userID uuid.UUID, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := s.client.HDel(ctx, indexKey(userID), ids...).Err(); err != nil {
+		return unavailable("clearing ended sessions", err)
+	}
+	return nil
+}
+
+// timeToLive is how long Redis keeps a session that is not used again. Zero would
+// mean for ever, hence the millisecond.
+func (s *Store) timeToLive(session Session) time.Duration {
+	return max(session.endsAt().Sub(s.now()), time.Millisecond)
+}
+
+// unavailable keeps a failure of Redis apart from "no such session".
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, err)
+}
