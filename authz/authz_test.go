@@ -1,0 +1,158 @@
+package authz
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+func someViewer(t *rapid.T, tenants []uuid.UUID, user uuid.UUID) *Viewer {
+	roles := rapid.SliceOfNDistinct(rapid.SampledFrom(Roles), 0, 3, rapid.ID).Draw(t, "roles")
+	return &Viewer{
+		User: user, Tenant: rapid.SampledFrom(tenants).Draw(t, "tenant"), TenantPath: rapid.SampledFrom([]string{"a/", "a/b/", "a/b/c/"}).Draw(t, "path"),
+		Operator: tenants[0], Roles: roles,
+		HoldsGrants: true, HoldsConnections: true,
+	}
+}
+
+// What Casbin enforces and what HeldRights tells for lists is the same, for every
+// role, right and tie between a viewer and a contract.
+//
+// Requirement: AC-15
+func TestHeldRightsAndEnforceAgree(t *testing.T) {
+	tenants := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
+	user := uuid.New()
+	allowed, asked := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		v := someViewer(t, tenants, user)
+		contract := Thing{
+			Tenant:     rapid.SampledFrom(tenants).Draw(t, "owner"),
+			TenantPath: rapid.SampledFrom([]string{"a/", "a/b/", "a/b/c/", "x/"}).Draw(t, "ownerPath"),
+			Granted:    rapid.SliceOfDistinct(rapid.SampledFrom(Rights), rapid.ID).Draw(t, "granted"),
+			Connected:  rapid.Bool().Draw(t, "connected"),
+		}
+		held, err := HeldRights(v, contract)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, right := range Rights {
+			can, err := Can(v, right.Action(), contract)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked++
+			if can {
+				allowed++
+			}
+			if can != slices.Contains(held, right) {
+				t.Fatalf("%s on %+v for %+v: Casbin says %v, the list %v", right, contract, v, can, held)
+			}
+		}
+	})
+	// Agreement by never saying yes, or always, would prove nothing.
+	if share := float64(allowed) / float64(asked); share < 0.05 || share > 0.95 {
+		t.Fatalf("%d of %d were allowed: the worlds are too simple", allowed, asked)
+	}
+}
+
+// Requirement: AC-07
+// Requirement: AC-04
+func TestContractRightsByRole(t *testing.T) {
+	own, other, user := uuid.New(), uuid.New(), uuid.New()
+	for name, c := range map[string]struct {
+		roles    []Role
+		contract Thing
+		want     []Right
+	}{
+		"general user, own tenant":               {[]Role{GeneralUser}, Thing{Tenant: own}, []Right{View, OrderOn}},
+		"general user, other tenant":             {[]Role{GeneralUser}, Thing{Tenant: other}, nil},
+		"sub admin without rights":               {[]Role{SubAdmin}, Thing{Tenant: own}, nil},
+		"sub admin with rights":                  {[]Role{SubAdmin}, Thing{Tenant: own, Granted: []Right{View, Billing}}, []Right{View, Billing}},
+		"master admin, own tenant":               {[]Role{MasterAdmin}, Thing{Tenant: own}, []Right{View, OrderOn}},
+		"master admin that connected the number": {[]Role{MasterAdmin}, Thing{Tenant: own, Connected: true}, Rights},
+		"master admin, other tenant":             {[]Role{MasterAdmin}, Thing{Tenant: other}, nil},
+		"master admin, transferred":              {[]Role{MasterAdmin}, Thing{Tenant: other, Granted: []Right{View, OrderOn}}, []Right{View, OrderOn}},
+		"general user that connected long ago":   {[]Role{GeneralUser}, Thing{Tenant: other, Connected: true}, nil},
+		"no role at all":                         {nil, Thing{Tenant: own}, nil},
+		"partner agent, tenant below":            {[]Role{PartnerAgent}, Thing{Tenant: other, TenantPath: "op/me/below/"}, []Right{View}},
+		"partner agent, tenant beside":           {[]Role{PartnerAgent}, Thing{Tenant: other, TenantPath: "op/beside/"}, nil},
+		"partner agent, beside with a like name": {[]Role{PartnerAgent}, Thing{Tenant: other, TenantPath: "op/me2/"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := &Viewer{User: user, Tenant: own, TenantPath: "op/me/", Roles: c.roles, HoldsGrants: true, HoldsConnections: true}
+			held, err := HeldRights(v, c.contract)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(held, c.want) && len(held)+len(c.want) > 0 {
+				t.Fatalf("got %v, want %v", held, c.want)
+			}
+		})
+	}
+}
+
+// Case: AUTHZ-13
+func TestDecisionsFailClosed(t *testing.T) {
+	for name, v := range map[string]*Viewer{"nobody": nil, "empty": {}, "without tenant": {User: uuid.New()}} {
+		if allowed, err := Allows(v, "order.place"); allowed || err == nil {
+			t.Errorf("%s: got %v, %v", name, allowed, err)
+		}
+	}
+	v := &Viewer{User: uuid.New(), Tenant: uuid.New(), Roles: []Role{"ROOT"}}
+	for _, action := range []string{"no.such.action", "*", "order.*"} {
+		if allowed, err := Allows(v, action); allowed || err != nil {
+			t.Errorf("%s: got %v, %v", action, allowed, err)
+		}
+	}
+	if allowed, err := Allows(v, ""); allowed || err == nil {
+		t.Errorf("without an action: got %v, %v", allowed, err)
+	}
+}
+
+// A policy that does not say what it means stops the server.
+func TestPolicyIsCheckedWhenRead(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty":            "# nothing\n",
+		"unknown role":     "p, KING, order.view, tenant\n",
+		"unknown relation": "p, MEMBER, order.view, everywhere\n",
+		"too short":        "p, MEMBER, order.view\n",
+		"twice":            "p, MEMBER, order.view, own\np, MEMBER, order.view, own\n",
+		"another kind":     "g, MEMBER, order.view, own\n",
+	} {
+		if _, err := parse(text); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := parse(policyText); err != nil {
+		t.Errorf("our own: %v", err)
+	}
+}
+
+// The order of roles does not matter, and a role adds, it never takes away.
+func TestScopeIsTheUnionOfRoles(t *testing.T) {
+	v := &Viewer{User: uuid.New(), Tenant: uuid.New(), Roles: []Role{SubAdmin, GeneralUser}, HoldsGrants: true}
+	scope, err := Scope(v, "contract.VIEW")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(scope) != 2 || !slices.Contains(scope, Granted) || !slices.Contains(scope, Tenant) {
+		t.Fatalf("got %v", scope)
+	}
+	v.HoldsGrants = false
+	if scope, _ = Scope(v, "contract.VIEW"); !slices.Equal(scope, []Relation{Tenant}) {
+		t.Fatalf("a viewer without grants got %v", scope)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(policyText)
+	f.Add("p, MEMBER, a, own")
+	f.Fuzz(func(t *testing.T, text string) {
+		if p, err := parse(text); err == nil && len(p.enforcers) == 0 {
+			t.Fatalf("a policy without rules was accepted: %q", strings.TrimSpace(text))
+		}
+	})
+}

@@ -1,0 +1,116 @@
+// Package rows renders the scope of an action as SQL: the predicate that gives a
+// viewer exactly the rows that authz.Can says yes to.
+package rows
+
+import (
+	"fmt"
+	"strings"
+
+	"entgo.io/ent/dialect/sql"
+
+	"kontor/authz"
+)
+
+// Columns tell where a table keeps what the relations need. An empty name means
+// that the table has no such column, and then a policy line with that relation
+// is a mistake that shows at the first query.
+type Columns struct {
+	Tenant         string // the tenant that the row belongs to
+	Owner          string // the user that it belongs to
+	Contract       string // the contract that it is or belongs to
+	CustomerNumber string // the customer number that a contract hangs under
+	Product        string // the product that it is
+}
+
+// Visible is the predicate for the rows that the viewer may do the action on.
+// Without any relation it is false: nothing is visible by default.
+func Visible(v *authz.Viewer, action string, c Columns) (func(*sql.Selector), error) {
+	scope, err := authz.Scope(v, action)
+	if err != nil {
+		return nil, err
+	}
+	renderers := make([]func(*sql.Selector) *sql.Predicate, 0, len(scope))
+	for _, relation := range scope {
+		if relation == authz.All {
+			return func(*sql.Selector) {}, nil
+		}
+		render, err := c.render(v, action, relation)
+		if err != nil {
+			return nil, fmt.Errorf("scoping %s: %w", action, err)
+		}
+		renderers = append(renderers, render)
+	}
+	return func(s *sql.Selector) {
+		predicates := make([]*sql.Predicate, len(renderers))
+		for i, render := range renderers {
+			predicates[i] = render(s)
+		}
+		switch len(predicates) {
+		case 0:
+			s.Where(sql.False())
+		case 1:
+			s.Where(predicates[0])
+		default:
+			s.Where(sql.Or(predicates...))
+		}
+	}, nil
+}
+
+func (c Columns) render(v *authz.Viewer, action string, relation authz.Relation) (func(*sql.Selector) *sql.Predicate, error) {
+	need := func(column string) error {
+		if column == "" {
+			return fmt.Errorf("the table has no column for the relation %q", relation)
+		}
+		return nil
+	}
+	switch relation {
+	case authz.Own:
+		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Owner), v.User) }, need(c.Owner)
+	case authz.Tenant:
+		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Tenant), v.Tenant) }, need(c.Tenant)
+	case authz.Operator:
+		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Tenant), v.Operator) }, need(c.Tenant)
+	case authz.Subtree:
+		return func(s *sql.Selector) *sql.Predicate {
+			t := sql.Dialect(s.Dialect()).Table("tenants")
+			below := sql.Dialect(s.Dialect()).Select(t.C("id")).From(t).Where(sql.HasPrefix(t.C("path"), v.TenantPath))
+			return sql.In(s.C(c.Tenant), below)
+		}, need(c.Tenant)
+	case authz.Granted:
+		return func(s *sql.Selector) *sql.Predicate { return sql.In(s.C(c.Contract), grantedContracts(s, v, action)) }, need(c.Contract)
+	case authz.Connected:
+		return func(s *sql.Selector) *sql.Predicate {
+			t := sql.Dialect(s.Dialect()).Table("connections")
+			mine := sql.Dialect(s.Dialect()).Select(t.C("customer_number_id")).From(t).
+				Where(sql.And(sql.EQ(t.C("user_id"), v.User), sql.IsNull(t.C("revoked_at"))))
+			return sql.In(s.C(c.CustomerNumber), mine)
+		}, need(c.CustomerNumber)
+	case authz.Assortment:
+		return func(s *sql.Selector) *sql.Predicate {
+			t := sql.Dialect(s.Dialect()).Table("prices")
+			priced := sql.Dialect(s.Dialect()).Select(t.C("id")).From(t).
+				Where(sql.And(sql.EQ(t.C("tenant_id"), v.Tenant), sql.ColumnsEQ(t.C("product_id"), s.C(c.Product))))
+			return sql.Exists(priced)
+		}, need(c.Product)
+	default:
+		return nil, fmt.Errorf("no SQL for the relation %q", relation)
+	}
+}
+
+// grantedContracts selects the contracts on which the viewer holds the right of
+// the action: the contract right itself, or VIEW for what hangs on a contract.
+func grantedContracts(s *sql.Selector, v *authz.Viewer, action string) *sql.Selector {
+	right := authz.View
+	for _, r := range authz.Rights {
+		if strings.EqualFold(r.Action(), action) {
+			right = r
+		}
+	}
+	t := sql.Dialect(s.Dialect()).Table("grants")
+	return sql.Dialect(s.Dialect()).Select(t.C("contract_id")).From(t).
+		Where(sql.And(
+			sql.EQ(t.C("holder_id"), v.User),
+			sql.EQ(t.C("right"), string(right)),
+			sql.IsNull(t.C("revoked_at")),
+		))
+}

@@ -1,0 +1,115 @@
+package authz
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Role is one of the roles of AC-03. A user may have several.
+type Role string
+
+// Member is the role of everybody who is logged in; the others are given by a
+// master admin or the operator.
+const (
+	Member       Role = "MEMBER"
+	MasterAdmin  Role = "MASTER_ADMIN"
+	SubAdmin     Role = "SUB_ADMIN"
+	GeneralUser  Role = "GENERAL_USER"
+	Approver     Role = "APPROVER"
+	PartnerAgent Role = "PARTNER_AGENT"
+	ServiceAgent Role = "SERVICE_AGENT"
+)
+
+// Roles are the roles that a user can be given, in the order of AC-03.
+var Roles = []Role{MasterAdmin, SubAdmin, GeneralUser, Approver, PartnerAgent, ServiceAgent}
+
+// Right is a right on a single contract (AC-04).
+type Right string
+
+// The contract rights. CommercialContact is never transferred.
+const (
+	View              Right = "VIEW"
+	OrderOn           Right = "ORDER"
+	Configure         Right = "CONFIGURE"
+	Billing           Right = "BILLING"
+	Administer        Right = "ADMINISTER"
+	CommercialContact Right = "COMMERCIAL_CONTACT"
+)
+
+// Rights are all contract rights, in the order of AC-04.
+var Rights = []Right{View, OrderOn, Configure, Billing, Administer, CommercialContact}
+
+// Action is the policy's action for holding this right on a contract.
+func (r Right) Action() string { return "contract." + string(r) }
+
+// Viewer is who asks: read from the database for each request, so that a change
+// of roles, rights or status counts from the next request on, on every replica.
+type Viewer struct {
+	User       uuid.UUID
+	Tenant     uuid.UUID
+	TenantPath string    // the path of the tenant in the tree, for the relation subtree
+	Operator   uuid.UUID // the root of the tenant's tree: whose catalogue it sees
+	Roles      []Role
+	Session    string // public ID of the session
+	// MustChangePassword keeps everything else waiting until it is done (ID-07).
+	MustChangePassword bool
+	// HoldsGrants and HoldsConnections tell whether there is any live row at all;
+	// a viewer without one needs no predicate for them.
+	HoldsGrants      bool
+	HoldsConnections bool
+
+	system bool
+}
+
+// Has tells whether the viewer has the role. Everybody is a Member.
+func (v *Viewer) Has(role Role) bool { return role == Member || slices.Contains(v.Roles, role) }
+
+// IsSystem tells whether this is the server itself at work and not a person.
+func (v *Viewer) IsSystem() bool { return v.system }
+
+// everyRole calls yield for Member and each of the viewer's roles.
+func (v *Viewer) everyRole(yield func(Role) bool) {
+	if !yield(Member) {
+		return
+	}
+	for _, role := range v.Roles {
+		if !yield(role) {
+			return
+		}
+	}
+}
+
+// below tells whether a tenant with this path is the viewer's or under it.
+func (v *Viewer) below(path string) bool {
+	return v.TenantPath != "" && strings.HasPrefix(path, v.TenantPath)
+}
+
+type viewerKey struct{}
+
+// ErrNoViewer says that a query was made on nobody's behalf; it is refused.
+var ErrNoViewer = errors.New("no viewer in the context: nothing may be read or changed")
+
+// NewContext gives the context its viewer.
+func NewContext(ctx context.Context, v *Viewer) context.Context {
+	return context.WithValue(ctx, viewerKey{}, v)
+}
+
+// FromContext is the viewer of the context, or ErrNoViewer.
+func FromContext(ctx context.Context) (*Viewer, error) {
+	v, _ := ctx.Value(viewerKey{}).(*Viewer)
+	if v == nil {
+		return nil, ErrNoViewer
+	}
+	return v, nil
+}
+
+// System is a context in which the server works for itself and sees every row:
+// to find out who logs in, to import, to load demo data. A test lists the files
+// that may call it.
+func System(ctx context.Context) context.Context {
+	return NewContext(ctx, &Viewer{system: true})
+}
