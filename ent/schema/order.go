@@ -1,0 +1,170 @@
+package schema
+
+import (
+	"entgo.io/contrib/entgql"
+	"entgo.io/ent"
+	entschema "entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"kontor/authz/rows"
+	"kontor/internal/account"
+	"kontor/internal/day"
+	"kontor/internal/money"
+)
+
+// Order is a placed order. It took everything along as it stood and is never
+// editable (OR-01): only its state and the contract that comes of it change, and
+// triggers in the database hold that for whoever asks.
+type Order struct{ ent.Schema }
+
+func (Order) Mixin() []ent.Mixin {
+	return []ent.Mixin{scopedBy("order.view", rows.Columns{Owner: "placed_by_id", Contract: "contract_id"}), assigned{}}
+}
+
+func (Order) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("number").Immutable().Annotations(entgql.OrderField("NUMBER")),
+		field.String("name").Immutable().Default(""),
+		field.String("customer_order_number").Immutable().Default(""),
+		field.String("reference_number").Immutable().Default(""),
+		field.Enum("state").Values("PENDING_APPROVAL", "REJECTED", "WITHDRAWN", "IN_PROGRESS", "COMPLETED", "ERROR"),
+		field.Enum("business_case").Immutable().Values("NEW_ORDER", "ADDITIONAL_ORDER", "CONTRACT_RENEWAL", "TARIFF_CHANGE",
+			"CONTRACT_AMENDMENT", "NEW_SITE_WITH_PROVIDER_SWITCH", "NEW_NUMBERS_FOR_SITE", "PROVIDER_SWITCH_FOR_SITE"),
+		field.Enum("channel").Immutable().Values("ONLINE", "PHONE", "PAPER"),
+		field.Time("placed_at").Immutable().Annotations(entgql.OrderField("PLACED_AT")),
+		field.UUID("placed_by_id", uuid.UUID{}).Immutable(),
+		field.UUID("contract_id", uuid.UUID{}).Optional().Nillable(),
+		field.Int64("net_amount").GoType(money.Decimal{}).Immutable(),
+		field.Int64("tax_amount").GoType(money.Decimal{}).Immutable(),
+		field.Int64("gross_amount").GoType(money.Decimal{}).Immutable(),
+		field.String("currency").Immutable(),
+	}
+}
+
+func (Order) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("items", OrderItem.Type),
+		edge.To("events", OrderEvent.Type).Annotations(entgql.MapsTo("history")),
+		edge.To("placed_by", User.Type).Field("placed_by_id").Unique().Required().Immutable(),
+		edge.From("contract", Contract.Type).Ref("orders").Field("contract_id").Unique(),
+		edge.To("tenant", Tenant.Type).Field("tenant_id").Unique().Required().Immutable(),
+	}
+}
+
+func (Order) Annotations() []entschema.Annotation { return []entschema.Annotation{API{Kind: "ord"}} }
+
+// OrderItem is a position of an order, as it was ordered.
+type OrderItem struct{ ent.Schema }
+
+func (OrderItem) Mixin() []ent.Mixin {
+	return []ent.Mixin{scopedBy("order.view", rows.Columns{Owner: "placed_by_id", Contract: "contract_id"}), assigned{}}
+}
+
+func (OrderItem) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("order_id", uuid.UUID{}).Immutable(),
+		// Who placed the order and on which contract: what the wall of the row asks.
+		field.UUID("placed_by_id", uuid.UUID{}).Immutable(),
+		field.UUID("contract_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.Int("position").Immutable(),
+		field.UUID("product_id", uuid.UUID{}).Immutable(),
+		field.String("sku").Immutable(),
+		field.String("product_name").Immutable(),
+		field.String("unit").Immutable(),
+		field.Int64("quantity").GoType(money.Decimal{}).Immutable(),
+		field.Int64("unit_price_amount").GoType(money.Decimal{}).Immutable(),
+		field.Int64("line_total_amount").GoType(money.Decimal{}).Immutable(),
+		field.Int64("tax_rate").GoType(money.Decimal{}).Immutable(),
+		field.String("currency").Immutable(),
+		field.String("wished_date").GoType(day.Day("")).SchemaType(date).Optional().Nillable().Immutable(),
+		field.JSON("delivery_address", &account.Address{}).Optional().Immutable(),
+	}
+}
+
+func (OrderItem) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("order", Order.Type).Ref("items").Field("order_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
+	}
+}
+
+func (OrderItem) Hooks() []ent.Hook { return []ent.Hook{appendOnly} }
+
+func (OrderItem) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{API{Kind: "oit", InOrder: true}}
+}
+
+// OrderEvent is a step in the life of an order (OR-05).
+type OrderEvent struct{ ent.Schema }
+
+func (OrderEvent) Mixin() []ent.Mixin {
+	return []ent.Mixin{scopedBy("order.view", rows.Columns{Owner: "placed_by_id", Contract: "contract_id"})}
+}
+
+func (OrderEvent) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("order_id", uuid.UUID{}).Immutable(),
+		field.UUID("placed_by_id", uuid.UUID{}).Immutable(),
+		field.UUID("contract_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.Time("at").Immutable(),
+		field.Enum("state").Values("PENDING_APPROVAL", "REJECTED", "WITHDRAWN", "IN_PROGRESS", "COMPLETED", "ERROR").Immutable(),
+		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.String("note").Immutable().Default(""),
+	}
+}
+
+func (OrderEvent) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("order", Order.Type).Ref("events").Field("order_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
+		edge.To("actor", User.Type).Field("actor_id").Unique().Immutable().Annotations(entgql.MapsTo("by")),
+	}
+}
+
+func (OrderEvent) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{API{InOrder: true}}
+}
+
+func (OrderEvent) Hooks() []ent.Hook { return []ent.Hook{appendOnly} }
+
+// NumberSeries hands out the order numbers of a tenant, without gaps: its row is
+// locked until the order is committed.
+type NumberSeries struct{ ent.Schema }
+
+func (NumberSeries) Mixin() []ent.Mixin { return []ent.Mixin{scopedBy("order.place", rows.Columns{})} }
+
+func (NumberSeries) Fields() []ent.Field {
+	return []ent.Field{
+		field.Enum("kind").Values("ORDER").Immutable(),
+		field.Int64("next").Default(1),
+	}
+}
+
+func (NumberSeries) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{entgql.Skip(entgql.SkipAll)}
+}
+
+// IdempotencyKey remembers what a request did, so that the same request sent
+// twice does it once. It is written in the transaction of the effect.
+type IdempotencyKey struct{ ent.Schema }
+
+func (IdempotencyKey) Mixin() []ent.Mixin {
+	return []ent.Mixin{scopedBy("account.change", rows.Columns{Owner: "user_id"})}
+}
+
+func (IdempotencyKey) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("user_id", uuid.UUID{}).Immutable(),
+		field.String("operation").Immutable(),
+		field.String("key").Immutable(),
+		field.String("input_hash").Immutable(),
+		field.UUID("result_id", uuid.UUID{}).Immutable(),
+		field.Time("created_at").Immutable(),
+	}
+}
+
+func (IdempotencyKey) Hooks() []ent.Hook { return []ent.Hook{appendOnly} }
+
+func (IdempotencyKey) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{entgql.Skip(entgql.SkipAll)}
+}

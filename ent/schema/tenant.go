@@ -1,0 +1,57 @@
+package schema
+
+import (
+	"context"
+
+	"entgo.io/contrib/entgql"
+	"entgo.io/ent"
+	entschema "entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
+
+	"kontor/authz/rows"
+)
+
+// Tenant is one company on the platform: the isolation boundary (AC-01). Tenants
+// form a tree of operator, partners and customers.
+type Tenant struct{ ent.Schema }
+
+func (Tenant) Mixin() []ent.Mixin { return []ent.Mixin{identified{}} }
+
+func (Tenant) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("parent_id", uuid.UUID{}).Optional().Nillable(),
+		// The keys from the root down, each followed by a slash: a subtree is a prefix.
+		field.String("path"),
+		field.Enum("kind").Values("OPERATOR", "PARTNER", "CUSTOMER"),
+		field.String("organization_id"),
+		field.String("name").Annotations(entgql.OrderField("NAME")),
+		field.String("email_domain"),
+		field.Enum("password_policy").Values("STRICT", "BASIC", "MODERN", "PIN_OTP").Default("MODERN"),
+		field.Bool("login_needs_organization").Default(false),
+		field.String("language").Default("de"),
+		field.String("currency").Default("EUR"),
+		field.String("contact_name").Default(""),
+		field.String("contact_phone").Default(""),
+		field.String("contact_email").Default(""),
+		field.Time("created_at").Immutable(),
+	}
+}
+
+func (Tenant) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("children", Tenant.Type).Annotations(entgql.Skip(entgql.SkipAll)).
+			From("parent").Field("parent_id").Unique().Annotations(entgql.Skip(entgql.SkipAll)),
+	}
+}
+
+func (Tenant) Annotations() []entschema.Annotation { return []entschema.Annotation{API{Kind: "ten"}} }
+
+func (Tenant) Interceptors() []ent.Interceptor {
+	return []ent.Interceptor{ent.TraverseFunc(func(ctx context.Context, q ent.Query) error {
+		return restrict(ctx, "tenant.view", rows.Columns{Tenant: "id"}, q)
+	})}
+}
+
+func (Tenant) Hooks() []ent.Hook { return []ent.Hook{systemOnly} }

@@ -1,0 +1,65 @@
+package ent
+
+import (
+	"strings"
+
+	"kontor/internal/account"
+	"kontor/internal/fault"
+	"kontor/internal/money"
+)
+
+// What the API reads from entities besides their fields and edges.
+
+// DisplayName is the first and the last name.
+func (u *User) DisplayName() string { return strings.TrimSpace(u.FirstName + " " + u.LastName) }
+
+// TenantName is the name of the user's company; empty when it was not loaded.
+func (u *User) TenantName() string {
+	if u.Edges.Tenant == nil {
+		return ""
+	}
+	return u.Edges.Tenant.Name
+}
+
+// ContactPerson is whom the tenant turns to.
+func (t *Tenant) ContactPerson() *fault.Contact {
+	return &fault.Contact{Name: t.ContactName, Phone: t.ContactPhone, Email: t.ContactEmail}
+}
+
+// Net is the sum of the positions.
+func (o *Order) Net() money.Money { return money.Of(o.NetAmount, o.Currency) }
+
+// Tax is the tax on Net.
+func (o *Order) Tax() money.Money { return money.Of(o.TaxAmount, o.Currency) }
+
+// Gross is Net and Tax.
+func (o *Order) Gross() money.Money { return money.Of(o.GrossAmount, o.Currency) }
+
+// Product is the product as it was called when it was ordered.
+func (i *OrderItem) Product() account.OrderedProduct {
+	return account.OrderedProduct{SKU: i.Sku, Name: i.ProductName}
+}
+
+// UnitPrice is the net price of one unit.
+func (i *OrderItem) UnitPrice() money.Money { return money.Of(i.UnitPriceAmount, i.Currency) }
+
+// LineTotal is quantity times UnitPrice, rounded to the cent.
+func (i *OrderItem) LineTotal() money.Money { return money.Of(i.LineTotalAmount, i.Currency) }
+
+// OpenQuantity is what was agreed and not yet called off; nil where the contract
+// has no sum over its positions.
+func (c *Contract) OpenQuantity() (*money.Decimal, error) {
+	if c.AgreedQuantity == nil || c.CalledOffQuantity == nil {
+		return nil, nil
+	}
+	open, err := c.AgreedQuantity.Minus(*c.CalledOffQuantity)
+	return &open, err
+}
+
+// OpenQuantity is what was agreed and not yet called off.
+func (p *ContractPosition) OpenQuantity() (money.Decimal, error) {
+	return p.AgreedQuantity.Minus(p.CalledOffQuantity)
+}
+
+// Price is the agreed net price of one unit.
+func (p *ContractPosition) Price() money.Money { return money.Of(p.PriceAmount, p.Currency) }

@@ -1,0 +1,155 @@
+// Package db opens the database, SQLite or PostgreSQL, runs transactions on it and
+// keeps its schema up to date.
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"kontor/ent"
+	_ "kontor/ent/runtime" // the walls and defaults of ent/schema
+)
+
+// DB is an open database.
+type DB struct {
+	Client  *ent.Client
+	SQL     *sql.DB
+	Dialect string // dialect.SQLite or dialect.Postgres
+
+	// writer lets one transaction at a time write to SQLite, which has one writer:
+	// the others wait in line instead of finding the database locked.
+	writer  sync.Mutex
+	closers []func() error
+}
+
+// Option changes how Open opens.
+type Option func(*options)
+
+type options struct{ hook func(string) }
+
+// WithStatementHook calls hook with every statement before it is sent: tests count
+// them.
+func WithStatementHook(hook func(statement string)) Option {
+	return func(o *options) { o.hook = hook }
+}
+
+// Open opens sqlite://PATH or postgres://…; the schema is for Migrate and Check.
+func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) {
+	var o options
+	for _, apply := range with {
+		apply(&o)
+	}
+	var (
+		d   *DB
+		err error
+	)
+	if path, ok := strings.CutPrefix(databaseURL, "sqlite://"); ok {
+		d, err = openSQLite(path)
+	} else {
+		d, err = openPostgres(ctx, databaseURL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Ping(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("reaching the database: %w", err), d.Close())
+	}
+	var driver dialect.Driver = entsql.OpenDB(d.Dialect, d.SQL)
+	if o.hook != nil {
+		driver = hooked{driver, o.hook}
+	}
+	d.Client = ent.NewClient(ent.Driver(driver))
+	return d, nil
+}
+
+// openSQLite opens a file for this process alone. It is synced at every commit: an
+// order that was acknowledged survives a power cut.
+func openSQLite(path string) (*DB, error) {
+	if path == "" {
+		return nil, errors.New("sqlite:// needs a path, such as sqlite://./data/kontor.db")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder of the database: %w", err)
+	}
+	unlock, err := lock(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	settings := url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}, "_pragma": {
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+	}}
+	opened, err := sql.Open("sqlite", "file:"+path+"?"+settings.Encode())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), unlock())
+	}
+	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
+	return &DB{SQL: opened, Dialect: dialect.SQLite, closers: []func() error{unlock, opened.Close}}, nil
+}
+
+// lock keeps a second process off the file: two writers that do not know of each
+// other would wait for each other's locks, and hold different sessions.
+func lock(path string) (func() error, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the lock of the database: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another kontor has %s open: stop it, or use PostgreSQL for several replicas", strings.TrimSuffix(path, ".lock")), file.Close())
+	}
+	return file.Close, nil
+}
+
+// maxConnections bounds the connections of a replica; PostgreSQL has 100 by default.
+const maxConnections = 20
+
+func openPostgres(ctx context.Context, databaseURL string) (*DB, error) {
+	config, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		// The parser's error may quote the URL, which has a password in it.
+		return nil, errors.New("KONTOR_DATABASE_URL is no URL of a PostgreSQL database: write it like postgres://user:password@host:5432/kontor")
+	}
+	if !strings.Contains(databaseURL, "pool_max_conns") {
+		config.MaxConns = maxConnections
+	}
+	config.MaxConnLifetime, config.MaxConnIdleTime = time.Hour, 10*time.Minute
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "kontor"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the connection pool: %w", err)
+	}
+	opened := stdlib.OpenDBFromPool(pool)
+	closePool := func() error { pool.Close(); return nil }
+	return &DB{SQL: opened, Dialect: dialect.Postgres, closers: []func() error{closePool, opened.Close}}, nil
+}
+
+// Ping asks whether the database answers.
+func (d *DB) Ping(ctx context.Context) error { return d.SQL.PingContext(ctx) }
+
+// Close gives the connections back.
+func (d *DB) Close() error {
+	var failed []error
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		failed = append(failed, d.closers[i]())
+	}
+	return errors.Join(failed...)
+}
