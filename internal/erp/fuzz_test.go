@@ -1,0 +1,50 @@
+package erp
+
+import (
+	"testing"
+	"unicode/utf8"
+)
+
+// bounds holds what is true of any file: lines grow, a row is either good or has a
+// reason that can be shown.
+func bounds(t *testing.T, text string, format Format) {
+	for _, kind := range Kinds() {
+		all, _ := readAll(text, kind, format) // a file that cannot be read on is fine
+		last := 0
+		for _, s := range all {
+			if s.line <= last {
+				t.Fatalf("%s: line %d comes after line %d", kind, s.line, last)
+			}
+			last = s.line
+			if (s.row == nil) == (len(s.bad) == 0) {
+				t.Fatalf("%s: line %d is neither good nor bad, or both", kind, s.line)
+			}
+			for _, b := range s.bad {
+				if b.Line != s.line || b.Code == "" || !utf8.ValidString(b.Reason("de")) || b.Reason("en") == "" {
+					t.Fatalf("%s: line %d has an error without a proper line or reason: %#v", kind, s.line, b)
+				}
+			}
+			if s.row != nil {
+				for _, c := range Columns(kind) {
+					s.row.Given(c.Name)
+				}
+			}
+		}
+	}
+}
+
+// Requirement: CO-05
+func FuzzCSV(f *testing.F) {
+	f.Add("organization_id;sku;amount\nHANSA;A-1;1,50\nHANSA;\"A\n2\";x\n")
+	f.Add("\ufefforganization_id,sku,amount,from_quantity\r\nHANSA,A-1,\"1.234,50\",10\r\n")
+	f.Add("sku;name;category;unit;attributes\nA-1;Gr\xf6\xdfe;B\xfcro > Papier;kg;Gewicht=1 kg|Farbe=rot\n\"")
+	f.Add("organization_id;number;type;valid_from;position\nB;1;FRAME_AGREEMENT;2026-01-01;1\n")
+	f.Fuzz(func(t *testing.T, text string) { bounds(t, text, CSV) })
+}
+
+// Requirement: CO-05
+func FuzzNDJSON(f *testing.F) {
+	f.Add(`{"organization_id":"HANSA","sku":"A-1","amount":1.5}` + "\n" + `{"sku":"A-1","sku":null}`)
+	f.Add("\ufeff{\"sku\":\"\\ud800\",\"x\":[{}]}\r\n\n[]\n{")
+	f.Fuzz(func(t *testing.T, text string) { bounds(t, text, NDJSON) })
+}

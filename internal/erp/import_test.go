@@ -1,0 +1,157 @@
+package erp_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kontor/authz"
+	"kontor/ent/contract"
+	"kontor/ent/product"
+	"kontor/ent/user"
+	"kontor/internal/db"
+	"kontor/internal/erp"
+	"kontor/internal/kontortest"
+	"kontor/internal/password"
+)
+
+func TestMain(m *testing.M) { os.Exit(kontortest.Main(m)) }
+
+func eachDatabase(t *testing.T, test func(ctx context.Context, t *testing.T, d *db.DB, run func(kind erp.Kind, rows string) erp.Result)) {
+	for name, url := range map[string]func(t *testing.T) string{
+		"SQLite":     func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "kontor.db") },
+		"PostgreSQL": func(t *testing.T) string { return kontortest.SharedPostgres(t).FreshDatabase(t, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := authz.System(t.Context())
+			d, err := db.Open(ctx, url(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = d.Close() })
+			if _, err := db.Migrate(ctx, d); err != nil {
+				t.Fatal(err)
+			}
+			cheap := password.NewHasherWith(password.Params{MemoryKiB: 64, Time: 1, Threads: 1}, 1, 10)
+			importer := erp.NewImporter(d, cheap, func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) })
+			test(ctx, t, d, func(kind erp.Kind, rows string) erp.Result {
+				t.Helper()
+				result, err := importer.Run(ctx, kind, strings.NewReader(rows), erp.CSV)
+				if err != nil {
+					t.Fatalf("importing %s: %v", kind, err)
+				}
+				return result
+			})
+		})
+	}
+}
+
+// files are one small company's master data.
+var files = []struct {
+	kind erp.Kind
+	rows string
+	n    int
+}{
+	{erp.Tenants, "organization_id;name;kind;parent;email_domain;password_policy\nOP;Betreiber;OPERATOR;;op.example;MODERN\nACME;Acme Größe GmbH;CUSTOMER;OP;acme.example;STRICT\n", 2},
+	{erp.Users, "organization_id;username;email;first_name;last_name;roles;superior;password\nACME;master.one;m@acme.example;Mia;Eins;MASTER_ADMIN;;Anfang-2026!\nACME;sub.one;s@acme.example;Sam;Zwei;SUB_ADMIN|APPROVER;master.one;\n", 2},
+	{erp.Products, "sku;name;category;unit;attributes\nP-1;Tischtelefon;Telefonie > Endgeräte;piece;Farbe=schwarz\nP-2;Kupfer;Metalle;t;\n", 2},
+	{erp.Prices, "organization_id;sku;from_quantity;amount\nACME;P-1;;1.234,50\nACME;P-1;10;1.100,00\nACME;P-2;;7999,9999\n", 3},
+	{erp.Contracts, "organization_id;number;type;customer_number;line;valid_from;position;position_product;agreed_quantity;called_off_quantity;unit;unit_price\n" +
+		"ACME;K-1;FRAME_AGREEMENT;4711;GENERAL;2026-01-01;1;P-2;100;20;t;7500\nACME;K-1;FRAME_AGREEMENT;4711;GENERAL;2026-01-01;2;P-2;50;0,5;t;7400\nACME;K-2;SERVICE_CONTRACT;;;2026-01-01;;;;;;\n", 3},
+}
+
+// Requirement: CO-05
+func TestImportingTwiceChangesNothing(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		for _, file := range files {
+			first := run(file.kind, file.rows)
+			if first.Created+first.Updated != file.n || len(first.Rejected) != 0 {
+				t.Fatalf("%s: %+v", file.kind, first)
+			}
+		}
+		for _, file := range files {
+			if again := run(file.kind, file.rows); again.Unchanged != file.n || again.Created+again.Updated+len(again.Rejected) != 0 {
+				t.Errorf("%s, the second time: %+v", file.kind, again)
+			}
+		}
+		k := d.Client.Contract.Query().Where(contract.Number("K-1")).WithPositions().OnlyX(ctx)
+		if open, err := k.OpenQuantity(); err != nil || open == nil || open.String() != "129.5" {
+			t.Errorf("open are %v of the frame agreement, %v", open, err)
+		}
+		if n := len(k.Edges.Positions); n != 2 {
+			t.Errorf("the frame agreement has %d positions", n)
+		}
+		sub := d.Client.User.Query().Where(user.Username("sub.one")).WithRoles().WithSuperior().OnlyX(ctx)
+		if len(sub.Edges.Roles) != 2 || sub.Edges.Superior.Username != "master.one" || sub.PasswordHash != "" {
+			t.Errorf("the sub admin came in as %v", sub)
+		}
+		master := d.Client.User.Query().Where(user.Username("master.one")).OnlyX(ctx)
+		if !master.MustChangePassword || strings.Contains(master.PasswordHash, "Anfang") {
+			t.Error("an initial password lasts, or is kept as it is")
+		}
+	})
+}
+
+// Requirement: CO-05
+func TestChangedRowsChangeOnlyThemselves(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		for _, file := range files {
+			run(file.kind, file.rows)
+		}
+		result := run(erp.Products, "sku;name;category;unit;attributes\nP-1;Tischtelefon neu;Telefonie > Endgeräte;piece;Farbe=schwarz\nP-2;Kupfer;Metalle;t;\n")
+		if result.Updated != 1 || result.Unchanged != 1 {
+			t.Errorf("%+v", result)
+		}
+		if name := d.Client.Product.Query().Where(product.Sku("P-1")).OnlyX(ctx).Name; name != "Tischtelefon neu" {
+			t.Errorf("the product is called %s", name)
+		}
+		result = run(erp.Users, "organization_id;username;email;first_name;last_name;roles;superior\nACME;sub.one;s@acme.example;Sam;Zwei;GENERAL_USER;\n")
+		if result.Updated != 1 {
+			t.Errorf("%+v", result)
+		}
+		sub := d.Client.User.Query().Where(user.Username("sub.one")).WithRoles().OnlyX(ctx)
+		if len(sub.Edges.Roles) != 1 || sub.SuperiorID != nil {
+			t.Errorf("roles %v, superior %v", sub.Edges.Roles, sub.SuperiorID)
+		}
+	})
+}
+
+// Good rows go in, bad ones are reported with line and reason.
+//
+// Requirement: CO-05
+func TestBadRowsKeepNoGoodOneOut(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		for _, file := range files {
+			run(file.kind, file.rows)
+		}
+		for name, c := range map[string]struct {
+			kind    erp.Kind
+			rows    string
+			created int
+			lines   map[int]string
+		}{
+			"prices": {erp.Prices, "organization_id;sku;from_quantity;amount;currency\nACME;P-1;5;9;\nNOBODY;P-1;;9;\nACME;NOPE;;9;\nACME;P-1;;-1;\nACME;P-2;5;9;USD\nACME;P-2;7;9;\n", 2,
+				map[int]string{3: "no tenant", 4: "no product", 5: "amount", 6: "EUR"}},
+			"users": {erp.Users, "organization_id;username;email;first_name;last_name;roles;superior;password\nACME;third.one;m@acme.example;A;B;GENERAL_USER;;\nACME;fourth.one;f@acme.example;A;B;GENERAL_USER;nobody.here;\n" +
+				"ACME;fifth.one;v@acme.example;A;B;GENERAL_USER;;short\nOP;master.one;x@op.example;A;B;SERVICE_AGENT;;\nACME;sixth.one;x@acme.example;A;B;GENERAL_USER;;\n", 1,
+				map[int]string{2: "contradicts", 3: "no user", 4: "At least 8", 5: "taken"}},
+			"tenants": {erp.Tenants, "organization_id;name;kind;parent;email_domain\nACME;Acme;PARTNER;OP;acme.example\nNEW;Neu;CUSTOMER;NOWHERE;new.example\nNEXT;Next;CUSTOMER;acme;next.example\n", 1,
+				map[int]string{2: "keeps its kind", 3: "no tenant"}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				result := run(c.kind, c.rows)
+				if result.Created != c.created || len(result.Rejected) != len(c.lines) {
+					t.Fatalf("%+v", result)
+				}
+				for _, r := range result.Rejected {
+					if want, expected := c.lines[r.Line]; !expected || !strings.Contains(r.Reason, want) {
+						t.Errorf("line %d: %s", r.Line, r.Reason)
+					}
+				}
+			})
+		}
+	})
+}

@@ -1,0 +1,86 @@
+package erp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Format is how the rows of a file are written.
+type Format string
+
+// The formats that a Reader understands.
+const (
+	CSV    Format = "CSV"
+	NDJSON Format = "NDJSON"
+)
+
+// maxRow bounds one row in bytes (1 MiB): with it, memory stays flat however large
+// the file is, and a quote that is never closed does not swallow the rest of it.
+const maxRow = 1 << 20
+
+// Reader gives the rows of a file one by one.
+type Reader struct {
+	table  *table
+	source source
+	failed error
+}
+
+// source reads one format. next gives the next record; a RowErrors where this one
+// cannot be read but the following ones can; io.EOF at the end; any other error
+// where reading cannot go on.
+type source interface{ next() (record, error) }
+
+// record is a row as it was written, before its values are looked at.
+type record struct {
+	line  int
+	cells map[string]cell
+}
+
+// cell is one value as it was written. A number of JSON is exact: its dot is a
+// decimal point, whereas the dot of a text may separate thousands.
+type cell struct {
+	text  string
+	exact bool
+}
+
+// NewReader reads rows of a kind. For CSV it reads the header line at once and
+// fails with a *HeaderError that names everything wrong with it.
+func NewReader(from io.Reader, kind Kind, format Format) (*Reader, error) {
+	t, known := tables[kind]
+	if !known {
+		return nil, fmt.Errorf("unknown kind of rows %q: choose one of %s", clip(string(kind)), strings.Join(kindNames(), ", "))
+	}
+	switch format {
+	case CSV:
+		s, err := newCSV(from, kind, t)
+		if err != nil {
+			return nil, fmt.Errorf("reading the header of the CSV file: %w", err)
+		}
+		return &Reader{table: t, source: s}, nil
+	case NDJSON:
+		return &Reader{table: t, source: newNDJSON(from, t)}, nil
+	default:
+		return nil, fmt.Errorf("unknown format %q: choose one of %s, %s", clip(string(format)), CSV, NDJSON)
+	}
+}
+
+// Next is the next row with all its values checked. A row that is wrong comes back
+// as a RowErrors, with everything wrong in it, and the following rows can be read
+// as if nothing had happened. At the end it is io.EOF. Any other error is final.
+func (r *Reader) Next() (*Row, error) {
+	if r.failed != nil {
+		return nil, r.failed
+	}
+	next, err := r.source.next()
+	var bad RowErrors
+	switch {
+	case errors.As(err, &bad):
+		return nil, bad
+	case err != nil:
+		r.failed = err
+		return nil, err
+	}
+	return r.table.check(next)
+}

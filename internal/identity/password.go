@@ -1,0 +1,160 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"entgo.io/ent/dialect/sql"
+
+	"kontor/authz"
+	"kontor/ent"
+	"kontor/ent/passwordhash"
+	"kontor/ent/user"
+	"kontor/internal/db"
+	"kontor/internal/fault"
+	"kontor/internal/mail"
+	"kontor/internal/password"
+)
+
+// ChangePasswordInput is a new password, confirmed with the current one.
+type ChangePasswordInput struct{ CurrentPassword, NewPassword string }
+
+// Policy is the password policy of the viewer's tenant (ID-11).
+func (s *Service) Policy(ctx context.Context) (password.Policy, error) {
+	t, err := s.Tenant(ctx)
+	if err != nil {
+		return password.Policy{}, err
+	}
+	return password.Named(string(t.PasswordPolicy), false)
+}
+
+// ChangePassword replaces the viewer's password and ends all its other sessions
+// (ID-10). Every broken rule is told at once.
+func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) error {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	// The hash is read for checking it, which the viewer itself never may.
+	system := authz.System(ctx)
+	u, err := s.db.Client.User.Query().Where(user.ID(v.User)).WithTenant().Only(system)
+	if err != nil {
+		return fmt.Errorf("reading who changes its password: %w", err)
+	}
+	if err := s.confirm(ctx, u, in.CurrentPassword); err != nil {
+		return err
+	}
+	former, err := s.formerHashes(system, u)
+	if err != nil {
+		return err
+	}
+	if err := s.checkNew(ctx, u, in.NewPassword, former); err != nil {
+		return err
+	}
+	hash, err := s.hasher.Hash(ctx, in.NewPassword)
+	if err != nil {
+		return fmt.Errorf("hashing the new password: %w", err)
+	}
+	if _, err := db.InTx(system, s.db, func(tx *ent.Tx) (struct{}, error) {
+		return struct{}{}, s.replace(system, tx, u, hash, v.Session)
+	}); err != nil {
+		return err
+	}
+	// The database has cut them off already; this frees what Redis keeps.
+	if _, err := s.sessions.EndAll(ctx, v.User, v.Session); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// confirm checks the current password.
+func (s *Service) confirm(ctx context.Context, u *ent.User, typed string) error {
+	wrong := fault.New("PASSWORD_WRONG", "currentPassword")
+	if len(typed) > password.MaxBytes {
+		return wrong
+	}
+	right, err := s.hasher.Verify(ctx, typed, u.PasswordHash)
+	if err != nil {
+		return fmt.Errorf("checking the current password: %w", err)
+	}
+	if !right {
+		return wrong
+	}
+	return nil
+}
+
+// checkNew collects every rule that the new password breaks.
+func (s *Service) checkNew(ctx context.Context, u *ent.User, typed string, former []string) error {
+	policy, err := password.Named(string(u.Edges.Tenant.PasswordPolicy), false)
+	if err != nil {
+		return err
+	}
+	broken := policy.Check(typed, password.Subject{
+		Username: u.Username, Email: u.Email, FirstName: u.FirstName, LastName: u.LastName, Organization: u.Edges.Tenant.Name,
+	})
+	if len(typed) <= password.MaxBytes {
+		reused, err := s.hasher.MatchesAny(ctx, typed, append(former, u.PasswordHash)...)
+		if err != nil {
+			return fmt.Errorf("comparing with former passwords: %w", err)
+		}
+		if reused {
+			broken = append(broken, "PASSWORD_REUSED")
+		}
+	}
+	var faults fault.List
+	for _, code := range broken {
+		f := fault.New(code, "newPassword")
+		for _, rule := range policy.Rules {
+			if rule.Code == code {
+				f.Text = rule.Description
+			}
+		}
+		faults.Add(f)
+	}
+	return faults.Err()
+}
+
+func (s *Service) formerHashes(ctx context.Context, u *ent.User) ([]string, error) {
+	rows, err := s.db.Client.PasswordHash.Query().Where(passwordhash.UserID(u.ID)).
+		Order(passwordhash.ByID(sql.OrderDesc())).Limit(password.HistoryLength).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading former passwords: %w", err)
+	}
+	hashes := make([]string, len(rows))
+	for i, row := range rows {
+		hashes[i] = row.Hash
+	}
+	return hashes, nil
+}
+
+// replace writes the new hash if the one that was checked is still there, keeps
+// the former ones, and cuts every session off but the one that asks.
+func (s *Service) replace(ctx context.Context, tx *ent.Tx, u *ent.User, hash, session string) error {
+	now := s.now().UTC().Truncate(time.Microsecond)
+	n, err := tx.User.Update().Where(user.ID(u.ID), user.PasswordHash(u.PasswordHash)).
+		SetPasswordHash(hash).SetMustChangePassword(false).SetSessionsValidAfter(now).SetSurvivingSession(session).Save(ctx)
+	if err != nil {
+		return fmt.Errorf("writing the new password: %w", err)
+	}
+	if n == 0 {
+		return fault.New("CONFLICT")
+	}
+	if err := tx.PasswordHash.Create().SetTenantID(u.TenantID).SetUserID(u.ID).SetHash(u.PasswordHash).SetCreatedAt(now).Exec(ctx); err != nil {
+		return fmt.Errorf("keeping the former password: %w", err)
+	}
+	if err := mail.Put(ctx, tx, mail.PasswordChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: now}); err != nil {
+		return err
+	}
+	kept, err := tx.PasswordHash.Query().Where(passwordhash.UserID(u.ID)).Order(passwordhash.ByID(sql.OrderDesc())).IDs(ctx)
+	if err != nil {
+		return fmt.Errorf("reading former passwords: %w", err)
+	}
+	if len(kept) <= password.HistoryLength {
+		return nil
+	}
+	if _, err := tx.PasswordHash.Delete().Where(passwordhash.IDIn(kept[password.HistoryLength:]...)).Exec(ctx); err != nil {
+		return fmt.Errorf("forgetting a former password: %w", err)
+	}
+	return nil
+}

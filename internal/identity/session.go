@@ -1,0 +1,74 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"kontor/authz"
+	"kontor/internal/fault"
+	"kontor/internal/gid"
+	"kontor/internal/session"
+)
+
+// KindSession is the kind of sessions in global IDs.
+const KindSession = "ses"
+
+// EndSessionsInput is which sessions of the viewer to end.
+type EndSessionsInput struct {
+	Ids       []gid.ID
+	AllOthers *bool
+}
+
+// Sessions are the viewer's sessions, the last used first (ID-02).
+func (s *Service) Sessions(ctx context.Context) ([]session.Session, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.sessions.List(ctx, v.User)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return all, nil
+}
+
+// EndSessions ends sessions of the viewer, and gives those that go on (ID-02).
+func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]session.Session, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if in.AllOthers != nil && *in.AllOthers {
+		if _, err := s.sessions.EndAll(ctx, v.User, v.Session); err != nil {
+			return nil, unavailable(err)
+		}
+		return s.Sessions(ctx)
+	}
+	if len(in.Ids) == 0 {
+		return nil, fault.New("VALUE_REQUIRED", "ids")
+	}
+	ids := make([]string, 0, len(in.Ids))
+	for _, id := range in.Ids {
+		if key := id.Of(KindSession); key != uuid.Nil {
+			ids = append(ids, key.String())
+		}
+	}
+	ended, err := s.sessions.End(ctx, v.User, ids...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if ended == 0 {
+		return nil, fault.New("SESSION_UNKNOWN", "ids")
+	}
+	return s.Sessions(ctx)
+}
+
+// SessionID is the global ID of a session.
+func SessionID(of session.Session) gid.ID {
+	key, err := uuid.Parse(of.ID)
+	if err != nil {
+		return ""
+	}
+	return gid.New(KindSession, key)
+}

@@ -1,0 +1,141 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"kontor/authz"
+	"kontor/ent"
+	"kontor/ent/tenant"
+	"kontor/ent/user"
+	"kontor/internal/fault"
+	"kontor/internal/session"
+)
+
+// Authenticate is the viewer behind a token and the language it reads, or
+// fault.ErrUnauthenticated. The session comes from Redis and everything that
+// rights follow from out of the database, in one statement: so a change counts
+// from the next request on, on every replica, whatever messages were lost.
+func (s *Service) Authenticate(ctx context.Context, token string, transport session.Transport) (*authz.Viewer, string, error) {
+	found, err := s.sessions.Get(ctx, token)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil, "", fault.ErrUnauthenticated
+	}
+	if err != nil {
+		return nil, "", unavailable(err)
+	}
+	// A browser's token is not taken from an app, and the other way round.
+	if found.Transport != transport {
+		return nil, "", fault.ErrUnauthenticated
+	}
+	return s.viewer(ctx, found)
+}
+
+// viewer reads what a session's user is and may, one row for each role.
+func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer, string, error) {
+	query, args := s.viewerQuery(of)
+	rows, err := s.db.Client.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the viewer: %w", err)
+	}
+	defer rows.Close()
+	v := &authz.Viewer{User: of.UserID, Tenant: of.TenantID, Session: of.ID}
+	var (
+		status, language, surviving string
+		validAfter                  time.Time
+		role                        *string
+		seen                        bool
+	)
+	for rows.Next() {
+		seen = true
+		if err := rows.Scan(&status, &language, &v.MustChangePassword, &validAfter, &surviving, &v.TenantPath,
+			&v.HoldsGrants, &v.HoldsConnections, &role); err != nil {
+			return nil, "", fmt.Errorf("reading the viewer: %w", err)
+		}
+		if role != nil {
+			v.Roles = append(v.Roles, authz.Role(*role))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("reading the viewer: %w", err)
+	}
+	cutOff := of.CreatedAt.Before(validAfter) && of.ID != surviving
+	if !seen || status != string(user.StatusACTIVE) || cutOff {
+		return nil, "", fault.ErrUnauthenticated
+	}
+	root, _, _ := strings.Cut(v.TenantPath, "/")
+	if v.Operator, err = uuid.Parse(root); err != nil {
+		return nil, "", fmt.Errorf("reading the operator from the tenant's path: %w", err)
+	}
+	return v, language, nil
+}
+
+func (s *Service) viewerQuery(of session.Session) (string, []any) {
+	b := sql.Dialect(s.db.Dialect)
+	u, t, r := b.Table("users").As("u"), b.Table("tenants").As("t"), b.Table("user_roles").As("r")
+	live := func(table, column string) sql.Querier {
+		return sql.ExprFunc(func(e *sql.Builder) {
+			e.WriteString("EXISTS (SELECT 1 FROM ").Ident(table).WriteString(" WHERE ").Ident(column).WriteOp(sql.OpEQ).
+				Arg(of.UserID).WriteString(" AND ").Ident("revoked_at").WriteString(" IS NULL)")
+		})
+	}
+	return b.Select(u.C("status"), u.C("language"), u.C("must_change_password"), u.C("sessions_valid_after"),
+		u.C("surviving_session"), t.C("path")).
+		AppendSelectExpr(live("grants", "holder_id"), live("connections", "user_id"), sql.Raw(r.C("role"))).
+		From(u).Join(t).On(t.C("id"), u.C("tenant_id")).LeftJoin(r).On(r.C("user_id"), u.C("id")).
+		Where(sql.And(sql.EQ(u.C("id"), of.UserID), sql.EQ(u.C("tenant_id"), of.TenantID))).
+		Query()
+}
+
+// User is the viewer's own user.
+func (s *Service) User(ctx context.Context) (*ent.User, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.db.Client.User.Query().Where(user.ID(v.User)).Only(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the viewer's user: %w", err)
+	}
+	return u, nil
+}
+
+// Tenant is the company that the viewer works for.
+func (s *Service) Tenant(ctx context.Context) (*ent.Tenant, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.db.Client.Tenant.Get(ctx, v.Tenant)
+	if err != nil {
+		return nil, fmt.Errorf("reading the viewer's tenant: %w", err)
+	}
+	return t, nil
+}
+
+// TenantName is the name of a person's company, or empty where the viewer may not
+// see it: one statement for all people that were loaded together.
+func (s *Service) TenantName(ctx context.Context, u *ent.User) (string, error) {
+	names, err := ent.Load(ctx, u.Siblings(), "tenantName", func(ctx context.Context, all []*ent.User) (map[uuid.UUID]string, error) {
+		ids := make([]uuid.UUID, len(all))
+		for i, each := range all {
+			ids[i] = each.TenantID
+		}
+		tenants, err := s.db.Client.Tenant.Query().Where(tenant.IDIn(ids...)).Select(tenant.FieldID, tenant.FieldName).All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the names of companies: %w", err)
+		}
+		names := make(map[uuid.UUID]string, len(tenants))
+		for _, t := range tenants {
+			names[t.ID] = t.Name
+		}
+		return names, nil
+	})
+	return names[u.TenantID], err
+}

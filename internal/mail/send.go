@@ -1,0 +1,171 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"kontor/authz"
+	"kontor/ent"
+	entmail "kontor/ent/mail"
+	"kontor/internal/db"
+)
+
+// Sender sends what is in the outbox by SMTP. A mail that does not go out is tried
+// again, at growing distances; each goes out at least once.
+type Sender struct {
+	db   *db.DB
+	log  *slog.Logger
+	now  func() time.Time
+	url  *url.URL
+	from string
+}
+
+// NewSender sends by smtp://user:password@host:port or smtps://…; from is the
+// sender's address.
+func NewSender(d *db.DB, log *slog.Logger, now func() time.Time, smtpURL, from string) (*Sender, error) {
+	parsed, err := url.Parse(smtpURL)
+	if err != nil || parsed.Hostname() == "" {
+		return nil, errors.New("KONTOR_SMTP_URL is no URL of a mail server: write it like smtp://user:password@host:587")
+	}
+	return &Sender{db: d, log: log, now: now, url: parsed, from: from}, nil
+}
+
+const (
+	pollEvery = 5 * time.Second
+	batch     = 20
+	// lease keeps other replicas off a mail while one sends it.
+	lease = 2 * time.Minute
+	// longestPause is the distance of attempts at the end.
+	longestPause = time.Hour
+)
+
+// Run sends until the context ends.
+func (s *Sender) Run(ctx context.Context) {
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		if err := s.Flush(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "mails are waiting", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Flush tries every mail that is due.
+func (s *Sender) Flush(ctx context.Context) error {
+	ctx = authz.System(ctx)
+	due, err := s.db.Client.Mail.Query().Where(entmail.SentAtIsNil(), entmail.NextAttemptAtLTE(s.now().UTC())).
+		Order(entmail.ByNextAttemptAt()).Limit(batch).All(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the outbox: %w", err)
+	}
+	var failed []error
+	for _, m := range due {
+		mine, err := s.take(ctx, m)
+		if err != nil {
+			return err
+		}
+		if mine {
+			failed = append(failed, s.deliver(ctx, m))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// take reserves a mail for this replica.
+func (s *Sender) take(ctx context.Context, m *ent.Mail) (bool, error) {
+	n, err := db.InTx(ctx, s.db, func(tx *ent.Tx) (int, error) {
+		return tx.Mail.Update().Where(entmail.ID(m.ID), entmail.SentAtIsNil(), entmail.Attempts(m.Attempts)).
+			AddAttempts(1).SetNextAttemptAt(s.now().UTC().Add(lease)).Save(ctx)
+	})
+	if err != nil {
+		return false, fmt.Errorf("taking a mail from the outbox: %w", err)
+	}
+	return n == 1, nil
+}
+
+func (s *Sender) deliver(ctx context.Context, m *ent.Mail) error {
+	failure := s.send(ctx, m)
+	_, err := db.InTx(ctx, s.db, func(tx *ent.Tx) (struct{}, error) {
+		update := tx.Mail.UpdateOneID(m.ID)
+		if failure == nil {
+			update.SetSentAt(s.now().UTC()).SetLastError("")
+		} else {
+			pause := min(time.Minute<<min(m.Attempts, 10), longestPause)
+			update.SetNextAttemptAt(s.now().UTC().Add(pause)).SetLastError(failure.Error())
+		}
+		return struct{}{}, update.Exec(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("noting how a mail went: %w", err)
+	}
+	return failure
+}
+
+func (s *Sender) send(ctx context.Context, m *ent.Mail) error {
+	message := gomail.NewMsg()
+	if err := message.From(s.from); err != nil {
+		return fmt.Errorf("the sender's address: %w", err)
+	}
+	if err := message.To(m.Recipient); err != nil {
+		return fmt.Errorf("the recipient's address: %w", err)
+	}
+	message.Subject(m.Subject)
+	message.SetDateWithValue(m.CreatedAt)
+	// The same ID at every attempt: a mail that goes out twice is recognised.
+	message.SetMessageIDWithValue(m.ID.String() + "@" + s.url.Hostname())
+	message.SetBodyString(gomail.TypeTextPlain, m.Text)
+	message.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	if err := client.DialAndSendWithContext(ctx, message); err != nil {
+		return fmt.Errorf("sending a mail: %w", err)
+	}
+	return nil
+}
+
+func (s *Sender) client() (*gomail.Client, error) {
+	options := []gomail.Option{gomail.WithTimeout(30 * time.Second)}
+	if s.url.Scheme == "smtps" {
+		options = append(options, gomail.WithSSL())
+	} else if s.loopback() {
+		// A mail server on the same machine is not reached through a network.
+		options = append(options, gomail.WithTLSPolicy(gomail.TLSOpportunistic))
+	} else {
+		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
+	}
+	if port := s.url.Port(); port != "" {
+		number, err := strconv.Atoi(port)
+		if err != nil {
+			return nil, fmt.Errorf("the port of the mail server: %w", err)
+		}
+		options = append(options, gomail.WithPort(number))
+	}
+	if user := s.url.User; user != nil {
+		secret, _ := user.Password()
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(user.Username()), gomail.WithPassword(secret))
+	}
+	client, err := gomail.NewClient(s.url.Hostname(), options...)
+	if err != nil {
+		return nil, fmt.Errorf("preparing to send mails: %w", err)
+	}
+	return client, nil
+}
+
+func (s *Sender) loopback() bool {
+	host := s.url.Hostname()
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}

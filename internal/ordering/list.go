@@ -1,0 +1,90 @@
+package ordering
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"kontor/authz"
+	"kontor/ent"
+	"kontor/ent/order"
+	"kontor/internal/day"
+	"kontor/internal/gid"
+)
+
+// OrderFilter says which orders to list. Everything given must hold.
+type OrderFilter struct {
+	Search        *string
+	States        []order.State
+	BusinessCases []order.BusinessCase
+	Channel       *order.Channel
+	PlacedFrom    *day.Day
+	PlacedTo      *day.Day
+	ContractID    *gid.ID
+}
+
+// Orders is the query for the orders that the viewer may see, under a filter
+// (OR-09).
+func (s *Service) Orders(where *OrderFilter) *ent.OrderQuery {
+	q := s.db.Client.Order.Query()
+	if where == nil {
+		return q
+	}
+	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
+		text := strings.TrimSpace(*where.Search)
+		q.Where(order.Or(order.NumberContainsFold(text), order.CustomerOrderNumberContainsFold(text),
+			order.ReferenceNumberContainsFold(text), order.NameContainsFold(text)))
+	}
+	if len(where.States) > 0 {
+		q.Where(order.StateIn(where.States...))
+	}
+	if len(where.BusinessCases) > 0 {
+		q.Where(order.BusinessCaseIn(where.BusinessCases...))
+	}
+	if where.Channel != nil {
+		q.Where(order.ChannelEQ(*where.Channel))
+	}
+	if where.PlacedFrom != nil {
+		q.Where(order.PlacedAtGTE(start(*where.PlacedFrom)))
+	}
+	if where.PlacedTo != nil {
+		q.Where(order.PlacedAtLT(start(*where.PlacedTo).AddDate(0, 0, 1)))
+	}
+	if where.ContractID != nil {
+		q.Where(order.ContractID(where.ContractID.Of(ent.KindContract)))
+	}
+	return q
+}
+
+// start is the first moment of a day in UTC, in which the API tells all times.
+func start(d day.Day) time.Time {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// Order is the order with this number that the viewer may see, or nil, read by a
+// query that says what to load with it. Where
+// numbers of several companies coincide, it is the viewer's own.
+func (s *Service) Order(ctx context.Context, q *ent.OrderQuery, number string) (*ent.Order, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := q.Where(order.Number(number)).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding the order: %w", err)
+	}
+	for _, o := range found {
+		if o.TenantID == v.Tenant {
+			return o, nil
+		}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return found[0], nil
+}

@@ -1,0 +1,245 @@
+package ordering
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode"
+
+	"kontor/authz"
+	"kontor/ent"
+	"kontor/ent/contract"
+	"kontor/ent/idempotencykey"
+	"kontor/ent/order"
+	"kontor/ent/orderevent"
+	"kontor/internal/account"
+	"kontor/internal/cart"
+	"kontor/internal/db"
+	"kontor/internal/fault"
+	"kontor/internal/gid"
+	"kontor/internal/money"
+)
+
+// PlaceOrderInput is what placing an order needs besides the cart.
+type PlaceOrderInput struct {
+	IdempotencyKey string
+	BusinessCase   order.BusinessCase
+	ContractID     *gid.ID
+	ExpectedGross  *money.Decimal
+}
+
+// placeOrder is the operation that idempotency keys of Place belong to.
+const placeOrder = "placeOrder"
+
+// Place turns the viewer's cart into an order that never changes again (OR-01).
+// It takes everything along as it stands, in one transaction: the same key and
+// input again give the same order, whatever happened in between.
+func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, error) {
+	if f := checkKey(in.IdempotencyKey); f != nil {
+		return nil, f
+	}
+	return db.InTx(ctx, s.db, func(tx *ent.Tx) (*ent.Order, error) {
+		v, err := authz.FromContext(ctx)
+		if err != nil {
+			return nil, err
+		}
+		// The cart's row is held from here on: a second request waits, and then
+		// finds what the first one did.
+		row, err := s.cart.Lock(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		if placed, err := s.replay(ctx, tx, in); placed != nil || err != nil {
+			return placed, err
+		}
+		c, err := s.cart.Price(ctx, tx.Client(), row)
+		if err != nil {
+			return nil, err
+		}
+		if err := check(c, in); err != nil {
+			return nil, err
+		}
+		about, err := s.contract(ctx, tx, in)
+		if err != nil {
+			return nil, err
+		}
+		number, err := s.nextNumber(ctx, tx, v)
+		if err != nil {
+			return nil, err
+		}
+		placed, err := s.write(ctx, tx, v, c, in, about, number)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.cart.Empty(ctx, tx, row); err != nil {
+			return nil, err
+		}
+		return placed, s.remember(ctx, tx, v, in, placed)
+	})
+}
+
+// check tells everything that stands in the way of the order (CA-09). A price
+// that changed is in the way until it was seen: in the cart, or as the gross
+// amount that the client expects.
+func check(c *cart.Cart, in PlaceOrderInput) error {
+	if len(c.Items) == 0 {
+		return fault.New("CART_EMPTY")
+	}
+	var faults fault.List
+	if in.ExpectedGross != nil && in.ExpectedGross.Cmp(c.Gross.Amount) != 0 {
+		faults.Add(fault.New("PRICE_CHANGED", "expectedGross"))
+	}
+	for i, item := range c.Items {
+		for _, p := range item.Problems {
+			if p.Code == "PRICE_CHANGED" && in.ExpectedGross != nil {
+				continue
+			}
+			faults.Add(&fault.Fault{Code: p.Code, Field: []string{"items", strconv.Itoa(i)}, Args: p.Args})
+		}
+	}
+	return faults.Err()
+}
+
+// aboutContract are the business cases about an existing contract, which they
+// must name (OR-06).
+var aboutContract = map[order.BusinessCase]bool{
+	order.BusinessCaseADDITIONAL_ORDER: true, order.BusinessCaseCONTRACT_RENEWAL: true,
+	order.BusinessCaseTARIFF_CHANGE: true, order.BusinessCaseCONTRACT_AMENDMENT: true,
+	order.BusinessCaseNEW_NUMBERS_FOR_SITE: true, order.BusinessCasePROVIDER_SWITCH_FOR_SITE: true,
+}
+
+// contract is the contract that the order is about, on which the viewer needs the
+// right ORDER; nil where it is about none.
+func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) (*ent.Contract, error) {
+	if in.ContractID == nil {
+		if aboutContract[in.BusinessCase] {
+			return nil, fault.New("CONTRACT_REQUIRED", "contractId")
+		}
+		return nil, nil
+	}
+	c, err := tx.Contract.Query().Where(contract.ID(in.ContractID.Of(ent.KindContract))).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, fault.New("CONTRACT_UNKNOWN", "contractId")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding the contract to order on: %w", err)
+	}
+	allowed, err := s.access.Can(ctx, authz.OrderOn, c)
+	if err != nil {
+		return nil, err
+	}
+	if !allowed {
+		return nil, fault.New("CONTRACT_UNKNOWN", "contractId")
+	}
+	return c, nil
+}
+
+// write is the order with its positions and the first step of its history.
+func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput, about *ent.Contract, number string) (*ent.Order, error) {
+	now := s.now().UTC().Truncate(time.Microsecond)
+	create := tx.Order.Create().SetTenantID(v.Tenant).SetNumber(number).SetName(c.Name).
+		SetCustomerOrderNumber(c.CustomerOrderNumber).SetReferenceNumber(c.ReferenceNumber).
+		SetState(order.StateIN_PROGRESS).SetBusinessCase(in.BusinessCase).SetChannel(order.ChannelONLINE).
+		SetPlacedAt(now).SetPlacedByID(v.User).
+		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency)
+	if c.AccountAssignment != nil {
+		create.SetAccountAssignment(c.AccountAssignment)
+	}
+	if about != nil {
+		create.SetContractID(about.ID)
+	}
+	placed, err := create.Save(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("writing the order: %w", err)
+	}
+	items := make([]*ent.OrderItemCreate, len(c.Items))
+	for i, item := range c.Items {
+		items[i] = snapshot(tx, placed, item, i+1)
+	}
+	if err := tx.OrderItem.CreateBulk(items...).Exec(ctx); err != nil {
+		return nil, fmt.Errorf("writing the positions of the order: %w", err)
+	}
+	if err := tx.OrderEvent.Create().SetTenantID(v.Tenant).SetOrderID(placed.ID).SetPlacedByID(v.User).
+		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State)).SetActorID(v.User).Exec(ctx); err != nil {
+		return nil, fmt.Errorf("writing the history of the order: %w", err)
+	}
+	return placed, nil
+}
+
+// snapshot is a position of the cart as it stands, with names and prices.
+func snapshot(tx *ent.Tx, o *ent.Order, item *cart.Item, position int) *ent.OrderItemCreate {
+	create := tx.OrderItem.Create().SetTenantID(o.TenantID).SetOrderID(o.ID).SetPlacedByID(o.PlacedByID).
+		SetNillableContractID(o.ContractID).SetPosition(position).SetProductID(item.ProductID).
+		SetSku(item.Product.Sku).SetProductName(item.Product.Name).SetUnit(item.Product.Unit).
+		SetQuantity(item.Quantity).SetUnitPriceAmount(item.UnitPrice.Amount).SetLineTotalAmount(item.LineTotal.Amount).
+		SetTaxRate(item.Product.TaxRate).SetCurrency(item.LineTotal.Currency).SetNillableWishedDate(item.WishedDate)
+	if a := item.DeliveryAddress; a != nil {
+		create.SetDeliveryAddress(&account.Address{
+			Company: a.Company, Contact: a.Contact, Street: a.Street, PostalCode: a.PostalCode, City: a.City, Country: a.Country,
+		})
+	}
+	if item.EffectiveAssignment != nil {
+		create.SetAccountAssignment(item.EffectiveAssignment)
+	}
+	return create
+}
+
+// replay is the order that this request placed before, or nil.
+func (s *Service) replay(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) (*ent.Order, error) {
+	known, err := tx.IdempotencyKey.Query().
+		Where(idempotencykey.Operation(placeOrder), idempotencykey.Key(in.IdempotencyKey)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for the idempotency key: %w", err)
+	}
+	if known.InputHash != hash(in) {
+		return nil, fault.New("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")
+	}
+	placed, err := tx.Order.Get(ctx, known.ResultID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the order of the idempotency key: %w", err)
+	}
+	return placed, nil
+}
+
+func (s *Service) remember(ctx context.Context, tx *ent.Tx, v *authz.Viewer, in PlaceOrderInput, placed *ent.Order) error {
+	err := tx.IdempotencyKey.Create().SetTenantID(v.Tenant).SetUserID(v.User).SetOperation(placeOrder).
+		SetKey(in.IdempotencyKey).SetInputHash(hash(in)).SetResultID(placed.ID).SetCreatedAt(s.now()).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("writing the idempotency key: %w", err)
+	}
+	return nil
+}
+
+// checkKey refuses keys that could not be told apart or would not travel well.
+func checkKey(key string) *fault.Fault {
+	if key == "" || len(key) > 255 {
+		return fault.New("IDEMPOTENCY_KEY_INVALID", "idempotencyKey")
+	}
+	for _, r := range key {
+		if !unicode.IsPrint(r) {
+			return fault.New("IDEMPOTENCY_KEY_INVALID", "idempotencyKey")
+		}
+	}
+	return nil
+}
+
+// hash tells one input from another. The cart is not part of it: after the order
+// it is empty, and the client that repeats its request cannot know.
+func hash(in PlaceOrderInput) string {
+	text := fmt.Sprintf("%s|%v|%v", in.BusinessCase, deref(in.ContractID), deref(in.ExpectedGross))
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func deref[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
