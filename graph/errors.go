@@ -1,0 +1,106 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"kontor/ent"
+	"kontor/internal/fault"
+	"kontor/internal/identity"
+	"kontor/internal/lang"
+)
+
+// Codes that the server needs, too: it gives a status for them.
+const (
+	CodeUnauthenticated = "UNAUTHENTICATED"
+	CodeUnavailable     = "UNAVAILABLE"
+	CodeRateLimited     = "RATE_LIMITED"
+	CodeInternal        = "INTERNAL"
+	CodeBadUserInput    = "BAD_USER_INPUT"
+)
+
+// refusals are the errors that a client is told by their code.
+var refusals = []struct {
+	err  error
+	code string
+}{
+	{fault.ErrUnauthenticated, CodeUnauthenticated},
+	{fault.ErrForbidden, "FORBIDDEN"},
+	{fault.ErrNotFound, "NOT_FOUND"},
+	{errPasswordChangeRequired, "PASSWORD_CHANGE_REQUIRED"},
+	{fault.ErrUnavailable, CodeUnavailable},
+	{context.DeadlineExceeded, CodeUnavailable},
+	{identity.ErrBusy, CodeRateLimited},
+}
+
+// presenter makes of an error what a client sees. What it does not know becomes
+// INTERNAL with the request's ID, and the whole of it goes to the log and nowhere
+// else.
+func presenter(requestID func(context.Context) string, log *slog.Logger) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		id, language := requestID(ctx), lang.FromContext(ctx)
+		shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
+		tell := func(code, message string) *gqlerror.Error {
+			shown.Message = message
+			shown.Extensions = map[string]any{"code": code, "requestId": id}
+			if code == CodeRateLimited || code == CodeUnavailable {
+				shown.Extensions["retryAfter"] = 1
+			}
+			return shown
+		}
+		var located *gqlerror.Error
+		if errors.As(err, &located) {
+			if located.Path != nil {
+				shown.Path = located.Path
+			}
+			shown.Locations = located.Locations
+		}
+		for _, known := range refusals {
+			if errors.Is(err, known.err) {
+				return tell(known.code, lang.Text(language, known.code, nil))
+			}
+		}
+		var invalid fault.Invalid
+		switch {
+		case errors.As(err, &invalid):
+			return tell(CodeBadUserInput, string(invalid))
+		case ent.IsNotFound(err):
+			return tell("NOT_FOUND", lang.Text(language, "NOT_FOUND", nil))
+		case errors.Is(err, context.Canceled):
+			return tell(CodeUnavailable, lang.Text(language, CodeUnavailable, nil))
+		case located != nil && located.Err == nil && isProtocol(located):
+			return tell(protocolCode(located), located.Message)
+		}
+		log.ErrorContext(ctx, "request failed", "requestId", id, "path", shown.Path.String(), "error", err)
+		return tell(CodeInternal, lang.Text(language, CodeInternal, map[string]any{"requestId": id}))
+	}
+}
+
+// isProtocol tells errors about the request itself, which gqlgen found before or
+// while reading it; their text is about the client's own document.
+func isProtocol(err *gqlerror.Error) bool { return err.Rule != "" || err.Extensions["code"] != nil }
+
+func protocolCode(err *gqlerror.Error) string {
+	switch code := err.Extensions["code"]; code {
+	case nil, errcode.ValidationFailed, errcode.ParseFailed:
+		return errcode.ValidationFailed
+	default:
+		return fmt.Sprint(code)
+	}
+}
+
+// recoverer keeps the process alive when a resolver panics; the stack goes to the
+// log only.
+func recoverer(log *slog.Logger) graphql.RecoverFunc {
+	return func(ctx context.Context, panicked any) error {
+		log.ErrorContext(ctx, "a resolver panicked", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		return errors.New("a resolver panicked")
+	}
+}

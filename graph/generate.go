@@ -1,0 +1,5 @@
+// Package graph is the GraphQL API: it translates between the schema and the
+// rooms, and knows nothing else.
+package graph
+
+//go:generate go run github.com/99designs/gqlgen generate

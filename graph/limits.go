@@ -1,0 +1,93 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// What an operation may ask for at most, fragments written out.
+const (
+	maxDepth  = 15
+	maxFields = 3000
+	// maxLogins: whoever tries passwords in bulk needs a request for each.
+	maxLogins = 1
+)
+
+const codeComplexity = "COMPLEXITY_LIMIT_EXCEEDED"
+
+func init() { errcode.RegisterErrorType(codeComplexity, errcode.KindProtocol) }
+
+// limits refuses operations that ask for too much before anything of them runs.
+// Each fragment is measured once, so that fragments that spread one another twice
+// do not cost what they would expand to (GQL-02).
+type limits struct{}
+
+var _ interface {
+	graphql.HandlerExtension
+	graphql.OperationContextMutator
+} = limits{}
+
+func (limits) ExtensionName() string                   { return "Limits" }
+func (limits) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	m := measurer{fragments: map[string]size{}}
+	s := m.measure(op.Operation.SelectionSet)
+	switch {
+	case s.depth > maxDepth:
+		return refuse("the operation is nested too deeply: at most 15 levels")
+	case s.fields > maxFields:
+		return refuse("the operation selects too many fields: at most 3000, fragments written out")
+	case s.logins > maxLogins:
+		return refuse("one login for each request")
+	}
+	return nil
+}
+
+func refuse(message string) *gqlerror.Error {
+	err := gqlerror.Errorf("%s", message)
+	errcode.Set(err, codeComplexity)
+	return err
+}
+
+type size struct{ depth, fields, logins int }
+
+type measurer struct{ fragments map[string]size }
+
+func (m measurer) measure(selections ast.SelectionSet) size {
+	var total size
+	for _, selection := range selections {
+		var s size
+		switch selection := selection.(type) {
+		case *ast.Field:
+			s = m.measure(selection.SelectionSet)
+			s.depth++
+			s.fields++
+			if selection.Name == "login" {
+				s.logins++
+			}
+		case *ast.InlineFragment:
+			s = m.measure(selection.SelectionSet)
+		case *ast.FragmentSpread:
+			s = m.fragment(selection)
+		}
+		total.depth = max(total.depth, s.depth)
+		// Bounded, so that doubling fragments cannot overflow the count.
+		total.fields = min(total.fields+s.fields, 2*maxFields)
+		total.logins = min(total.logins+s.logins, 2*maxFields)
+	}
+	return total
+}
+
+func (m measurer) fragment(spread *ast.FragmentSpread) size {
+	if known, measured := m.fragments[spread.Name]; measured {
+		return known
+	}
+	s := m.measure(spread.Definition.SelectionSet)
+	m.fragments[spread.Name] = s
+	return s
+}

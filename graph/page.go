@@ -1,0 +1,162 @@
+package graph
+
+import (
+	"context"
+
+	"entgo.io/contrib/entgql"
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"kontor/ent"
+	"kontor/graph/model"
+	"kontor/graph/scalar"
+	"kontor/internal/access"
+	"kontor/internal/fault"
+)
+
+const (
+	ascending  = entgql.OrderDirectionAsc
+	descending = entgql.OrderDirectionDesc
+	// maxPage bounds a page: a longer list is read in several.
+	maxPage = 100
+)
+
+// page checks the bounds of a page and reads its cursors, and gives the context in
+// which entgql collects what to load for it.
+func page(ctx context.Context, first *int, after *string, last *int, before *string) (_ context.Context, from, to *ent.Cursor, err error) {
+	if err := checkPage(first, last); err != nil {
+		return nil, nil, nil, err
+	}
+	if from, err = cursor(after); err != nil {
+		return nil, nil, nil, err
+	}
+	if to, err = cursor(before); err != nil {
+		return nil, nil, nil, err
+	}
+	return expandNodes(ctx), from, to, nil
+}
+
+func checkPage(first, last *int) error {
+	size := first
+	if size == nil {
+		size = last
+	}
+	switch {
+	case first != nil && last != nil:
+		return fault.Invalid("give first or last, not both")
+	case size == nil:
+		return fault.Invalid("say how many you want: first or last, 1 to 100")
+	case *size < 1 || *size > maxPage:
+		return fault.Invalid("first and last are 1 to 100")
+	}
+	return nil
+}
+
+func cursor(text *string) (*ent.Cursor, error) {
+	if text == nil {
+		return nil, nil
+	}
+	c, err := scalar.UnmarshalCursor(*text)
+	return &c, err
+}
+
+// expandNodes lets entgql see `nodes { … }` of a connection as what it is short
+// for, `edges { node { … } }`: that is the only form in which it collects what to
+// load, and a page whose edges nobody asks for it does not load at all.
+func expandNodes(ctx context.Context) context.Context {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return ctx
+	}
+	selections, changed := expand(fc.Field.Selections)
+	if !changed {
+		return ctx
+	}
+	expanded := *fc
+	expanded.Field.Selections = selections
+	return graphql.WithFieldContext(ctx, &expanded)
+}
+
+func expand(selections ast.SelectionSet) (ast.SelectionSet, bool) {
+	result, changed := make(ast.SelectionSet, len(selections)), false
+	for i, selection := range selections {
+		replaced, different := expandOne(selection)
+		result[i] = replaced
+		changed = changed || different
+	}
+	if !changed {
+		return selections, false
+	}
+	return result, true
+}
+
+func expandOne(selection ast.Selection) (ast.Selection, bool) {
+	switch s := selection.(type) {
+	case *ast.Field:
+		inner, changed := expand(s.SelectionSet)
+		isConnection := s.ObjectDefinition != nil && s.ObjectDefinition.Fields.ForName("pageInfo") != nil
+		if !changed && !(s.Name == "nodes" && isConnection) {
+			return s, false
+		}
+		field := *s
+		field.SelectionSet = inner
+		if s.Name == "nodes" && isConnection {
+			node := &ast.Field{Name: "node", Alias: "node", SelectionSet: inner, Position: s.Position, ObjectDefinition: s.ObjectDefinition, Definition: s.Definition}
+			field.Name, field.Alias, field.SelectionSet = "edges", "edges", ast.SelectionSet{node}
+		}
+		return &field, true
+	case *ast.InlineFragment:
+		inner, changed := expand(s.SelectionSet)
+		if !changed {
+			return s, false
+		}
+		fragment := *s
+		fragment.SelectionSet = inner
+		return &fragment, true
+	case *ast.FragmentSpread:
+		inner, changed := expand(s.Definition.SelectionSet)
+		if !changed {
+			return s, false
+		}
+		spread, definition := *s, *s.Definition
+		definition.SelectionSet = inner
+		spread.Definition = &definition
+		return &spread, true
+	default:
+		return selection, false
+	}
+}
+
+// parentArgument is an argument of the field that the present one lies under.
+func parentArgument(ctx context.Context, name string) any {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil || fc.Parent == nil {
+		return nil
+	}
+	return fc.Parent.Args[name]
+}
+
+// holdersPage is a page of right holders. There are few of them on a contract:
+// they are read whole and cut here.
+func holdersPage(all []access.Holder, first int, after *string) *model.RightHolderConnection {
+	page := &model.RightHolderConnection{
+		Edges: []*model.RightHolderEdge{}, Nodes: []*access.Holder{},
+		PageInfo: &model.RightHolderPageInfo{}, TotalCount: len(all),
+	}
+	passed := after == nil
+	for i := range all {
+		holder := &all[i]
+		if !passed {
+			passed = holder.Key == *after
+			continue
+		}
+		if len(page.Nodes) == first {
+			page.PageInfo.HasNextPage = true
+			break
+		}
+		page.Nodes = append(page.Nodes, holder)
+		page.Edges = append(page.Edges, &model.RightHolderEdge{Node: holder, Cursor: holder.Key})
+		page.PageInfo.EndCursor = &holder.Key
+	}
+	return page
+}

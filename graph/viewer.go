@@ -1,0 +1,46 @@
+package graph
+
+import (
+	"context"
+
+	"kontor/authz"
+	"kontor/graph/model"
+	"kontor/internal/gid"
+	"kontor/internal/identity"
+	"kontor/internal/session"
+)
+
+// viewerOf is a viewer as the API shows it.
+func viewerOf(v *authz.Viewer) *model.Viewer {
+	shown := &model.Viewer{Of: v, Roles: v.Roles, PendingSteps: []model.PendingStep{}}
+	if shown.Roles == nil {
+		shown.Roles = []authz.Role{}
+	}
+	if v.MustChangePassword {
+		shown.PendingSteps = append(shown.PendingSteps, model.PendingStepChangePassword)
+	}
+	return shown
+}
+
+// sessionsOf are sessions as the API shows them, with the viewer's own marked.
+func sessionsOf(ctx context.Context, all []session.Session) ([]*model.Session, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]*model.Session, len(all))
+	for i, s := range all {
+		shown[i] = &model.Session{
+			ID: identity.SessionID(s), Current: s.ID == v.Session, Device: s.Device, IPAddress: s.IPAddress,
+			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt,
+		}
+	}
+	return shown, nil
+}
+
+func unlessEmpty(id gid.ID) *gid.ID {
+	if id == "" {
+		return nil
+	}
+	return &id
+}
