@@ -20,6 +20,7 @@ type Relation string
 // The relations. A new one needs its meaning in related and its SQL in package rows.
 const (
 	Own        Relation = "own"
+	Held       Relation = "held"
 	Tenant     Relation = "tenant"
 	Granted    Relation = "granted"
 	Connected  Relation = "connected"
@@ -29,7 +30,7 @@ const (
 	All        Relation = "all"
 )
 
-var relations = []Relation{Own, Tenant, Granted, Connected, Assortment, Operator, Subtree, All}
+var relations = []Relation{Own, Held, Tenant, Granted, Connected, Assortment, Operator, Subtree, All}
 
 // Thing is what a decision is about: the facts of one row, read from the
 // database and never taken from the client.
@@ -171,7 +172,19 @@ func Scope(v *Viewer, action string) ([]Relation, error) {
 			}
 		}
 	}
-	return scope, nil
+	return reduced(scope), nil
+}
+
+// reduced leaves out relations that others contain: a predicate of one comparison
+// can follow an index, one of alternatives often cannot.
+func reduced(scope []Relation) []Relation {
+	if slices.Contains(scope, All) {
+		return []Relation{All}
+	}
+	if slices.Contains(scope, Tenant) {
+		return slices.DeleteFunc(scope, func(r Relation) bool { return r == Own })
+	}
+	return scope
 }
 
 // HeldRights are the rights that the viewer has on a contract (AC-14), by the
@@ -197,6 +210,8 @@ func HeldRights(v *Viewer, contract Thing) ([]Right, error) {
 func related(v *Viewer, relation Relation, t *Thing) bool {
 	switch relation {
 	case Own:
+		return t.Owner != uuid.Nil && t.Owner == v.User && t.Tenant == v.Tenant
+	case Held:
 		return t.Owner != uuid.Nil && t.Owner == v.User
 	case Tenant:
 		return t.Tenant == v.Tenant

@@ -156,3 +156,35 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What is left out of a scope because another relation contains it changes no
+// decision.
+//
+// Requirement: AC-15
+func TestAScopeSaysTheSameAsCasbin(t *testing.T) {
+	tenants := []uuid.UUID{uuid.New(), uuid.New()}
+	user, other := uuid.New(), uuid.New()
+	rapid.Check(t, func(t *rapid.T) {
+		v := someViewer(t, tenants, user)
+		thing := Thing{
+			Tenant:  rapid.SampledFrom(tenants).Draw(t, "owner"),
+			Owner:   rapid.SampledFrom([]uuid.UUID{user, other}).Draw(t, "person"),
+			Granted: rapid.SliceOfDistinct(rapid.SampledFrom(Rights), rapid.ID).Draw(t, "granted"),
+		}
+		for _, action := range []string{"order.view", "cart.use", "user.view", "grant.view", "tenant.view"} {
+			can, err := Can(v, action, thing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			scope, err := Scope(v, action)
+			if err != nil {
+				t.Fatal(err)
+			}
+			thing.action = action
+			listed := slices.ContainsFunc(scope, func(r Relation) bool { return related(v, r, &thing) })
+			if can != listed {
+				t.Fatalf("%s on %+v for %+v: Casbin says %v, the scope %v", action, thing, v, can, scope)
+			}
+		}
+	})
+}

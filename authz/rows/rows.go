@@ -3,6 +3,7 @@
 package rows
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -65,6 +66,10 @@ func (c Columns) render(v *authz.Viewer, action string, relation authz.Relation)
 	}
 	switch relation {
 	case authz.Own:
+		return func(s *sql.Selector) *sql.Predicate {
+			return sql.And(sql.EQ(s.C(c.Owner), v.User), sql.EQ(s.C(c.Tenant), v.Tenant))
+		}, cmp.Or(need(c.Owner), need(c.Tenant))
+	case authz.Held:
 		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Owner), v.User) }, need(c.Owner)
 	case authz.Tenant:
 		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Tenant), v.Tenant) }, need(c.Tenant)

@@ -27,19 +27,34 @@ func SearchText(sku, name, description string, attributes []account.Attribute) s
 	for _, a := range attributes {
 		all.WriteString(" " + a.Name + " " + a.Value)
 	}
-	words := words(all.String())
-	for i, word := range words {
-		words[i] = stem(word)
+	var terms []string
+	for _, word := range words(all.String()) {
+		terms = append(terms, forms(word)...)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(terms, " ")
 }
 
-// words are the runs of letters and digits, in lower case. Umlauts and sharp s
-// are written out as the stemmer does, so that "Groesse" finds "Größe".
+// Ways to write a word: with umlauts and sharp s written out, and with umlauts
+// that lost their dots.
+var (
+	writtenOut = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss")
+	dotless    = strings.NewReplacer("ä", "a", "ö", "o", "ü", "u", "ß", "ss", "ae", "a", "oe", "o", "ue", "u")
+)
+
+// words are the runs of letters and digits, in lower case.
 func words(text string) []string {
-	text = strings.ToLower(norm.NFKC.String(text))
-	text = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss").Replace(text)
-	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.FieldsFunc(strings.ToLower(norm.NFKC.String(text)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+// forms are the stems under which a word is found: the one written out, so that
+// "Groesse" finds "Größe", and where it is another one that without dots, so that
+// "Stühle" finds "Stuhl".
+func forms(word string) []string {
+	found := []string{stem(writtenOut.Replace(word))}
+	if plain := stem(dotless.Replace(word)); plain != found[0] {
+		found = append(found, plain)
+	}
+	return found
 }
 
 func stem(word string) string {
@@ -72,15 +87,16 @@ func matches(search string) (p predicate.Product, ok bool) {
 	}, true
 }
 
-// A word matches as its stem or as the beginning of an indexed word: the stem of
-// a half-typed word may be nowhere in the index.
+// A word matches by one of its forms, and the last one as the beginning of an
+// indexed word, too: the stem of a half-typed word may be nowhere in the index.
 func tsquery(words []string) string {
 	terms := make([]string, len(words))
 	for i, word := range words {
-		terms[i] = stem(word)
+		alternatives := forms(word)
 		if i == len(words)-1 {
-			terms[i] = "(" + terms[i] + " | " + word + ":*)"
+			alternatives = append(alternatives, writtenOut.Replace(word)+":*")
 		}
+		terms[i] = "(" + strings.Join(alternatives, " | ") + ")"
 	}
 	return strings.Join(terms, " & ")
 }
@@ -88,10 +104,14 @@ func tsquery(words []string) string {
 func ftsQuery(words []string) string {
 	terms := make([]string, len(words))
 	for i, word := range words {
-		terms[i] = `"` + stem(word) + `"`
-		if i == len(words)-1 {
-			terms[i] = "(" + terms[i] + ` OR "` + word + `"*)`
+		alternatives := forms(word)
+		for j, form := range alternatives {
+			alternatives[j] = `"` + form + `"`
 		}
+		if i == len(words)-1 {
+			alternatives = append(alternatives, `"`+writtenOut.Replace(word)+`"*`)
+		}
+		terms[i] = "(" + strings.Join(alternatives, " OR ") + ")"
 	}
 	return strings.Join(terms, " AND ")
 }
