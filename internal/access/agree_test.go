@@ -158,7 +158,7 @@ func (w *world) compare(t *testing.T, when string) (asked, allowed int) {
 			}
 			listed := q.IDsX(ctx)
 			for _, c := range w.db.Client.Contract.Query().AllX(w.ctx) {
-				can, err := rights.Can(ctx, right, c)
+				can, err := rights.Can(ctx, w.db.Client, right, c)
 				if err != nil {
 					t.Fatal(err)
 				}

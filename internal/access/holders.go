@@ -42,7 +42,7 @@ type Holder struct {
 // transfer, ordered by name. Whoever may see all of them does; others see
 // themselves.
 func (s *Service) Holders(ctx context.Context, c *ent.Contract) ([]Holder, error) {
-	v, thing, err := s.thing(ctx, c)
+	v, thing, err := s.thing(ctx, s.db.Client, c)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ type facts struct {
 // same statements for all contracts that were loaded together, so that a list
 // costs no more of them when it is longer.
 func (s *Service) MyRights(ctx context.Context, c *ent.Contract) ([]authz.Right, error) {
-	v, thing, err := s.thing(ctx, c)
+	v, thing, err := s.thing(ctx, s.db.Client, c)
 	if err != nil {
 		return nil, err
 	}
@@ -33,22 +33,23 @@ func (s *Service) MyRights(ctx context.Context, c *ent.Contract) ([]authz.Right,
 }
 
 // Can decides by Casbin whether the viewer has a right on a contract: what an act
-// on a single contract asks before it acts.
-func (s *Service) Can(ctx context.Context, right authz.Right, c *ent.Contract) (bool, error) {
-	v, thing, err := s.thing(ctx, c)
+// on a single contract asks before it acts. Within a transaction the client is the
+// transaction's.
+func (s *Service) Can(ctx context.Context, client *ent.Client, right authz.Right, c *ent.Contract) (bool, error) {
+	v, thing, err := s.thing(ctx, client, c)
 	if err != nil {
 		return false, err
 	}
 	return authz.Can(v, right.Action(), thing)
 }
 
-func (s *Service) thing(ctx context.Context, c *ent.Contract) (*authz.Viewer, authz.Thing, error) {
+func (s *Service) thing(ctx context.Context, client *ent.Client, c *ent.Contract) (*authz.Viewer, authz.Thing, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, authz.Thing{}, err
 	}
 	f, err := ent.Load(ctx, c.Siblings(), "rights", func(ctx context.Context, all []*ent.Contract) (facts, error) {
-		return s.facts(ctx, v, all)
+		return readFacts(ctx, client, v, all)
 	})
 	if err != nil {
 		return nil, authz.Thing{}, err
@@ -60,34 +61,34 @@ func (s *Service) thing(ctx context.Context, c *ent.Contract) (*authz.Viewer, au
 	return v, thing, nil
 }
 
-// facts reads what the viewer holds on these contracts.
-func (s *Service) facts(ctx context.Context, v *authz.Viewer, contracts []*ent.Contract) (facts, error) {
+// readFacts reads what the viewer holds on these contracts.
+func readFacts(ctx context.Context, client *ent.Client, v *authz.Viewer, contracts []*ent.Contract) (facts, error) {
 	f := facts{granted: map[uuid.UUID][]authz.Right{}, connected: map[uuid.UUID]bool{}, paths: map[uuid.UUID]string{}}
 	if v.HoldsGrants {
-		if err := s.readGranted(ctx, v, contracts, &f); err != nil {
+		if err := readGranted(ctx, client, v, contracts, &f); err != nil {
 			return f, err
 		}
 	}
 	if v.HoldsConnections {
-		if err := s.readConnected(ctx, v, contracts, &f); err != nil {
+		if err := readConnected(ctx, client, v, contracts, &f); err != nil {
 			return f, err
 		}
 	}
 	// Only agents have a relation that asks for the place in the tree.
 	if v.Has(authz.PartnerAgent) {
-		if err := s.readPaths(ctx, contracts, &f); err != nil {
+		if err := readPaths(ctx, client, contracts, &f); err != nil {
 			return f, err
 		}
 	}
 	return f, nil
 }
 
-func (s *Service) readGranted(ctx context.Context, v *authz.Viewer, contracts []*ent.Contract, f *facts) error {
+func readGranted(ctx context.Context, client *ent.Client, v *authz.Viewer, contracts []*ent.Contract, f *facts) error {
 	ids := make([]uuid.UUID, len(contracts))
 	for i, c := range contracts {
 		ids[i] = c.ID
 	}
-	live, err := s.db.Client.Grant.Query().
+	live, err := client.Grant.Query().
 		Where(grant.HolderID(v.User), grant.ContractIDIn(ids...), grant.RevokedAtIsNil()).
 		Select(grant.FieldContractID, grant.FieldRight).All(ctx)
 	if err != nil {
@@ -99,7 +100,7 @@ func (s *Service) readGranted(ctx context.Context, v *authz.Viewer, contracts []
 	return nil
 }
 
-func (s *Service) readConnected(ctx context.Context, v *authz.Viewer, contracts []*ent.Contract, f *facts) error {
+func readConnected(ctx context.Context, client *ent.Client, v *authz.Viewer, contracts []*ent.Contract, f *facts) error {
 	numbers := make([]uuid.UUID, 0, len(contracts))
 	for _, c := range contracts {
 		if c.CustomerNumberID != nil && !slices.Contains(numbers, *c.CustomerNumberID) {
@@ -109,7 +110,7 @@ func (s *Service) readConnected(ctx context.Context, v *authz.Viewer, contracts 
 	if len(numbers) == 0 {
 		return nil
 	}
-	live, err := s.db.Client.Connection.Query().
+	live, err := client.Connection.Query().
 		Where(connection.UserID(v.User), connection.CustomerNumberIDIn(numbers...), connection.RevokedAtIsNil()).
 		Select(connection.FieldCustomerNumberID).All(ctx)
 	if err != nil {
@@ -121,14 +122,14 @@ func (s *Service) readConnected(ctx context.Context, v *authz.Viewer, contracts 
 	return nil
 }
 
-func (s *Service) readPaths(ctx context.Context, contracts []*ent.Contract, f *facts) error {
+func readPaths(ctx context.Context, client *ent.Client, contracts []*ent.Contract, f *facts) error {
 	ids := make([]uuid.UUID, 0, len(contracts))
 	for _, c := range contracts {
 		if !slices.Contains(ids, c.TenantID) {
 			ids = append(ids, c.TenantID)
 		}
 	}
-	tenants, err := s.db.Client.Tenant.Query().Where(tenant.IDIn(ids...)).Select(tenant.FieldID, tenant.FieldPath).All(ctx)
+	tenants, err := client.Tenant.Query().Where(tenant.IDIn(ids...)).Select(tenant.FieldID, tenant.FieldPath).All(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the places of tenants: %w", err)
 	}

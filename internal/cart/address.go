@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"entgo.io/ent/dialect/sql"
 
@@ -85,9 +86,9 @@ func (s *Service) SaveAddress(ctx context.Context, in SaveAddressInput) (*ent.Ad
 	postal := line(&in.PostalCode, 20, []string{"postalCode"}, &faults)
 	company, contact := line(in.Company, 100, []string{"company"}, &faults), line(in.Contact, 100, []string{"contact"}, &faults)
 	label := line(in.Label, 60, []string{"label"}, &faults)
-	for field, text := range map[string]string{"street": in.Street, "city": in.City, "postalCode": in.PostalCode} {
-		if line(&text, len(text), nil, &fault.List{}) == "" && text == "" {
-			faults.Add(fault.New("VALUE_REQUIRED", field))
+	for _, needed := range []struct{ field, text string }{{"street", in.Street}, {"postalCode", in.PostalCode}, {"city", in.City}} {
+		if strings.TrimSpace(needed.text) == "" {
+			faults.Add(fault.New("VALUE_REQUIRED", needed.field))
 		}
 	}
 	if !country.MatchString(in.Country) {

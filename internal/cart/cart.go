@@ -148,7 +148,7 @@ func (s *Service) Price(ctx context.Context, client *ent.Client, row *ent.Cart) 
 	}
 	taxed := make([]money.Taxed, 0, len(items))
 	for i, each := range items {
-		item, err := s.priceItem(ctx, c, each, addresses)
+		item, err := s.priceItem(ctx, client, c, each, addresses)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ func (s *Service) Price(ctx context.Context, client *ent.Client, row *ent.Cart) 
 	return c, nil
 }
 
-func (s *Service) priceItem(ctx context.Context, c *Cart, row *ent.CartItem, addresses map[uuid.UUID]*ent.Address) (*Item, error) {
+func (s *Service) priceItem(ctx context.Context, client *ent.Client, c *Cart, row *ent.CartItem, addresses map[uuid.UUID]*ent.Address) (*Item, error) {
 	item := &Item{CartItem: row, Product: row.Edges.Product, DeliveryAddress: c.DeliveryAddress, Unit: row.ProductUnit,
 		EffectiveAssignment: row.AccountAssignment}
 	if row.DeliveryAddressID != nil && addresses[*row.DeliveryAddressID] != nil {
@@ -177,7 +177,7 @@ func (s *Service) priceItem(ctx context.Context, c *Cart, row *ent.CartItem, add
 		item.EffectiveAssignment = c.AccountAssignment
 	}
 	if item.Product != nil {
-		price, err := s.catalog.UnitPrice(ctx, item.Product, row.Quantity)
+		price, err := s.catalog.UnitPrice(ctx, client, item.Product, row.Quantity)
 		if err != nil {
 			return nil, err
 		}

@@ -140,7 +140,7 @@ func (s *Service) put(ctx context.Context, tx *ent.Tx, row *ent.Cart, items []*e
 	if !s.fits(p, quantity, field, faults) {
 		return items, nil
 	}
-	price, err := s.catalog.UnitPrice(ctx, p, quantity)
+	price, err := s.catalog.UnitPrice(ctx, tx.Client(), p, quantity)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (s *Service) UpdateItem(ctx context.Context, in UpdateCartItemInput) (*Cart
 		var faults fault.List
 		update := item.Update()
 		if in.Quantity != nil {
-			if err := s.setQuantity(ctx, update, item, *in.Quantity, &faults); err != nil {
+			if err := s.setQuantity(ctx, tx, update, item, *in.Quantity, &faults); err != nil {
 				return err
 			}
 		}
@@ -214,7 +214,7 @@ func (s *Service) UpdateItem(ctx context.Context, in UpdateCartItemInput) (*Cart
 	})
 }
 
-func (s *Service) setQuantity(ctx context.Context, update *ent.CartItemUpdateOne, item *ent.CartItem, quantity money.Decimal, faults *fault.List) error {
+func (s *Service) setQuantity(ctx context.Context, tx *ent.Tx, update *ent.CartItemUpdateOne, item *ent.CartItem, quantity money.Decimal, faults *fault.List) error {
 	field := []string{"quantity"}
 	p := item.Edges.Product
 	if p == nil {
@@ -226,7 +226,7 @@ func (s *Service) setQuantity(ctx context.Context, update *ent.CartItemUpdateOne
 	if len(*faults) > before || !s.fits(p, quantity, field, faults) {
 		return nil
 	}
-	price, err := s.catalog.UnitPrice(ctx, p, quantity)
+	price, err := s.catalog.UnitPrice(ctx, tx.Client(), p, quantity)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,13 @@ func (s *Service) Price(ctx context.Context, p *ent.Product) (*money.Money, erro
 // PriceBreaks are the prices of the viewer's tenant by quantity, the smallest
 // first: one statement for all products that were loaded together.
 func (s *Service) PriceBreaks(ctx context.Context, p *ent.Product) ([]*PriceBreak, error) {
-	all, err := ent.Load(ctx, p.Siblings(), "prices", s.prices)
+	return priceBreaks(ctx, s.db.Client, p)
+}
+
+func priceBreaks(ctx context.Context, client *ent.Client, p *ent.Product) ([]*PriceBreak, error) {
+	all, err := ent.Load(ctx, p.Siblings(), "prices", func(ctx context.Context, products []*ent.Product) (map[uuid.UUID][]*PriceBreak, error) {
+		return readPrices(ctx, client, products)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +46,10 @@ func (s *Service) PriceBreaks(ctx context.Context, p *ent.Product) ([]*PriceBrea
 
 // UnitPrice is the net price of one unit when so many are bought, or nil when
 // the viewer's tenant has no price. Below the first break the first one counts.
-func (s *Service) UnitPrice(ctx context.Context, p *ent.Product, quantity money.Decimal) (*money.Money, error) {
-	breaks, err := s.PriceBreaks(ctx, p)
+// Within a transaction the client is the transaction's: one that waits for a second
+// connection while it holds its first can wait for ever.
+func (s *Service) UnitPrice(ctx context.Context, client *ent.Client, p *ent.Product, quantity money.Decimal) (*money.Money, error) {
+	breaks, err := priceBreaks(ctx, client, p)
 	if err != nil || len(breaks) == 0 {
 		return nil, err
 	}
@@ -59,7 +67,7 @@ func at(breaks []*PriceBreak, quantity money.Decimal) *PriceBreak {
 	return reached
 }
 
-func (s *Service) prices(ctx context.Context, products []*ent.Product) (map[uuid.UUID][]*PriceBreak, error) {
+func readPrices(ctx context.Context, client *ent.Client, products []*ent.Product) (map[uuid.UUID][]*PriceBreak, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, err
@@ -68,7 +76,7 @@ func (s *Service) prices(ctx context.Context, products []*ent.Product) (map[uuid
 	for i, p := range products {
 		ids[i] = p.ID
 	}
-	rows, err := s.db.Client.Price.Query().
+	rows, err := client.Price.Query().
 		Where(price.TenantID(v.Tenant), price.ProductIDIn(ids...)).
 		Order(price.ByProductID(), price.ByFromQuantity()).
 		All(ctx)

@@ -5,6 +5,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -20,7 +21,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // the driver "sqlite", too
 
 	"kontor/ent"
 	_ "kontor/ent/runtime" // the walls and defaults of ent/schema
@@ -76,6 +77,17 @@ func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) 
 	}
 	d.Client = ent.NewClient(ent.Driver(driver))
 	return d, nil
+}
+
+// SQLite's own lower knows A to Z only: a search for "über" would not find "Über",
+// as it does in PostgreSQL.
+func init() {
+	sqlite.MustRegisterDeterministicScalarFunction("lower", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		if text, ok := args[0].(string); ok {
+			return strings.ToLower(text), nil
+		}
+		return args[0], nil
+	})
 }
 
 // openSQLite opens a file for this process alone. It is synced at every commit: an

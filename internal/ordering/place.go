@@ -127,7 +127,7 @@ func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) 
 	if err != nil {
 		return nil, fmt.Errorf("finding the contract to order on: %w", err)
 	}
-	allowed, err := s.access.Can(ctx, authz.OrderOn, c)
+	allowed, err := s.access.Can(ctx, tx.Client(), authz.OrderOn, c)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"kontor/server"
+)
+
+func serveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "serve the API",
+		Description: "Without settings: an SQLite file under ./data and a Redis in process, for a laptop.\n" +
+			"In production: PostgreSQL, Redis, KONTOR_ENV=production; run `kontor migrate` before.",
+		Flags: settingFlags(),
+		Action: func(ctx context.Context, c *cli.Command) (err error) {
+			log, err := logger(c)
+			if err != nil {
+				return err
+			}
+			config, err := settings(c)
+			if err != nil {
+				return err
+			}
+			replica, err := server.New(ctx, config, log)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, replica.Close()) }()
+			return replica.Run(ctx, func(addr net.Addr) {
+				fmt.Fprintf(os.Stdout, "Kontor listens on %s: open %s\n", addr, config.BaseURL)
+			})
+		},
+	}
+}

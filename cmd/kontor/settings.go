@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"kontor/server"
+)
+
+// settingFlags are the settings of the process, each a flag and an environment
+// variable of the same name.
+func settingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "addr", Sources: cli.EnvVars("KONTOR_ADDR"), Value: "127.0.0.1:8080", Usage: "`ADDRESS` to listen on"},
+		&cli.StringFlag{Name: "base-url", Sources: cli.EnvVars("KONTOR_BASE_URL"), Value: "http://localhost:8080", Usage: "public `URL`, the only source of links in mails"},
+		databaseFlag(),
+		&cli.StringFlag{Name: "redis-url", Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"},
+		&cli.StringFlag{Name: "smtp-url", Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
+		&cli.StringFlag{Name: "blob-url", Sources: cli.EnvVars("KONTOR_BLOB_URL"), Value: "file://./data/blobs", Usage: "where documents are kept: file:// or s3:// `URL`"},
+		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
+		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
+		&cli.StringFlag{Name: "secret", Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"},
+		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures and profiles, which must not be public; empty: off"},
+		&cli.StringFlag{Name: "log-level", Sources: cli.EnvVars("KONTOR_LOG_LEVEL"), Value: "info", Usage: "debug, info, warn or error"},
+	}
+}
+
+func databaseFlag() cli.Flag {
+	return &cli.StringFlag{Name: "database-url", Sources: cli.EnvVars("KONTOR_DATABASE_URL"), Value: "sqlite://./data/kontor.db", Usage: "sqlite://PATH or postgres:// `URL`"}
+}
+
+// settings reads the flags into the configuration; what is wrong with it is told
+// by the server.
+func settings(c *cli.Command) (server.Config, error) {
+	env := c.String("env")
+	if env != "development" && env != "production" {
+		return server.Config{}, fmt.Errorf("KONTOR_ENV %q: choose development or production", env)
+	}
+	var secrets []string
+	for secret := range strings.SplitSeq(c.String("secret"), ",") {
+		if secret = strings.TrimSpace(secret); secret != "" {
+			secrets = append(secrets, secret)
+		}
+	}
+	return server.Config{
+		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
+		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
+		Demo: c.Bool("demo"), Production: env == "production", Secrets: secrets, DebugAddr: c.String("debug-addr"),
+	}, nil
+}
+
+func logger(c *cli.Command) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return nil, fmt.Errorf("KONTOR_LOG_LEVEL %q: choose debug, info, warn or error", c.String("log-level"))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})), nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"kontor/authz"
+	"kontor/internal/db"
+	"kontor/internal/identity"
+	"kontor/internal/password"
+)
+
+func userCommand() *cli.Command {
+	return &cli.Command{
+		Name:     "user",
+		Usage:    "make users",
+		Commands: []*cli.Command{userCreateCommand()},
+	}
+}
+
+func userCreateCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "create",
+		Usage: "make a user with an initial password",
+		Description: "The initial password is read from standard input, one line, so that it is in no process list and\n" +
+			"no shell history. The user must change it at the first login.",
+		Flags: []cli.Flag{
+			databaseFlag(),
+			&cli.StringFlag{Name: "organization", Required: true, Usage: "organization `ID` of the tenant"},
+			&cli.StringFlag{Name: "username", Required: true, Usage: "`NAME` to log in with, 6 to 32 characters"},
+			&cli.StringFlag{Name: "email", Required: true, Usage: "e-mail `ADDRESS`"},
+			&cli.StringFlag{Name: "first-name", Required: true, Usage: "first `NAME`"},
+			&cli.StringFlag{Name: "last-name", Required: true, Usage: "last `NAME`"},
+			&cli.StringFlag{Name: "language", Value: "de", Usage: "`LANGUAGE` of messages and mails: de or en"},
+			&cli.StringSliceFlag{Name: "role", Required: true, Usage: "`ROLE`; several times for several roles"},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			fmt.Fprintln(os.Stderr, "Initial password, one line:")
+			initial, err := bufio.NewReader(os.Stdin).ReadString('\n')
+			if err != nil && initial == "" {
+				return fmt.Errorf("reading the initial password from standard input: %w", err)
+			}
+			user := identity.NewUser{
+				Organization: c.String("organization"), Username: c.String("username"), Email: c.String("email"),
+				FirstName: c.String("first-name"), LastName: c.String("last-name"), Language: c.String("language"),
+				Password: strings.TrimRight(initial, "\r\n"), MustChangePassword: true,
+			}
+			for _, role := range c.StringSlice("role") {
+				user.Roles = append(user.Roles, authz.Role(role))
+			}
+			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
+				room := identity.New(d, nil, password.NewHasher(0, 0), time.Now)
+				created, err := room.CreateUser(ctx, user)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(os.Stdout, "created %s; it must change its password at the first login\n", created.Username)
+				return nil
+			})
+		},
+	}
+}

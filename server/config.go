@@ -1,0 +1,130 @@
+// Package server is the process: everything that knows HTTP, wiring or settings.
+package server
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config are the settings of the process; `kontor serve --help` explains each.
+type Config struct {
+	Addr        string // address to listen on
+	BaseURL     string // public URL, the only source of links
+	DatabaseURL string // sqlite://PATH or postgres://…
+	RedisURL    string // empty: Redis in process
+	SMTPURL     string // empty only with Demo
+	BlobURL     string // where documents are kept
+	Demo        bool   // demo data, demo logins, mails page
+	Production  bool   // KONTOR_ENV=production
+	Secrets     []string
+	DebugAddr   string // metrics and profiles; empty: off
+}
+
+// Validate tells everything that is wrong with the settings, at once.
+func (c Config) Validate() error {
+	var wrong []error
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		complain("KONTOR_ADDR %q is no address to listen on: write it like 127.0.0.1:8080", c.Addr)
+	}
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") || strings.Trim(base.Path, "/") != "" {
+		complain("KONTOR_BASE_URL %q is no public URL: write it like https://portal.example.com, without a path", c.BaseURL)
+	}
+	if !strings.HasPrefix(c.DatabaseURL, "sqlite://") && !isPostgres(c.DatabaseURL) {
+		complain("KONTOR_DATABASE_URL must begin with sqlite:// or postgres://")
+	}
+	if c.RedisURL != "" && !strings.HasPrefix(c.RedisURL, "redis://") && !strings.HasPrefix(c.RedisURL, "rediss://") {
+		complain("KONTOR_REDIS_URL must begin with redis:// or rediss://, or be empty for a Redis in process")
+	}
+	if c.SMTPURL == "" && !c.Demo {
+		complain("KONTOR_SMTP_URL is empty: that is for KONTOR_DEMO=true only, where mails are shown on a page")
+	}
+	if c.SMTPURL != "" && !strings.HasPrefix(c.SMTPURL, "smtp://") && !strings.HasPrefix(c.SMTPURL, "smtps://") {
+		complain("KONTOR_SMTP_URL must begin with smtp:// or smtps://")
+	}
+	if !strings.HasPrefix(c.BlobURL, "file://") && !strings.HasPrefix(c.BlobURL, "s3://") {
+		complain("KONTOR_BLOB_URL must begin with file:// or s3://")
+	}
+	for i, secret := range c.Secrets {
+		if len(secret) < 32 {
+			complain("KONTOR_SECRET number %d is too short: take 32 characters or more, for example from `openssl rand -hex 32`", i+1)
+		}
+	}
+	if c.Production {
+		wrong = append(wrong, c.production(base)...)
+	}
+	return errors.Join(wrong...)
+}
+
+// production refuses what is comfortable on a laptop and dangerous elsewhere.
+func (c Config) production(base *url.URL) []error {
+	var wrong []error
+	if c.Demo {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_DEMO: the demo passwords are public"))
+	}
+	if len(c.Secrets) == 0 {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production needs KONTOR_SECRET: 32 characters or more, the same on every replica"))
+	}
+	if base != nil && base.Scheme != "https" {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production needs a KONTOR_BASE_URL with https: cookies would travel in the open"))
+	}
+	if c.RedisURL == "" {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production needs KONTOR_REDIS_URL: sessions in process end with it and are unknown to other replicas"))
+	}
+	return wrong
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// secure tells whether browsers reach the server by https.
+func (c Config) secure() bool { return strings.HasPrefix(c.BaseURL, "https://") }
+
+// secrets are the keys for signed links, the newest first. In development one is
+// made at the first start and kept beside the data.
+func (c Config) secrets() ([]string, error) {
+	if len(c.Secrets) > 0 {
+		return c.Secrets, nil
+	}
+	path := filepath.Join("data", "secret")
+	if kept, err := os.ReadFile(path); err == nil {
+		return []string{strings.TrimSpace(string(kept))}, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the secret: %w", err)
+	}
+	fresh := make([]byte, 32)
+	if _, err := rand.Read(fresh); err != nil {
+		return nil, fmt.Errorf("making a secret: %w", err)
+	}
+	text := hex.EncodeToString(fresh)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the folder for the secret: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("keeping the secret: %w", err)
+	}
+	return []string{text}, nil
+}
+
+// Times of the HTTP server. A request that takes longer is not worth waiting for.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 60 * time.Second
+	requestTimeout    = 15 * time.Second
+	drainTimeout      = 25 * time.Second
+	maxHeaderBytes    = 16 << 10
+	maxBodyBytes      = 256 << 10
+)

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"strings"
+	"testing"
+)
+
+func valid() Config {
+	return Config{
+		Addr: "127.0.0.1:8080", BaseURL: "https://portal.example.com", DatabaseURL: "postgres://localhost/kontor", RedisURL: "redis://localhost",
+		SMTPURL: "smtp://localhost", BlobURL: "file://./blobs", Production: true, Secrets: []string{strings.Repeat("s", 32)},
+	}
+}
+
+// Case: PRIV-10
+func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
+	if err := valid().Validate(); err != nil {
+		t.Fatalf("good settings: %v", err)
+	}
+	for name, c := range map[string]struct {
+		spoil func(*Config)
+		want  []string
+	}{
+		"address":             {func(c *Config) { c.Addr = "8080" }, []string{"KONTOR_ADDR"}},
+		"base URL":            {func(c *Config) { c.BaseURL = "portal" }, []string{"KONTOR_BASE_URL"}},
+		"base URL with path":  {func(c *Config) { c.BaseURL = "https://x.example/portal" }, []string{"KONTOR_BASE_URL"}},
+		"database":            {func(c *Config) { c.DatabaseURL = "mysql://x" }, []string{"KONTOR_DATABASE_URL"}},
+		"Redis":               {func(c *Config) { c.RedisURL = "memcached://x" }, []string{"KONTOR_REDIS_URL"}},
+		"no mail server":      {func(c *Config) { c.SMTPURL = "" }, []string{"KONTOR_SMTP_URL"}},
+		"demo in production":  {func(c *Config) { c.Demo = true }, []string{"refuses KONTOR_DEMO"}},
+		"no secret":           {func(c *Config) { c.Secrets = nil }, []string{"KONTOR_SECRET"}},
+		"short secret":        {func(c *Config) { c.Secrets = append(c.Secrets, "short") }, []string{"number 2"}},
+		"plain http":          {func(c *Config) { c.BaseURL = "http://portal.example.com" }, []string{"https"}},
+		"Redis in production": {func(c *Config) { c.RedisURL = "" }, []string{"KONTOR_REDIS_URL"}},
+		"everything":          {func(c *Config) { *c = Config{Production: true} }, []string{"KONTOR_ADDR", "KONTOR_BASE_URL", "KONTOR_DATABASE_URL", "KONTOR_SMTP_URL", "KONTOR_BLOB_URL", "KONTOR_SECRET", "KONTOR_REDIS_URL"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := valid()
+			c.spoil(&config)
+			err := config.Validate()
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not told: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// A secret in a setting is never told in an error.
+//
+// Case: PRIV-01
+func TestErrorsDoNotTellPasswords(t *testing.T) {
+	config := valid()
+	config.DatabaseURL, config.RedisURL, config.SMTPURL = "mysql://u:canary@h/x", "http://u:canary@h", "http://u:canary@h"
+	config.Secrets = []string{"canary"}
+	if err := config.Validate(); err == nil || strings.Contains(err.Error(), "canary") {
+		t.Fatalf("%v", err)
+	}
+}

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"entgo.io/ent/dialect/sql"
+
+	"kontor/ent"
+	"kontor/ent/contract"
+	"kontor/ent/order"
+	"kontor/internal/company"
+	"kontor/internal/export"
+	"kontor/internal/lang"
+	"kontor/internal/ordering"
+)
+
+// table is the list of a link, as the viewer of the context sees it now.
+func (s *Server) table(ctx context.Context, l link) (export.Table, error) {
+	t := export.Table{Title: lang.Text(l.Language, "TITLE_"+l.List, nil), Language: l.Language}
+	var columns []string
+	switch l.List {
+	case "orders":
+		where := new(ordering.OrderFilter)
+		if err := json.Unmarshal(l.Where, &where); err != nil {
+			return t, fmt.Errorf("reading the filter of a link: %w", err)
+		}
+		columns, t.Rows = orderColumns, s.orderRows(ctx, where, l.Language)
+	case "contracts":
+		where := new(company.ContractFilter)
+		if err := json.Unmarshal(l.Where, &where); err != nil {
+			return t, fmt.Errorf("reading the filter of a link: %w", err)
+		}
+		columns, t.Rows = contractColumns, s.contractRows(ctx, where, l.Language)
+	default:
+		return t, fmt.Errorf("there is no list %q", l.List)
+	}
+	for _, column := range columns {
+		t.Columns = append(t.Columns, lang.Text(l.Language, "COLUMN_"+column, nil))
+	}
+	return t, nil
+}
+
+// batchRows are how many rows are in memory at a time.
+const batchRows = 500
+
+var orderColumns = []string{"number", "placed_at", "state", "business_case", "channel", "customer_order_number", "reference_number",
+	"name", "placed_by", "contract", "net", "tax", "gross", "currency"}
+
+// orderRows reads orders in the order of the overview, the newest first.
+func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, language string) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		var last *ent.Order
+		for {
+			q := s.rooms.Ordering.Orders(where)
+			if last != nil {
+				q.Where(order.Or(order.PlacedAtLT(last.PlacedAt), order.And(order.PlacedAt(last.PlacedAt), order.IDLT(last.ID))))
+			}
+			batch, err := q.Order(order.ByPlacedAt(sql.OrderDesc()), order.ByID(sql.OrderDesc())).WithPlacedBy().WithContract().Limit(batchRows).All(ctx)
+			if err != nil {
+				yield(nil, fmt.Errorf("reading orders: %w", err))
+				return
+			}
+			for _, o := range batch {
+				if !yield(orderRow(o, language), nil) {
+					return
+				}
+				last = o
+			}
+			if len(batch) < batchRows {
+				return
+			}
+		}
+	}
+}
+
+func orderRow(o *ent.Order, language string) []any {
+	placedBy, about := "", ""
+	if o.Edges.PlacedBy != nil {
+		placedBy = o.Edges.PlacedBy.DisplayName()
+	}
+	if o.Edges.Contract != nil {
+		about = o.Edges.Contract.Number
+	}
+	return []any{o.Number, o.PlacedAt, word(language, "STATE", o.State), word(language, "CASE", o.BusinessCase), word(language, "CHANNEL", o.Channel),
+		o.CustomerOrderNumber, o.ReferenceNumber, o.Name, placedBy, about, o.NetAmount, o.TaxAmount, o.GrossAmount, o.Currency}
+}
+
+var contractColumns = []string{"number", "access_number", "type", "state", "valid_from", "valid_to", "customer_number", "product",
+	"agreed_quantity", "called_off_quantity", "open_quantity", "unit"}
+
+// contractRows reads contracts in the order of the overview, by number.
+func (s *Server) contractRows(ctx context.Context, where *company.ContractFilter, language string) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		var last *ent.Contract
+		for {
+			q, err := s.rooms.Company.Contracts(ctx, where)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if last != nil {
+				q.Where(contract.Or(contract.NumberGT(last.Number), contract.And(contract.Number(last.Number), contract.IDGT(last.ID))))
+			}
+			batch, err := q.Order(contract.ByNumber(), contract.ByID()).WithCustomerNumber().WithProduct().Limit(batchRows).All(ctx)
+			if err != nil {
+				yield(nil, fmt.Errorf("reading contracts: %w", err))
+				return
+			}
+			for _, c := range batch {
+				row, err := contractRow(c, language)
+				if !yield(row, err) || err != nil {
+					return
+				}
+				last = c
+			}
+			if len(batch) < batchRows {
+				return
+			}
+		}
+	}
+}
+
+func contractRow(c *ent.Contract, language string) ([]any, error) {
+	open, err := c.OpenQuantity()
+	if err != nil {
+		return nil, fmt.Errorf("subtracting what was called off: %w", err)
+	}
+	number, about := "", ""
+	if c.Edges.CustomerNumber != nil {
+		number = c.Edges.CustomerNumber.Number
+	}
+	if c.Edges.Product != nil {
+		about = c.Edges.Product.Name
+	}
+	return []any{c.Number, c.AccessNumber, word(language, "TYPE", c.Type), word(language, "CONTRACT", c.State), c.ValidFrom, orNil(c.ValidTo),
+		number, about, orNil(c.AgreedQuantity), orNil(c.CalledOffQuantity), orNil(open), orNil(c.Unit)}, nil
+}
+
+// word is a value of an enumeration in the user's language.
+func word[T ~string](language, kind string, value T) string {
+	return lang.Text(language, kind+"_"+string(value), nil)
+}
+
+func orNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}

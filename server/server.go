@@ -1,0 +1,233 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/redis/go-redis/v9"
+
+	"kontor/authz"
+	"kontor/graph"
+	"kontor/internal/access"
+	"kontor/internal/cart"
+	"kontor/internal/catalog"
+	"kontor/internal/company"
+	"kontor/internal/db"
+	"kontor/internal/demo"
+	"kontor/internal/identity"
+	"kontor/internal/mail"
+	"kontor/internal/ordering"
+	"kontor/internal/password"
+	"kontor/internal/session"
+	"kontor/server/page"
+)
+
+// Server is one replica.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	now      func() time.Time
+	db       *db.DB
+	redis    redis.UniversalClient
+	rooms    graph.Rooms
+	executor *executor.Executor
+	page     *page.Page
+	outbox   *mail.Sender // nil in a demonstration, where mails are shown on a page
+	secrets  []string
+	draining atomic.Bool
+	closers  []func() error
+}
+
+// Option changes what New takes for granted; tests set the clock and cheap hashes.
+type Option func(*options)
+
+type options struct {
+	now      func() time.Time
+	hasher   *password.Hasher
+	database []db.Option
+}
+
+// WithClock makes this the server's one clock.
+func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
+
+// WithHasher checks passwords by this hasher.
+func WithHasher(h *password.Hasher) Option { return func(o *options) { o.hasher = h } }
+
+// WithDatabase opens the database with these options.
+func WithDatabase(with ...db.Option) Option {
+	return func(o *options) { o.database = append(o.database, with...) }
+}
+
+// loginQueue is how many logins wait for a free place while others are checked.
+const loginQueue = 64
+
+// New wires a replica: database, Redis, rooms, API. It refuses settings that are
+// wrong and a database schema that it does not know.
+func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Server, err error) {
+	o := options{now: time.Now}
+	for _, apply := range with {
+		apply(&o)
+	}
+	if err := errors.Join(c.Validate(), authz.Check()); err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, log: log, now: o.now}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.secrets, err = c.secrets(); err != nil {
+		return nil, err
+	}
+	if s.db, err = db.Open(ctx, c.DatabaseURL, o.database...); err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	s.closers = append(s.closers, s.db.Close)
+	if err := s.prepare(ctx, o.hasher); err != nil {
+		return nil, err
+	}
+	client, closeRedis, err := session.Open(c.RedisURL)
+	if err != nil {
+		return nil, fmt.Errorf("opening Redis: %w", err)
+	}
+	s.redis, s.closers = client, append(s.closers, closeRedis)
+	if err := client.Ping(ctx).Err(); err != nil {
+		return nil, fmt.Errorf("reaching Redis: %w", err)
+	}
+	if o.hasher == nil {
+		o.hasher = password.NewHasher(0, loginQueue)
+	}
+	s.furnish(o)
+	if c.SMTPURL != "" {
+		if s.outbox, err = mail.NewSender(s.db, log, o.now, c.SMTPURL, s.sender()); err != nil {
+			return nil, err
+		}
+	}
+	shown, err := s.pageOptions()
+	if err != nil {
+		return nil, err
+	}
+	if s.page, err = page.New(shown); err != nil {
+		return nil, fmt.Errorf("making the start page: %w", err)
+	}
+	return s, nil
+}
+
+// furnish makes the rooms and the API over them.
+func (s *Server) furnish(o options) {
+	rights, products := access.New(s.db), catalog.New(s.db)
+	carts := cart.New(s.db, products, o.now)
+	s.rooms = graph.Rooms{
+		Client:   s.db.Client,
+		Identity: identity.New(s.db, session.NewStore(s.redis, o.now), o.hasher, o.now),
+		Access:   rights,
+		Catalog:  products,
+		Cart:     carts,
+		Ordering: ordering.New(s.db, carts, rights, o.now),
+		Company:  company.New(s.db, o.now),
+		Files:    files{s},
+	}
+	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
+		RequestID: requestID, Log: s.log, Introspection: !s.config.Production,
+	})
+}
+
+// prepare checks the schema of the database. The embedded database is the
+// server's own, so it migrates it itself, and fills an empty one with demo data.
+func (s *Server) prepare(ctx context.Context, hasher *password.Hasher) error {
+	if s.config.Demo || (!isPostgres(s.config.DatabaseURL) && !s.config.Production) {
+		if _, err := db.Migrate(ctx, s.db); err != nil {
+			return fmt.Errorf("migrating the database: %w", err)
+		}
+	}
+	if err := db.Check(ctx, s.db); err != nil {
+		return err
+	}
+	if s.config.Production {
+		if err := db.CheckRole(ctx, s.db); err != nil {
+			return err
+		}
+	}
+	if s.config.Demo {
+		if hasher == nil {
+			hasher = password.NewHasher(0, loginQueue)
+		}
+		if err := demo.Load(authz.System(ctx), s.db, hasher, s.now()); err != nil {
+			return fmt.Errorf("loading the demo data: %w", err)
+		}
+	}
+	return nil
+}
+
+// pageOptions are what the start page shows.
+func (s *Server) pageOptions() (page.Options, error) {
+	o := page.Options{BaseURL: s.config.BaseURL, Demo: s.config.Demo, GraphiQL: !s.config.Production}
+	var err error
+	if o.Examples, err = page.Examples(); err != nil || !s.config.Demo {
+		return o, err
+	}
+	logins, err := demo.Logins()
+	for _, l := range logins {
+		o.Logins = append(o.Logins, page.Login{Tenant: l.Tenant, Organization: l.Organization, Username: l.Username, Roles: l.Roles, Password: demo.Password})
+	}
+	return o, err
+}
+
+// Handler is all that the server answers.
+func (s *Server) Handler() http.Handler { return s.routes() }
+
+// Run listens until the context ends, and then lets requests finish. ready is
+// called with the address once connections are accepted.
+func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", s.config.Addr, err)
+	}
+	server := &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	stopDebug, err := s.serveDebug(ctx)
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	defer stopDebug()
+	if s.outbox != nil {
+		go s.outbox.Run(ctx)
+	}
+	ready(listener.Addr())
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	s.log.Info("shutting down: finishing requests")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return errors.Join(fmt.Errorf("requests did not finish in %s: %w", drainTimeout, err), server.Close())
+	}
+	return nil
+}
+
+// Close gives back what New opened, the last first.
+func (s *Server) Close() error {
+	var failed []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		failed = append(failed, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(failed...)
+}

@@ -1,0 +1,206 @@
+// Package servertest starts replicas with the demo data for tests, on every
+// backend, and talks to them as a frontend does.
+package servertest
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kontor/authz"
+	"kontor/internal/db"
+	"kontor/internal/demo"
+	"kontor/internal/kontortest"
+	"kontor/internal/password"
+	"kontor/server"
+)
+
+// Kontor is a replica with the demo data, for one test.
+type Kontor struct {
+	URL        string
+	Clock      *Clock
+	Statements *Statements
+	config     server.Config
+}
+
+// Clock is the one clock of the replicas of a test.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the time on.
+func (c *Clock) Advance(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(by)
+}
+
+// Statements collects the SQL statements that a replica sends.
+type Statements struct {
+	mu   sync.Mutex
+	sent []string
+}
+
+func (s *Statements) note(statement string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = append(s.sent, statement)
+}
+
+// Take gives the statements since the last call.
+func (s *Statements) Take() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.sent
+	s.sent = nil
+	return taken
+}
+
+// Cheap checks passwords without the cost that protects them: tests log in often.
+func Cheap() *password.Hasher {
+	return password.NewHasherWith(password.Params{MemoryKiB: 64, Time: 1, Threads: 1}, 4, 1000)
+}
+
+// began is the time at which the demo data is loaded and tests begin.
+var began = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+// Backends are the pairs of database and Redis that Kontor runs on.
+var Backends = []string{"SQLite and Redis in process", "PostgreSQL and Redis"}
+
+// Each runs a test on every backend, with a fresh replica and the demo data.
+func Each(t *testing.T, test func(t *testing.T, k *Kontor)) {
+	for _, backend := range Backends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			test(t, Start(t, backend))
+		})
+	}
+}
+
+// Start starts a replica on a backend, with a database of its own that holds the
+// demo data. change has the last word on its settings.
+func Start(t *testing.T, backend string, change ...func(*server.Config)) *Kontor {
+	t.Helper()
+	k := &Kontor{Clock: &Clock{now: began}, config: server.Config{
+		Addr: "127.0.0.1:0", BaseURL: "http://localhost:8080", BlobURL: "file://" + t.TempDir(), Demo: true,
+		Secrets: []string{"0123456789abcdef0123456789abcdef"},
+	}}
+	if backend == Backends[0] {
+		k.config.DatabaseURL = "sqlite://" + sqliteCopy(t)
+	} else {
+		postgres := kontortest.SharedPostgres(t)
+		k.config.DatabaseURL = postgres.FreshDatabase(t, postgres.Template(t, "demo", fill))
+		k.config.RedisURL = kontortest.SharedRedis(t).FreshDatabase(t)
+	}
+	for _, apply := range change {
+		apply(&k.config)
+	}
+	first := k.Replica(t)
+	k.URL, k.Statements = first.URL, first.Statements
+	return k
+}
+
+// Replica starts one more replica on the same database and Redis.
+func (k *Kontor) Replica(t *testing.T) *Kontor {
+	t.Helper()
+	replica := &Kontor{Clock: k.Clock, Statements: &Statements{}, config: k.config}
+	s, err := server.New(t.Context(), k.config, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		server.WithClock(k.Clock.Now), server.WithHasher(Cheap()), server.WithDatabase(db.WithStatementHook(replica.Statements.note)))
+	if err != nil {
+		t.Fatalf("starting a replica: %v", err)
+	}
+	listening := httptest.NewServer(s.Handler())
+	t.Cleanup(func() {
+		listening.Close()
+		if err := s.Close(); err != nil {
+			t.Errorf("closing a replica: %v", err)
+		}
+	})
+	replica.URL = listening.URL
+	return replica
+}
+
+// fill migrates a database and loads the demo data.
+func fill(url string) error {
+	ctx := authz.System(context.Background())
+	d, err := db.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if _, err := db.Migrate(ctx, d); err != nil {
+		return err
+	}
+	return demo.Load(ctx, d, Cheap(), began)
+}
+
+// Main runs the tests of a package and gives back what they shared.
+func Main(m *testing.M) int {
+	code := kontortest.Main(m)
+	if filled.path != "" {
+		_ = os.RemoveAll(filepath.Dir(filled.path))
+	}
+	return code
+}
+
+var filled struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// sqliteCopy is a copy of a database file that is filled once for each test binary.
+func sqliteCopy(t *testing.T) string {
+	t.Helper()
+	filled.once.Do(func() {
+		folder, err := os.MkdirTemp("", "kontortest-")
+		if err != nil {
+			filled.err = err
+			return
+		}
+		filled.path = filepath.Join(folder, "demo.db")
+		filled.err = fill("sqlite://" + filled.path)
+	})
+	if filled.err != nil {
+		t.Fatalf("filling the SQLite database: %v", filled.err)
+	}
+	content, err := os.ReadFile(filled.path)
+	if err != nil {
+		t.Fatalf("reading the filled SQLite database: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "kontor.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatalf("copying the filled SQLite database: %v", err)
+	}
+	return path
+}
+
+// SQL opens the database beside the replica, for tests that look behind the API.
+func (k *Kontor) SQL(t *testing.T) *sql.DB {
+	t.Helper()
+	driver, source := "pgx", k.config.DatabaseURL
+	if path, ok := strings.CutPrefix(source, "sqlite://"); ok {
+		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
+	}
+	beside, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatalf("opening the database beside the replica: %v", err)
+	}
+	t.Cleanup(func() { _ = beside.Close() })
+	return beside
+}
