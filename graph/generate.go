@@ -2,4 +2,4 @@
 // rooms, and knows nothing else.
 package graph
 
-//go:generate go run github.com/99designs/gqlgen generate
+//go:generate go run gqlgen.go

@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"context"
 	"kontor/ent"
 	"kontor/graph/model"
@@ -2263,11 +2265,20 @@ func UnmarshalUpdateCartItemInput(ctx context.Context, raw any) (cart.UpdateCart
 var accountAssignmentImplementors = []string{"AccountAssignment"}
 
 func (ec *executionContext) _AccountAssignment(ctx context.Context, sel ast.SelectionSet, obj *account.Assignment) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "AccountAssignment", sel, obj, fieldAccountAssignment)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, accountAssignmentImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("AccountAssignment")
@@ -2311,11 +2322,20 @@ func (ec *executionContext) _AccountAssignment(ctx context.Context, sel ast.Sele
 var addCartItemsPayloadImplementors = []string{"AddCartItemsPayload"}
 
 func (ec *executionContext) _AddCartItemsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AddCartItemsPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "AddCartItemsPayload", sel, obj, fieldAddCartItemsPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, addCartItemsPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("AddCartItemsPayload")
@@ -2349,11 +2369,20 @@ func (ec *executionContext) _AddCartItemsPayload(ctx context.Context, sel ast.Se
 var addressImplementors = []string{"Address", "Node"}
 
 func (ec *executionContext) _Address(ctx context.Context, sel ast.SelectionSet, obj *ent.Address) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Address", sel, obj, fieldAddress)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, addressImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Address")
@@ -2422,11 +2451,20 @@ func (ec *executionContext) _Address(ctx context.Context, sel ast.SelectionSet, 
 var cartImplementors = []string{"Cart", "Node"}
 
 func (ec *executionContext) _Cart(ctx context.Context, sel ast.SelectionSet, obj *cart.Cart) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Cart", sel, obj, fieldCart)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, cartImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Cart")
@@ -2510,11 +2548,20 @@ func (ec *executionContext) _Cart(ctx context.Context, sel ast.SelectionSet, obj
 var cartItemImplementors = []string{"CartItem", "Node"}
 
 func (ec *executionContext) _CartItem(ctx context.Context, sel ast.SelectionSet, obj *cart.Item) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "CartItem", sel, obj, fieldCartItem)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, cartItemImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("CartItem")
@@ -2588,11 +2635,20 @@ func (ec *executionContext) _CartItem(ctx context.Context, sel ast.SelectionSet,
 var cartProblemImplementors = []string{"CartProblem"}
 
 func (ec *executionContext) _CartProblem(ctx context.Context, sel ast.SelectionSet, obj *cart.Problem) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "CartProblem", sel, obj, fieldCartProblem)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, cartProblemImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("CartProblem")
@@ -2627,11 +2683,20 @@ func (ec *executionContext) _CartProblem(ctx context.Context, sel ast.SelectionS
 var clearCartPayloadImplementors = []string{"ClearCartPayload"}
 
 func (ec *executionContext) _ClearCartPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ClearCartPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ClearCartPayload", sel, obj, fieldClearCartPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, clearCartPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ClearCartPayload")
@@ -2665,11 +2730,20 @@ func (ec *executionContext) _ClearCartPayload(ctx context.Context, sel ast.Selec
 var deleteAddressPayloadImplementors = []string{"DeleteAddressPayload"}
 
 func (ec *executionContext) _DeleteAddressPayload(ctx context.Context, sel ast.SelectionSet, obj *model.DeleteAddressPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "DeleteAddressPayload", sel, obj, fieldDeleteAddressPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteAddressPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("DeleteAddressPayload")
@@ -2703,11 +2777,20 @@ func (ec *executionContext) _DeleteAddressPayload(ctx context.Context, sel ast.S
 var removeCartItemsPayloadImplementors = []string{"RemoveCartItemsPayload"}
 
 func (ec *executionContext) _RemoveCartItemsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RemoveCartItemsPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RemoveCartItemsPayload", sel, obj, fieldRemoveCartItemsPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, removeCartItemsPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("RemoveCartItemsPayload")
@@ -2741,11 +2824,20 @@ func (ec *executionContext) _RemoveCartItemsPayload(ctx context.Context, sel ast
 var saveAccountAssignmentPayloadImplementors = []string{"SaveAccountAssignmentPayload"}
 
 func (ec *executionContext) _SaveAccountAssignmentPayload(ctx context.Context, sel ast.SelectionSet, obj *model.SaveAccountAssignmentPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "SaveAccountAssignmentPayload", sel, obj, fieldSaveAccountAssignmentPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, saveAccountAssignmentPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SaveAccountAssignmentPayload")
@@ -2779,11 +2871,20 @@ func (ec *executionContext) _SaveAccountAssignmentPayload(ctx context.Context, s
 var saveAddressPayloadImplementors = []string{"SaveAddressPayload"}
 
 func (ec *executionContext) _SaveAddressPayload(ctx context.Context, sel ast.SelectionSet, obj *model.SaveAddressPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "SaveAddressPayload", sel, obj, fieldSaveAddressPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, saveAddressPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SaveAddressPayload")
@@ -2817,11 +2918,20 @@ func (ec *executionContext) _SaveAddressPayload(ctx context.Context, sel ast.Sel
 var savedAccountAssignmentImplementors = []string{"SavedAccountAssignment", "Node"}
 
 func (ec *executionContext) _SavedAccountAssignment(ctx context.Context, sel ast.SelectionSet, obj *ent.SavedAssignment) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "SavedAccountAssignment", sel, obj, fieldSavedAccountAssignment)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, savedAccountAssignmentImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SavedAccountAssignment")
@@ -2880,11 +2990,20 @@ func (ec *executionContext) _SavedAccountAssignment(ctx context.Context, sel ast
 var updateCartItemPayloadImplementors = []string{"UpdateCartItemPayload"}
 
 func (ec *executionContext) _UpdateCartItemPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateCartItemPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "UpdateCartItemPayload", sel, obj, fieldUpdateCartItemPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateCartItemPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("UpdateCartItemPayload")
@@ -2918,11 +3037,20 @@ func (ec *executionContext) _UpdateCartItemPayload(ctx context.Context, sel ast.
 var updateCartPayloadImplementors = []string{"UpdateCartPayload"}
 
 func (ec *executionContext) _UpdateCartPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateCartPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "UpdateCartPayload", sel, obj, fieldUpdateCartPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateCartPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("UpdateCartPayload")
@@ -2971,6 +3099,10 @@ func (ec *executionContext) marshalNAddCartItemsPayload2ᚖkontorᚋgraphᚋmode
 }
 
 func (ec *executionContext) marshalNAddress2ᚕᚖkontorᚋentᚐAddressᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Address) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNAddress2ᚕᚖkontorᚋentᚐAddressᚄ, "Address"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -3003,6 +3135,10 @@ func (ec *executionContext) marshalNCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx 
 }
 
 func (ec *executionContext) marshalNCartItem2ᚕᚖkontorᚋinternalᚋcartᚐItemᚄ(ctx context.Context, sel ast.SelectionSet, v []*cart.Item) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNCartItem2ᚕᚖkontorᚋinternalᚋcartᚐItemᚄ, "CartItem"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -3050,6 +3186,10 @@ func (ec *executionContext) marshalNCartProblem2kontorᚋinternalᚋcartᚐProbl
 }
 
 func (ec *executionContext) marshalNCartProblem2ᚕkontorᚋinternalᚋcartᚐProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []cart.Problem) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNCartProblem2ᚕkontorᚋinternalᚋcartᚐProblemᚄ, "CartProblem"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -3126,6 +3266,10 @@ func (ec *executionContext) marshalNSaveAddressPayload2ᚖkontorᚋgraphᚋmodel
 }
 
 func (ec *executionContext) marshalNSavedAccountAssignment2ᚕᚖkontorᚋentᚐSavedAssignmentᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.SavedAssignment) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNSavedAccountAssignment2ᚕᚖkontorᚋentᚐSavedAssignmentᚄ, "SavedAccountAssignment"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]

@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"context"
 	"kontor/ent"
 	"kontor/internal/account"
@@ -886,11 +888,20 @@ func UnmarshalProductOrder(ctx context.Context, raw any) (ent.ProductOrder, erro
 var categoryImplementors = []string{"Category", "Node"}
 
 func (ec *executionContext) _Category(ctx context.Context, sel ast.SelectionSet, obj *ent.Category) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Category", sel, obj, fieldCategory)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, categoryImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Category")
@@ -936,11 +947,20 @@ func (ec *executionContext) _Category(ctx context.Context, sel ast.SelectionSet,
 var priceBreakImplementors = []string{"PriceBreak"}
 
 func (ec *executionContext) _PriceBreak(ctx context.Context, sel ast.SelectionSet, obj *catalog.PriceBreak) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "PriceBreak", sel, obj, fieldPriceBreak)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, priceBreakImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PriceBreak")
@@ -974,11 +994,20 @@ func (ec *executionContext) _PriceBreak(ctx context.Context, sel ast.SelectionSe
 var productImplementors = []string{"Product", "Node"}
 
 func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, obj *ent.Product) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Product", sel, obj, fieldProduct)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, productImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Product")
@@ -1065,11 +1094,20 @@ func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, 
 var productAttributeImplementors = []string{"ProductAttribute"}
 
 func (ec *executionContext) _ProductAttribute(ctx context.Context, sel ast.SelectionSet, obj *account.Attribute) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ProductAttribute", sel, obj, fieldProductAttribute)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, productAttributeImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ProductAttribute")
@@ -1108,11 +1146,20 @@ func (ec *executionContext) _ProductAttribute(ctx context.Context, sel ast.Selec
 var productConnectionImplementors = []string{"ProductConnection"}
 
 func (ec *executionContext) _ProductConnection(ctx context.Context, sel ast.SelectionSet, obj *ent.ProductConnection) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ProductConnection", sel, obj, fieldProductConnection)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, productConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ProductConnection")
@@ -1156,11 +1203,20 @@ func (ec *executionContext) _ProductConnection(ctx context.Context, sel ast.Sele
 var productEdgeImplementors = []string{"ProductEdge"}
 
 func (ec *executionContext) _ProductEdge(ctx context.Context, sel ast.SelectionSet, obj *ent.ProductEdge) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ProductEdge", sel, obj, fieldProductEdge)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, productEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ProductEdge")
@@ -1196,6 +1252,10 @@ func (ec *executionContext) _ProductEdge(ctx context.Context, sel ast.SelectionS
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) marshalNCategory2ᚕᚖkontorᚋentᚐCategoryᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Category) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNCategory2ᚕᚖkontorᚋentᚐCategoryᚄ, "Category"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -1220,6 +1280,10 @@ func (ec *executionContext) marshalNCategory2ᚖkontorᚋentᚐCategory(ctx cont
 }
 
 func (ec *executionContext) marshalNPriceBreak2ᚕᚖkontorᚋinternalᚋcatalogᚐPriceBreakᚄ(ctx context.Context, sel ast.SelectionSet, v []*catalog.PriceBreak) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNPriceBreak2ᚕᚖkontorᚋinternalᚋcatalogᚐPriceBreakᚄ, "PriceBreak"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -1244,6 +1308,10 @@ func (ec *executionContext) marshalNPriceBreak2ᚖkontorᚋinternalᚋcatalogᚐ
 }
 
 func (ec *executionContext) marshalNProduct2ᚕᚖkontorᚋentᚐProductᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Product) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNProduct2ᚕᚖkontorᚋentᚐProductᚄ, "Product"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -1272,6 +1340,10 @@ func (ec *executionContext) marshalNProductAttribute2kontorᚋinternalᚋaccount
 }
 
 func (ec *executionContext) marshalNProductAttribute2ᚕkontorᚋinternalᚋaccountᚐAttributeᚄ(ctx context.Context, sel ast.SelectionSet, v []account.Attribute) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNProductAttribute2ᚕkontorᚋinternalᚋaccountᚐAttributeᚄ, "ProductAttribute"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -1324,6 +1396,10 @@ func (ec *executionContext) marshalOProduct2ᚖkontorᚋentᚐProduct(ctx contex
 }
 
 func (ec *executionContext) marshalOProductEdge2ᚕᚖkontorᚋentᚐProductEdge(ctx context.Context, sel ast.SelectionSet, v []*ent.ProductEdge) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOProductEdge2ᚕᚖkontorᚋentᚐProductEdge, "ProductEdge"); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}

@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"context"
 	"errors"
 	"fmt"
@@ -2388,11 +2390,20 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 var contactPersonImplementors = []string{"ContactPerson"}
 
 func (ec *executionContext) _ContactPerson(ctx context.Context, sel ast.SelectionSet, obj *fault.Contact) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ContactPerson", sel, obj, fieldContactPerson)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, contactPersonImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ContactPerson")
@@ -2431,11 +2442,20 @@ func (ec *executionContext) _ContactPerson(ctx context.Context, sel ast.Selectio
 var moneyImplementors = []string{"Money"}
 
 func (ec *executionContext) _Money(ctx context.Context, sel ast.SelectionSet, obj *money.Money) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Money", sel, obj, fieldMoney)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, moneyImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Money")
@@ -2596,11 +2616,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 var pageInfoImplementors = []string{"PageInfo"}
 
 func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet, obj *entgql.PageInfo[uuid.UUID]) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "PageInfo", sel, obj, fieldPageInfo)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, pageInfoImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PageInfo")
@@ -2760,11 +2789,20 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 var userErrorImplementors = []string{"UserError"}
 
 func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet, obj *model.UserError) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "UserError", sel, obj, fieldUserError)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, userErrorImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("UserError")
@@ -2856,6 +2894,10 @@ func (ec *executionContext) marshalNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx 
 }
 
 func (ec *executionContext) marshalNNode2ᚕkontorᚋentᚐNoder(ctx context.Context, sel ast.SelectionSet, v []ent.Noder) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNNode2ᚕkontorᚋentᚐNoder, "Address", "Cart", "CartItem", "Category", "Contract", "ContractPosition", "CustomerNumber", "Document", "Order", "OrderItem", "Product", "Quote", "SavedAccountAssignment", "Tenant", "User"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2880,6 +2922,10 @@ func (ec *executionContext) marshalNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPag
 }
 
 func (ec *executionContext) marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ, "UserError"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]

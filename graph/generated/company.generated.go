@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"context"
 	"kontor/authz"
 	"kontor/ent"
@@ -1881,11 +1883,20 @@ func UnmarshalContractOrder(ctx context.Context, raw any) (ent.ContractOrder, er
 var contractImplementors = []string{"Contract", "Node"}
 
 func (ec *executionContext) _Contract(ctx context.Context, sel ast.SelectionSet, obj *ent.Contract) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Contract", sel, obj, fieldContract)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, contractImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Contract")
@@ -2018,11 +2029,20 @@ func (ec *executionContext) _Contract(ctx context.Context, sel ast.SelectionSet,
 var contractConnectionImplementors = []string{"ContractConnection"}
 
 func (ec *executionContext) _ContractConnection(ctx context.Context, sel ast.SelectionSet, obj *ent.ContractConnection) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ContractConnection", sel, obj, fieldContractConnection)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, contractConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ContractConnection")
@@ -2072,11 +2092,20 @@ func (ec *executionContext) _ContractConnection(ctx context.Context, sel ast.Sel
 var contractEdgeImplementors = []string{"ContractEdge"}
 
 func (ec *executionContext) _ContractEdge(ctx context.Context, sel ast.SelectionSet, obj *ent.ContractEdge) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ContractEdge", sel, obj, fieldContractEdge)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, contractEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ContractEdge")
@@ -2110,11 +2139,20 @@ func (ec *executionContext) _ContractEdge(ctx context.Context, sel ast.Selection
 var contractPositionImplementors = []string{"ContractPosition", "Node"}
 
 func (ec *executionContext) _ContractPosition(ctx context.Context, sel ast.SelectionSet, obj *ent.ContractPosition) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ContractPosition", sel, obj, fieldContractPosition)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, contractPositionImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ContractPosition")
@@ -2179,11 +2217,20 @@ func (ec *executionContext) _ContractPosition(ctx context.Context, sel ast.Selec
 var customerNumberImplementors = []string{"CustomerNumber", "Node"}
 
 func (ec *executionContext) _CustomerNumber(ctx context.Context, sel ast.SelectionSet, obj *ent.CustomerNumber) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "CustomerNumber", sel, obj, fieldCustomerNumber)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, customerNumberImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("CustomerNumber")
@@ -2222,11 +2269,20 @@ func (ec *executionContext) _CustomerNumber(ctx context.Context, sel ast.Selecti
 var documentImplementors = []string{"Document", "Node"}
 
 func (ec *executionContext) _Document(ctx context.Context, sel ast.SelectionSet, obj *model.Document) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Document", sel, obj, fieldDocument)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Document")
@@ -2275,11 +2331,20 @@ func (ec *executionContext) _Document(ctx context.Context, sel ast.SelectionSet,
 var downloadImplementors = []string{"Download"}
 
 func (ec *executionContext) _Download(ctx context.Context, sel ast.SelectionSet, obj *model.Download) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Download", sel, obj, fieldDownload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, downloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Download")
@@ -2318,11 +2383,20 @@ func (ec *executionContext) _Download(ctx context.Context, sel ast.SelectionSet,
 var personNameImplementors = []string{"PersonName"}
 
 func (ec *executionContext) _PersonName(ctx context.Context, sel ast.SelectionSet, obj *access.PersonName) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "PersonName", sel, obj, fieldPersonName)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, personNameImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PersonName")
@@ -2356,11 +2430,20 @@ func (ec *executionContext) _PersonName(ctx context.Context, sel ast.SelectionSe
 var rightHolderImplementors = []string{"RightHolder"}
 
 func (ec *executionContext) _RightHolder(ctx context.Context, sel ast.SelectionSet, obj *access.Holder) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RightHolder", sel, obj, fieldRightHolder)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, rightHolderImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("RightHolder")
@@ -2399,11 +2482,20 @@ func (ec *executionContext) _RightHolder(ctx context.Context, sel ast.SelectionS
 var rightHolderConnectionImplementors = []string{"RightHolderConnection"}
 
 func (ec *executionContext) _RightHolderConnection(ctx context.Context, sel ast.SelectionSet, obj *model.RightHolderConnection) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RightHolderConnection", sel, obj, fieldRightHolderConnection)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, rightHolderConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("RightHolderConnection")
@@ -2447,11 +2539,20 @@ func (ec *executionContext) _RightHolderConnection(ctx context.Context, sel ast.
 var rightHolderEdgeImplementors = []string{"RightHolderEdge"}
 
 func (ec *executionContext) _RightHolderEdge(ctx context.Context, sel ast.SelectionSet, obj *model.RightHolderEdge) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RightHolderEdge", sel, obj, fieldRightHolderEdge)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, rightHolderEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("RightHolderEdge")
@@ -2485,11 +2586,20 @@ func (ec *executionContext) _RightHolderEdge(ctx context.Context, sel ast.Select
 var rightHolderPageInfoImplementors = []string{"RightHolderPageInfo"}
 
 func (ec *executionContext) _RightHolderPageInfo(ctx context.Context, sel ast.SelectionSet, obj *model.RightHolderPageInfo) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RightHolderPageInfo", sel, obj, fieldRightHolderPageInfo)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, rightHolderPageInfoImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("RightHolderPageInfo")
@@ -2525,6 +2635,10 @@ func (ec *executionContext) _RightHolderPageInfo(ctx context.Context, sel ast.Se
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) marshalNContract2ᚕᚖkontorᚋentᚐContractᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Contract) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNContract2ᚕᚖkontorᚋentᚐContractᚄ, "Contract"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2571,6 +2685,10 @@ func (ec *executionContext) marshalNContractOrderField2ᚖkontorᚋentᚐContrac
 }
 
 func (ec *executionContext) marshalNContractPosition2ᚕᚖkontorᚋentᚐContractPositionᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.ContractPosition) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNContractPosition2ᚕᚖkontorᚋentᚐContractPositionᚄ, "ContractPosition"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2624,6 +2742,10 @@ func (ec *executionContext) unmarshalNContractRight2ᚕkontorᚋauthzᚐRightᚄ
 }
 
 func (ec *executionContext) marshalNContractRight2ᚕkontorᚋauthzᚐRightᚄ(ctx context.Context, sel ast.SelectionSet, v []authz.Right) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNContractRight2ᚕkontorᚋauthzᚐRightᚄ); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2670,6 +2792,10 @@ func (ec *executionContext) marshalNCustomerNumberLine2kontorᚋentᚋcustomernu
 }
 
 func (ec *executionContext) marshalNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocumentᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Document) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocumentᚄ, "Document"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2726,6 +2852,10 @@ func (ec *executionContext) marshalNPersonName2kontorᚋinternalᚋaccessᚐPers
 }
 
 func (ec *executionContext) marshalNRightHolder2ᚕᚖkontorᚋinternalᚋaccessᚐHolderᚄ(ctx context.Context, sel ast.SelectionSet, v []*access.Holder) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNRightHolder2ᚕᚖkontorᚋinternalᚋaccessᚐHolderᚄ, "RightHolder"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2758,6 +2888,10 @@ func (ec *executionContext) marshalNRightHolderConnection2ᚖkontorᚋgraphᚋmo
 }
 
 func (ec *executionContext) marshalNRightHolderEdge2ᚕᚖkontorᚋgraphᚋmodelᚐRightHolderEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.RightHolderEdge) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNRightHolderEdge2ᚕᚖkontorᚋgraphᚋmodelᚐRightHolderEdgeᚄ, "RightHolderEdge"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2812,6 +2946,10 @@ func (ec *executionContext) marshalOContract2ᚖkontorᚋentᚐContract(ctx cont
 }
 
 func (ec *executionContext) marshalOContractEdge2ᚕᚖkontorᚋentᚐContractEdge(ctx context.Context, sel ast.SelectionSet, v []*ent.ContractEdge) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOContractEdge2ᚕᚖkontorᚋentᚐContractEdge, "ContractEdge"); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}
@@ -2884,6 +3022,10 @@ func (ec *executionContext) unmarshalOContractState2ᚕkontorᚋentᚋcontract�
 }
 
 func (ec *executionContext) marshalOContractState2ᚕkontorᚋentᚋcontractᚐStateᚄ(ctx context.Context, sel ast.SelectionSet, v []contract.State) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOContractState2ᚕkontorᚋentᚋcontractᚐStateᚄ); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}
@@ -2920,6 +3062,10 @@ func (ec *executionContext) unmarshalOContractType2ᚕkontorᚋentᚋcontractᚐ
 }
 
 func (ec *executionContext) marshalOContractType2ᚕkontorᚋentᚋcontractᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []contract.Type) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOContractType2ᚕkontorᚋentᚋcontractᚐTypeᚄ); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}

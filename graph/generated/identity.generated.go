@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"context"
 	"kontor/authz"
 	"kontor/ent"
@@ -1681,11 +1683,20 @@ func UnmarshalLoginInput(ctx context.Context, raw any) (identity.LoginInput, err
 var changePasswordPayloadImplementors = []string{"ChangePasswordPayload"}
 
 func (ec *executionContext) _ChangePasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ChangePasswordPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ChangePasswordPayload", sel, obj, fieldChangePasswordPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, changePasswordPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ChangePasswordPayload")
@@ -1714,11 +1725,20 @@ func (ec *executionContext) _ChangePasswordPayload(ctx context.Context, sel ast.
 var endSessionsPayloadImplementors = []string{"EndSessionsPayload"}
 
 func (ec *executionContext) _EndSessionsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.EndSessionsPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "EndSessionsPayload", sel, obj, fieldEndSessionsPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, endSessionsPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("EndSessionsPayload")
@@ -1752,11 +1772,20 @@ func (ec *executionContext) _EndSessionsPayload(ctx context.Context, sel ast.Sel
 var loginChallengeImplementors = []string{"LoginChallenge"}
 
 func (ec *executionContext) _LoginChallenge(ctx context.Context, sel ast.SelectionSet, obj *model.LoginChallenge) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "LoginChallenge", sel, obj, fieldLoginChallenge)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, loginChallengeImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("LoginChallenge")
@@ -1795,11 +1824,20 @@ func (ec *executionContext) _LoginChallenge(ctx context.Context, sel ast.Selecti
 var loginPayloadImplementors = []string{"LoginPayload"}
 
 func (ec *executionContext) _LoginPayload(ctx context.Context, sel ast.SelectionSet, obj *model.LoginPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "LoginPayload", sel, obj, fieldLoginPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, loginPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("LoginPayload")
@@ -1843,11 +1881,20 @@ func (ec *executionContext) _LoginPayload(ctx context.Context, sel ast.Selection
 var logoutPayloadImplementors = []string{"LogoutPayload"}
 
 func (ec *executionContext) _LogoutPayload(ctx context.Context, sel ast.SelectionSet, obj *model.LogoutPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "LogoutPayload", sel, obj, fieldLogoutPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, logoutPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("LogoutPayload")
@@ -1876,11 +1923,20 @@ func (ec *executionContext) _LogoutPayload(ctx context.Context, sel ast.Selectio
 var passwordPolicyImplementors = []string{"PasswordPolicy"}
 
 func (ec *executionContext) _PasswordPolicy(ctx context.Context, sel ast.SelectionSet, obj *password.Policy) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "PasswordPolicy", sel, obj, fieldPasswordPolicy)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, passwordPolicyImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PasswordPolicy")
@@ -1924,11 +1980,20 @@ func (ec *executionContext) _PasswordPolicy(ctx context.Context, sel ast.Selecti
 var passwordRuleImplementors = []string{"PasswordRule"}
 
 func (ec *executionContext) _PasswordRule(ctx context.Context, sel ast.SelectionSet, obj *password.Rule) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "PasswordRule", sel, obj, fieldPasswordRule)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, passwordRuleImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PasswordRule")
@@ -1963,11 +2028,20 @@ func (ec *executionContext) _PasswordRule(ctx context.Context, sel ast.Selection
 var personImplementors = []string{"Person"}
 
 func (ec *executionContext) _Person(ctx context.Context, sel ast.SelectionSet, obj *ent.User) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Person", sel, obj, fieldPerson)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, personImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Person")
@@ -2017,11 +2091,20 @@ func (ec *executionContext) _Person(ctx context.Context, sel ast.SelectionSet, o
 var sessionImplementors = []string{"Session"}
 
 func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, obj *model.Session) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Session", sel, obj, fieldSession)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, sessionImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Session")
@@ -2080,11 +2163,20 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 var tenantImplementors = []string{"Tenant", "Node"}
 
 func (ec *executionContext) _Tenant(ctx context.Context, sel ast.SelectionSet, obj *ent.Tenant) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Tenant", sel, obj, fieldTenant)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, tenantImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Tenant")
@@ -2133,11 +2225,20 @@ func (ec *executionContext) _Tenant(ctx context.Context, sel ast.SelectionSet, o
 var userImplementors = []string{"User", "Node"}
 
 func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj *ent.User) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "User", sel, obj, fieldUser)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, userImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("User")
@@ -2216,11 +2317,20 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 var viewerImplementors = []string{"Viewer"}
 
 func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, obj *model.Viewer) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Viewer", sel, obj, fieldViewer)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, viewerImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Viewer")
@@ -2388,6 +2498,10 @@ func (ec *executionContext) marshalNPasswordRule2kontorᚋinternalᚋpasswordᚐ
 }
 
 func (ec *executionContext) marshalNPasswordRule2ᚕkontorᚋinternalᚋpasswordᚐRuleᚄ(ctx context.Context, sel ast.SelectionSet, v []password.Rule) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNPasswordRule2ᚕkontorᚋinternalᚋpasswordᚐRuleᚄ, "PasswordRule"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2428,6 +2542,10 @@ func (ec *executionContext) unmarshalNPendingStep2ᚕkontorᚋgraphᚋmodelᚐPe
 }
 
 func (ec *executionContext) marshalNPendingStep2ᚕkontorᚋgraphᚋmodelᚐPendingStepᚄ(ctx context.Context, sel ast.SelectionSet, v []model.PendingStep) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNPendingStep2ᚕkontorᚋgraphᚋmodelᚐPendingStepᚄ); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2444,6 +2562,10 @@ func (ec *executionContext) marshalNPendingStep2ᚕkontorᚋgraphᚋmodelᚐPend
 }
 
 func (ec *executionContext) marshalNPerson2ᚕᚖkontorᚋentᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.User) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNPerson2ᚕᚖkontorᚋentᚐUserᚄ, "Person"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2497,6 +2619,10 @@ func (ec *executionContext) unmarshalNRole2ᚕkontorᚋauthzᚐRoleᚄ(ctx conte
 }
 
 func (ec *executionContext) marshalNRole2ᚕkontorᚋauthzᚐRoleᚄ(ctx context.Context, sel ast.SelectionSet, v []authz.Role) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNRole2ᚕkontorᚋauthzᚐRoleᚄ); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2513,6 +2639,10 @@ func (ec *executionContext) marshalNRole2ᚕkontorᚋauthzᚐRoleᚄ(ctx context
 }
 
 func (ec *executionContext) marshalNSession2ᚕᚖkontorᚋgraphᚋmodelᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Session) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNSession2ᚕᚖkontorᚋgraphᚋmodelᚐSessionᚄ, "Session"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]

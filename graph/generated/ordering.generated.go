@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"context"
 	"kontor/ent"
 	"kontor/ent/order"
@@ -2120,11 +2122,20 @@ func UnmarshalPlaceOrderInput(ctx context.Context, raw any) (ordering.PlaceOrder
 var agreementImplementors = []string{"Agreement"}
 
 func (ec *executionContext) _Agreement(ctx context.Context, sel ast.SelectionSet, obj *model.Agreement) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Agreement", sel, obj, fieldAgreement)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, agreementImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Agreement")
@@ -2158,11 +2169,20 @@ func (ec *executionContext) _Agreement(ctx context.Context, sel ast.SelectionSet
 var deliveryAddressImplementors = []string{"DeliveryAddress"}
 
 func (ec *executionContext) _DeliveryAddress(ctx context.Context, sel ast.SelectionSet, obj *account.Address) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "DeliveryAddress", sel, obj, fieldDeliveryAddress)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryAddressImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("DeliveryAddress")
@@ -2216,11 +2236,20 @@ func (ec *executionContext) _DeliveryAddress(ctx context.Context, sel ast.Select
 var orderImplementors = []string{"Order", "Node"}
 
 func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, obj *ent.Order) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Order", sel, obj, fieldOrder)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Order")
@@ -2375,11 +2404,20 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 var orderApprovalImplementors = []string{"OrderApproval"}
 
 func (ec *executionContext) _OrderApproval(ctx context.Context, sel ast.SelectionSet, obj *model.OrderApproval) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderApproval", sel, obj, fieldOrderApproval)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderApprovalImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderApproval")
@@ -2433,11 +2471,20 @@ func (ec *executionContext) _OrderApproval(ctx context.Context, sel ast.Selectio
 var orderConnectionImplementors = []string{"OrderConnection"}
 
 func (ec *executionContext) _OrderConnection(ctx context.Context, sel ast.SelectionSet, obj *ent.OrderConnection) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderConnection", sel, obj, fieldOrderConnection)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderConnection")
@@ -2487,11 +2534,20 @@ func (ec *executionContext) _OrderConnection(ctx context.Context, sel ast.Select
 var orderEdgeImplementors = []string{"OrderEdge"}
 
 func (ec *executionContext) _OrderEdge(ctx context.Context, sel ast.SelectionSet, obj *ent.OrderEdge) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderEdge", sel, obj, fieldOrderEdge)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderEdge")
@@ -2525,11 +2581,20 @@ func (ec *executionContext) _OrderEdge(ctx context.Context, sel ast.SelectionSet
 var orderEventImplementors = []string{"OrderEvent"}
 
 func (ec *executionContext) _OrderEvent(ctx context.Context, sel ast.SelectionSet, obj *ent.OrderEvent) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderEvent", sel, obj, fieldOrderEvent)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderEvent")
@@ -2574,11 +2639,20 @@ func (ec *executionContext) _OrderEvent(ctx context.Context, sel ast.SelectionSe
 var orderItemImplementors = []string{"OrderItem", "Node"}
 
 func (ec *executionContext) _OrderItem(ctx context.Context, sel ast.SelectionSet, obj *ent.OrderItem) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderItem", sel, obj, fieldOrderItem)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderItemImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderItem")
@@ -2652,11 +2726,20 @@ func (ec *executionContext) _OrderItem(ctx context.Context, sel ast.SelectionSet
 var orderMessageImplementors = []string{"OrderMessage"}
 
 func (ec *executionContext) _OrderMessage(ctx context.Context, sel ast.SelectionSet, obj *model.OrderMessage) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderMessage", sel, obj, fieldOrderMessage)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderMessageImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderMessage")
@@ -2695,11 +2778,20 @@ func (ec *executionContext) _OrderMessage(ctx context.Context, sel ast.Selection
 var orderedProductImplementors = []string{"OrderedProduct"}
 
 func (ec *executionContext) _OrderedProduct(ctx context.Context, sel ast.SelectionSet, obj *account.OrderedProduct) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderedProduct", sel, obj, fieldOrderedProduct)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, orderedProductImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("OrderedProduct")
@@ -2733,11 +2825,20 @@ func (ec *executionContext) _OrderedProduct(ctx context.Context, sel ast.Selecti
 var placeOrderPayloadImplementors = []string{"PlaceOrderPayload"}
 
 func (ec *executionContext) _PlaceOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.PlaceOrderPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "PlaceOrderPayload", sel, obj, fieldPlaceOrderPayload)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, placeOrderPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("PlaceOrderPayload")
@@ -2771,11 +2872,20 @@ func (ec *executionContext) _PlaceOrderPayload(ctx context.Context, sel ast.Sele
 var quoteImplementors = []string{"Quote", "Node"}
 
 func (ec *executionContext) _Quote(ctx context.Context, sel ast.SelectionSet, obj *model.Quote) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "Quote", sel, obj, fieldQuote)
+	if answer != nil {
+		return answer
+	}
+
 	fields := graphql.CollectFields(ec.OperationContext, sel, quoteImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Quote")
@@ -2821,6 +2931,10 @@ func (ec *executionContext) marshalNBusinessCase2kontorᚋentᚋorderᚐBusiness
 }
 
 func (ec *executionContext) marshalNOrder2ᚕᚖkontorᚋentᚐOrderᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Order) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrder2ᚕᚖkontorᚋentᚐOrderᚄ, "Order"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2869,6 +2983,10 @@ func (ec *executionContext) unmarshalNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOr
 }
 
 func (ec *executionContext) marshalNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOrderActionᚄ(ctx context.Context, sel ast.SelectionSet, v []model.OrderAction) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOrderActionᚄ); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2903,6 +3021,10 @@ func (ec *executionContext) marshalNOrderConnection2ᚖkontorᚋentᚐOrderConne
 }
 
 func (ec *executionContext) marshalNOrderEvent2ᚕᚖkontorᚋentᚐOrderEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.OrderEvent) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderEvent2ᚕᚖkontorᚋentᚐOrderEventᚄ, "OrderEvent"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2927,6 +3049,10 @@ func (ec *executionContext) marshalNOrderEvent2ᚖkontorᚋentᚐOrderEvent(ctx 
 }
 
 func (ec *executionContext) marshalNOrderItem2ᚕᚖkontorᚋentᚐOrderItemᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.OrderItem) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderItem2ᚕᚖkontorᚋentᚐOrderItemᚄ, "OrderItem"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2951,6 +3077,10 @@ func (ec *executionContext) marshalNOrderItem2ᚖkontorᚋentᚐOrderItem(ctx co
 }
 
 func (ec *executionContext) marshalNOrderMessage2ᚕᚖkontorᚋgraphᚋmodelᚐOrderMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.OrderMessage) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderMessage2ᚕᚖkontorᚋgraphᚋmodelᚐOrderMessageᚄ, "OrderMessage"); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -3050,6 +3180,10 @@ func (ec *executionContext) unmarshalOBusinessCase2ᚕkontorᚋentᚋorderᚐBus
 }
 
 func (ec *executionContext) marshalOBusinessCase2ᚕkontorᚋentᚋorderᚐBusinessCaseᚄ(ctx context.Context, sel ast.SelectionSet, v []order.BusinessCase) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOBusinessCase2ᚕkontorᚋentᚋorderᚐBusinessCaseᚄ); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}
@@ -3106,6 +3240,10 @@ func (ec *executionContext) marshalOOrderChannel2ᚖkontorᚋentᚋorderᚐChann
 }
 
 func (ec *executionContext) marshalOOrderEdge2ᚕᚖkontorᚋentᚐOrderEdge(ctx context.Context, sel ast.SelectionSet, v []*ent.OrderEdge) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOOrderEdge2ᚕᚖkontorᚋentᚐOrderEdge, "OrderEdge"); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}
@@ -3159,6 +3297,10 @@ func (ec *executionContext) unmarshalOOrderState2ᚕkontorᚋentᚋorderᚐState
 }
 
 func (ec *executionContext) marshalOOrderState2ᚕkontorᚋentᚋorderᚐStateᚄ(ctx context.Context, sel ast.SelectionSet, v []order.State) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOOrderState2ᚕkontorᚋentᚋorderᚐStateᚄ); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}

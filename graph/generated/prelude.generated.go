@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"context"
 	"kontor/internal/gid"
 	"math"
@@ -1578,6 +1580,10 @@ func (ec *executionContext) unmarshalNID2ᚕkontorᚋinternalᚋgidᚐIDᚄ(ctx 
 }
 
 func (ec *executionContext) marshalNID2ᚕkontorᚋinternalᚋgidᚐIDᚄ(ctx context.Context, sel ast.SelectionSet, v []gid.ID) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNID2ᚕkontorᚋinternalᚋgidᚐIDᚄ); answer != nil {
+		return answer
+	}
+
 	ret := make(graphql.Array, len(v))
 	for i := range v {
 		ret[i] = ec.marshalNID2kontorᚋinternalᚋgidᚐID(ctx, sel, v[i])
@@ -1645,6 +1651,10 @@ func (ec *executionContext) unmarshalNString2ᚕstringᚄ(ctx context.Context, v
 }
 
 func (ec *executionContext) marshalNString2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNString2ᚕstringᚄ); answer != nil {
+		return answer
+	}
+
 	ret := make(graphql.Array, len(v))
 	for i := range v {
 		ret[i] = ec.marshalNString2string(ctx, sel, v[i])
@@ -1708,6 +1718,10 @@ func (ec *executionContext) unmarshalN__DirectiveLocation2ᚕstringᚄ(ctx conte
 }
 
 func (ec *executionContext) marshalN__DirectiveLocation2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeN__DirectiveLocation2ᚕstringᚄ); answer != nil {
+		return answer
+	}
+
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -1849,6 +1863,10 @@ func (ec *executionContext) unmarshalOID2ᚕkontorᚋinternalᚋgidᚐIDᚄ(ctx 
 }
 
 func (ec *executionContext) marshalOID2ᚕkontorᚋinternalᚋgidᚐIDᚄ(ctx context.Context, sel ast.SelectionSet, v []gid.ID) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeOID2ᚕkontorᚋinternalᚋgidᚐIDᚄ); answer != nil {
+		return answer
+	}
+
 	if v == nil {
 		return graphql.Null
 	}

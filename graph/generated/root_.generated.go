@@ -3,6 +3,8 @@
 package generated
 
 import (
+	"kontor/graph/direct"
+
 	"bytes"
 	"context"
 	"fmt"
@@ -2586,6 +2588,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
+	ec.plans = direct.NewPlans(ctx, opCtx, directSchema)
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AccountAssignmentInput", ec.unmarshalInputAccountAssignmentInput),
@@ -2665,6 +2668,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 
 type executionContext struct {
 	*graphql.ExecutionContextState[ResolverRoot, DirectiveRoot, ComplexityRoot]
+	plans *direct.Plans
 }
 
 func newExecutionContext(
@@ -3438,7 +3442,7 @@ type Contract implements Node {
     "Before this cursor."
     before: String
     "In which order; the newest first unless told."
-    orderBy: OrderOrder
+    orderBy: OrderOrder = {field: PLACED_AT, direction: DESC}
   ): OrderConnection!
   "Documents about it."
   documents: [Document!]!
