@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
@@ -76,7 +77,9 @@ func presenter(requestID func(context.Context) string, log *slog.Logger) graphql
 		case errors.Is(err, context.Canceled):
 			return tell(CodeUnavailable, lang.Text(language, CodeUnavailable, nil))
 		case located != nil && located.Err == nil && isProtocol(located):
-			return tell(protocolCode(located), located.Message)
+			// Two of gqlparser's rules can be told not to suggest names; the others are not asked.
+			message, _, _ := strings.Cut(located.Message, " Did you mean")
+			return tell(protocolCode(located), message)
 		}
 		log.ErrorContext(ctx, "request failed", "requestId", id, "path", shown.Path.String(), "error", err)
 		return tell(CodeInternal, lang.Text(language, CodeInternal, map[string]any{"requestId": id}))

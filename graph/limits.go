@@ -19,7 +19,10 @@ const (
 
 const codeComplexity = "COMPLEXITY_LIMIT_EXCEEDED"
 
-func init() { errcode.RegisterErrorType(codeComplexity, errcode.KindProtocol) }
+func init() {
+	errcode.RegisterErrorType(codeComplexity, errcode.KindProtocol)
+	errcode.RegisterErrorType(CodeBadUserInput, errcode.KindProtocol)
+}
 
 // limits refuses operations that ask for too much before anything of them runs.
 // Each fragment is measured once, so that fragments that spread one another twice
@@ -35,9 +38,13 @@ func (limits) ExtensionName() string                   { return "Limits" }
 func (limits) Validate(graphql.ExecutableSchema) error { return nil }
 
 func (limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := measurer{fragments: map[string]size{}}
+	m := measurer{fragments: map[string]size{}, variables: op.Variables}
 	s := m.measure(op.Operation.SelectionSet)
 	switch {
+	case s.badPage:
+		err := gqlerror.Errorf("lists within lists are paged, too: first or last, 1 to %d", maxPage)
+		errcode.Set(err, CodeBadUserInput)
+		return err
 	case s.depth > maxDepth:
 		return refuse("the operation is nested too deeply: at most 15 levels")
 	case s.fields > maxFields:
@@ -54,9 +61,15 @@ func refuse(message string) *gqlerror.Error {
 	return err
 }
 
-type size struct{ depth, fields, logins int }
+type size struct {
+	depth, fields, logins int
+	badPage               bool
+}
 
-type measurer struct{ fragments map[string]size }
+type measurer struct {
+	fragments map[string]size
+	variables map[string]any
+}
 
 func (m measurer) measure(selections ast.SelectionSet) size {
 	var total size
@@ -70,11 +83,13 @@ func (m measurer) measure(selections ast.SelectionSet) size {
 			if selection.Name == "login" {
 				s.logins++
 			}
+			s.badPage = s.badPage || m.badPage(selection)
 		case *ast.InlineFragment:
 			s = m.measure(selection.SelectionSet)
 		case *ast.FragmentSpread:
 			s = m.fragment(selection)
 		}
+		total.badPage = total.badPage || s.badPage
 		total.depth = max(total.depth, s.depth)
 		// Bounded, so that doubling fragments cannot overflow the count.
 		total.fields = min(total.fields+s.fields, 2*maxFields)
@@ -90,4 +105,27 @@ func (m measurer) fragment(spread *ast.FragmentSpread) size {
 	s := m.measure(spread.Definition.SelectionSet)
 	m.fragments[spread.Name] = s
 	return s
+}
+
+// badPage tells whether a connection below the root is asked for without a size or
+// with one that is not allowed: entgql loads it before any resolver could refuse.
+func (m measurer) badPage(f *ast.Field) bool {
+	if f.Definition == nil || f.ObjectDefinition == nil || f.ObjectDefinition.Name == "Query" ||
+		f.Definition.Arguments.ForName("first") == nil || f.Definition.Arguments.ForName("last") == nil {
+		return false
+	}
+	arguments := f.ArgumentMap(m.variables)
+	var sizes []int
+	for _, name := range []string{"first", "last"} {
+		value, given := arguments[name]
+		if !given || value == nil {
+			continue
+		}
+		size, err := graphql.UnmarshalInt(value)
+		if err != nil {
+			return true
+		}
+		sizes = append(sizes, size)
+	}
+	return len(sizes) != 1 || sizes[0] < 1 || sizes[0] > maxPage
 }

@@ -5,7 +5,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -13,13 +15,22 @@ import (
 	"time"
 
 	"kontor/authz"
+	"kontor/graph"
 	"kontor/graph/model"
 	"kontor/internal/export"
+	"kontor/internal/fault"
 	"kontor/internal/lang"
 )
 
-// linkLifetime is how long a link to a file works.
-const linkLifetime = 5 * time.Minute
+const (
+	// linkLifetime is how long a link to a file works.
+	linkLifetime = 5 * time.Minute
+	// downloadTimeout is how long making and sending a file may take: a long one
+	// takes longer than an answer of the API may.
+	downloadTimeout = 10 * time.Minute
+	// maxLink bounds a link, which proxies and servers refuse beyond 8 KiB.
+	maxLink = 6 << 10
+)
 
 // files makes links to files for the API.
 type files struct{ s *Server }
@@ -32,6 +43,7 @@ type link struct {
 	Format   export.Format   `json:"f"`
 	Where    json.RawMessage `json:"w,omitempty"`
 	User     string          `json:"u"`
+	Tenant   string          `json:"t"`
 	Session  string          `json:"s"`
 	Language string          `json:"g"`
 	Expires  time.Time       `json:"e"`
@@ -49,76 +61,110 @@ func (f files) Link(ctx context.Context, list string, format model.ExportFormat,
 	}
 	now := f.s.now().UTC()
 	l := link{
-		List: list, Format: export.Format(format), Where: filter, User: v.User.String(), Session: v.Session,
+		List: list, Format: export.Format(format), Where: filter,
+		User: v.User.String(), Tenant: v.Tenant.String(), Session: v.Session,
 		Language: lang.FromContext(ctx), Expires: now.Add(linkLifetime),
 	}
 	content, err := json.Marshal(l)
 	if err != nil {
 		return nil, fmt.Errorf("writing the link: %w", err)
 	}
-	token := base64.RawURLEncoding.EncodeToString(content)
-	return &model.Download{
-		URL: "/download/" + token + "." + sign(f.s.secrets[0], token), Filename: l.filename(now), ExpiresAt: l.Expires,
-	}, nil
+	token := sign(f.s.secrets[0], base64.RawURLEncoding.EncodeToString(content))
+	if len(token) > maxLink {
+		return nil, fault.Invalid("the filter is too long for a link to a file: search for a shorter text")
+	}
+	return &model.Download{URL: "/download/" + token, Filename: l.filename(), ExpiresAt: l.Expires}, nil
 }
 
-func sign(secret, token string) string {
+// sign is the token for a content: the content, the ID of the secret and what only
+// the secret makes of the two.
+func sign(secret, content string) string {
+	id := sha256.Sum256([]byte("kontor link key " + secret))
+	signed := content + "." + hex.EncodeToString(id[:4])
 	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte("download:" + token))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	mac.Write([]byte("kontor link " + signed))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // readLink is the link behind a token, or ok is false: changed, run out or not a
 // link at all. While secrets rotate, older ones count too.
-func (s *Server) readLink(text string) (l link, ok bool) {
-	token, signature, found := strings.Cut(text, ".")
-	if !found {
-		return l, false
-	}
+func (s *Server) readLink(token string) (l link, ok bool) {
+	packed, _, _ := strings.Cut(token, ".")
 	signed := false
 	for _, secret := range s.secrets {
-		signed = hmac.Equal([]byte(signature), []byte(sign(secret, token))) || signed
+		signed = hmac.Equal([]byte(token), []byte(sign(secret, packed))) || signed
 	}
-	content, err := base64.RawURLEncoding.DecodeString(token)
+	content, err := base64.RawURLEncoding.DecodeString(packed)
 	if !signed || err != nil || json.Unmarshal(content, &l) != nil {
 		return l, false
 	}
 	return l, s.now().Before(l.Expires)
 }
 
-// filename is what the file is called, in the user's language.
-func (l link) filename(now time.Time) string {
-	return lang.Text(l.Language, "FILE_"+strings.ToUpper(l.List), nil) + "-" + now.Format(time.DateOnly) + "." + strings.ToLower(string(l.Format))
+// filename is what the file is called, in the user's language and with the day on
+// which the link was made.
+func (l link) filename() string {
+	made := l.Expires.Add(-linkLifetime)
+	return lang.Text(l.Language, "FILE_"+strings.ToUpper(l.List), nil) + "-" + made.Format(time.DateOnly) + "." + strings.ToLower(string(l.Format))
+}
+
+// isFor tells whether the link was made for the viewer, in the same session.
+func (l link) isFor(v *authz.Viewer) bool {
+	return l.User == v.User.String() && l.Tenant == v.Tenant.String() && l.Session == v.Session
 }
 
 // download sends the file behind a link. The rights are asked again: the same
 // query runs once more for the viewer.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
-	v, err := authz.FromContext(r.Context())
+	ctx, cancel := context.WithTimeout(r.Context(), downloadTimeout)
+	defer cancel()
+	v, err := authz.FromContext(ctx)
 	if err != nil {
-		http.Error(w, "log in first", http.StatusUnauthorized)
+		http.Error(w, lang.Text(lang.FromContext(ctx), graph.CodeUnauthenticated, nil), http.StatusUnauthorized)
 		return
 	}
 	l, ok := s.readLink(r.PathValue("token"))
-	if !ok || l.User != v.User.String() || l.Session != v.Session || v.MustChangePassword {
+	if !ok || !l.isFor(v) || v.MustChangePassword {
 		http.NotFound(w, r)
 		return
 	}
-	table, err := s.table(r.Context(), l)
-	if err != nil {
-		s.log.ErrorContext(r.Context(), "a download failed", "requestId", requestID(r.Context()), "error", err)
-		http.Error(w, "internal error, request "+requestID(r.Context()), http.StatusInternalServerError)
-		return
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(downloadTimeout)); err != nil {
+		s.log.WarnContext(ctx, "a long download may break off", "requestId", requestID(ctx), "error", err)
 	}
-	h := w.Header()
-	h.Set("Content-Type", l.Format.MediaType())
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": l.filename(s.now().UTC())}))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	// A long file takes longer than an answer of the API may.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(10 * time.Minute))
-	if err := export.Write(w, l.Format, table); err != nil {
-		s.log.ErrorContext(r.Context(), "a download broke off", "requestId", requestID(r.Context()), "error", err)
+	file := &fileWriter{ResponseWriter: w, link: l}
+	table, err := s.table(ctx, l)
+	if err == nil {
+		err = export.Write(file, l.Format, table)
+	}
+	switch {
+	case err == nil:
+	case file.begun:
+		s.log.ErrorContext(ctx, "a download broke off", "requestId", requestID(ctx), "error", err)
 		// The status is sent: breaking the connection is what tells the client.
 		panic(http.ErrAbortHandler)
+	case errors.Is(err, export.ErrTooLong):
+		http.Error(w, lang.Text(l.Language, "FILE_TOO_LONG", nil), http.StatusUnprocessableEntity)
+	default:
+		s.log.ErrorContext(ctx, "a download failed", "requestId", requestID(ctx), "error", err)
+		http.Error(w, lang.Text(l.Language, graph.CodeInternal, map[string]any{"requestId": requestID(ctx)}), http.StatusInternalServerError)
 	}
+}
+
+// fileWriter sends the headers of a file with its first bytes, so that until then
+// an error can be told.
+type fileWriter struct {
+	http.ResponseWriter
+	link  link
+	begun bool
+}
+
+func (f *fileWriter) Write(content []byte) (int, error) {
+	if !f.begun {
+		f.begun = true
+		h := f.Header()
+		h.Set("Content-Type", f.link.Format.MediaType())
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.link.filename()}))
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	}
+	return f.ResponseWriter.Write(content)
 }

@@ -14,6 +14,7 @@ import (
 	"kontor/internal/company"
 	"kontor/internal/export"
 	"kontor/internal/lang"
+	"kontor/internal/money"
 	"kontor/internal/ordering"
 )
 
@@ -85,10 +86,11 @@ func orderRow(o *ent.Order, language string) []any {
 		about = o.Edges.Contract.Number
 	}
 	return []any{o.Number, o.PlacedAt, word(language, "STATE", o.State), word(language, "CASE", o.BusinessCase), word(language, "CHANNEL", o.Channel),
-		o.CustomerOrderNumber, o.ReferenceNumber, o.Name, placedBy, about, o.NetAmount, o.TaxAmount, o.GrossAmount, o.Currency}
+		o.CustomerOrderNumber, o.ReferenceNumber, o.Name, placedBy, about,
+		money.Of(o.NetAmount, o.Currency), money.Of(o.TaxAmount, o.Currency), money.Of(o.GrossAmount, o.Currency), o.Currency}
 }
 
-var contractColumns = []string{"number", "access_number", "type", "state", "valid_from", "valid_to", "customer_number", "product",
+var contractColumns = []string{"number", "access_number", "type", "state", "valid_from", "valid_to", "customer_number", "line", "product",
 	"agreed_quantity", "called_off_quantity", "open_quantity", "unit"}
 
 // contractRows reads contracts in the order of the overview, by number.
@@ -128,15 +130,15 @@ func contractRow(c *ent.Contract, language string) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("subtracting what was called off: %w", err)
 	}
-	number, about := "", ""
+	number, line, about := "", "", ""
 	if c.Edges.CustomerNumber != nil {
-		number = c.Edges.CustomerNumber.Number
+		number, line = c.Edges.CustomerNumber.Number, word(language, "LINE", c.Edges.CustomerNumber.Line)
 	}
 	if c.Edges.Product != nil {
 		about = c.Edges.Product.Name
 	}
 	return []any{c.Number, c.AccessNumber, word(language, "TYPE", c.Type), word(language, "CONTRACT", c.State), c.ValidFrom, orNil(c.ValidTo),
-		number, about, orNil(c.AgreedQuantity), orNil(c.CalledOffQuantity), orNil(open), orNil(c.Unit)}, nil
+		number, line, about, orNil(c.AgreedQuantity), orNil(c.CalledOffQuantity), orNil(open), orNil(c.Unit)}, nil
 }
 
 // word is a value of an enumeration in the user's language.

@@ -59,9 +59,9 @@ func (s *Service) Contracts(ctx context.Context, where *ContractFilter) (*ent.Co
 		q.Where(contract.ValidFromLTE(*where.ValidOn), contract.Or(contract.ValidToIsNil(), contract.ValidToGTE(*where.ValidOn)))
 	}
 	if where.OpenOnly != nil && *where.OpenOnly {
-		q.Where(func(sel *sql.Selector) {
-			sel.Where(sql.ColumnsGT(sel.C(contract.FieldAgreedQuantity), sel.C(contract.FieldCalledOffQuantity)))
-		})
+		q.Where(contract.HasPositionsWith(func(sel *sql.Selector) {
+			sel.Where(sql.ColumnsGT(sel.C(contractposition.FieldAgreedQuantity), sel.C(contractposition.FieldCalledOffQuantity)))
+		}))
 	}
 	if where.CustomerNumber != nil {
 		q.Where(contract.HasCustomerNumberWith(customernumber.Number(*where.CustomerNumber)))

@@ -18,12 +18,12 @@ import (
 const (
 	margin     = 12.0
 	pageWidth  = 297.0
-	lineHeight = 5.5
-	padding    = 2.5
-	small      = 7.5
+	lineHeight = 5.0
+	padding    = 2.0
+	small      = 6.5
 )
 
-// maxPDFRows bounds a PDF, which is made in memory: some 330 pages. Nobody prints
+// maxPDFRows bounds a PDF, which is made in memory: some 300 pages. Nobody prints
 // more, and the other formats have no such bound.
 const maxPDFRows = 10_000
 
@@ -41,6 +41,8 @@ const pages = "\u200e{pages}"
 // paper is a PDF in the making.
 type paper struct {
 	*fpdf.Fpdf
+	font   *sfnt.Font
+	buffer sfnt.Buffer
 	title  []string // of the columns
 	widths []float64
 	aligns []string
@@ -49,12 +51,17 @@ type paper struct {
 // writePDF writes a table to print: A4 across, with the header on every page. It
 // draws text and lines only; nothing in a cell becomes a link or an action.
 func writePDF(w io.Writer, t Table) error {
-	p := &paper{Fpdf: fpdf.New("L", "mm", "A4", ""), aligns: slices.Repeat([]string{"L"}, len(t.Columns))}
+	font, err := glyphs()
+	if err != nil {
+		return fmt.Errorf("reading the font of PDFs: %w", err)
+	}
+	p := &paper{Fpdf: fpdf.New("L", "mm", "A4", ""), font: font, aligns: slices.Repeat([]string{"L"}, len(t.Columns))}
 	lines, err := p.read(t)
 	if err != nil {
 		return err
 	}
 	p.SetTitle(t.Title, true)
+	p.SetDisplayMode("default", "default") // anything else is an action
 	p.AddUTF8FontFromBytes("go", "", goregular.TTF)
 	p.AddUTF8FontFromBytes("go", "B", gobold.TTF)
 	p.SetMargins(margin, margin, margin)
@@ -63,7 +70,7 @@ func writePDF(w io.Writer, t Table) error {
 	p.measure(lines)
 	p.SetHeaderFunc(func() {
 		p.SetFont("go", "B", 12)
-		p.CellFormat(0, 8, drawable(t.Title), "", 1, "L", false, 0, "")
+		p.CellFormat(0, 8, p.drawable(t.Title), "", 1, "L", false, 0, "")
 		p.line(p.title, "B", "B")
 	})
 	p.SetFooterFunc(func() {
@@ -88,7 +95,7 @@ func writePDF(w io.Writer, t Table) error {
 // read takes the whole table: how wide the columns are depends on what is in them.
 func (p *paper) read(t Table) (lines [][]string, err error) {
 	for _, title := range t.Columns {
-		p.title = append(p.title, drawable(title))
+		p.title = append(p.title, p.drawable(title))
 	}
 	for row, err := range t.Rows {
 		if err != nil {
@@ -99,7 +106,7 @@ func (p *paper) read(t Table) (lines [][]string, err error) {
 		}
 		texts := make([]string, len(row))
 		for i, cell := range row {
-			texts[i] = drawable(t.text(cell))
+			texts[i] = p.drawable(t.text(cell))
 			if isNumber(cell) {
 				p.aligns[i] = "R"
 			}
@@ -156,23 +163,19 @@ func (p *paper) fit(text string, width float64) string {
 	return string(runes) + "…"
 }
 
-// glyphs tells which characters the font has; both of its weights have the same.
+// glyphs is the font as far as it tells which characters it has: in both of its
+// weights the same.
 var glyphs = sync.OnceValues(func() (*sfnt.Font, error) { return sfnt.Parse(goregular.TTF) })
 
 // drawable is the text as far as a line can hold it, with a box for each character
 // that the font does not have.
-func drawable(text string) string {
-	font, err := glyphs()
-	if err != nil {
-		return ""
-	}
-	var buffer sfnt.Buffer
+func (p *paper) drawable(text string) string {
 	var runes []rune
 	for _, r := range printable(text) {
 		if len(runes) == maxRunes {
 			return string(runes) + "…"
 		}
-		if glyph, err := font.GlyphIndex(&buffer, r); err != nil || glyph == 0 {
+		if glyph, err := p.font.GlyphIndex(&p.buffer, r); err != nil || glyph == 0 {
 			r = '□'
 		}
 		runes = append(runes, r)

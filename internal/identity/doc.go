@@ -21,11 +21,13 @@ type Service struct {
 	sessions *session.Store
 	hasher   *password.Hasher
 	now      func() time.Time
+
+	viewerQuery string
 }
 
 // New is the room over a database and a session store, with its clock.
 func New(d *db.DB, sessions *session.Store, hasher *password.Hasher, now func() time.Time) *Service {
-	return &Service{db: d, sessions: sessions, hasher: hasher, now: now}
+	return &Service{db: d, sessions: sessions, hasher: hasher, now: now, viewerQuery: viewerQuery(d.Dialect)}
 }
 
 // Client is the program at the other end of a request.

@@ -39,8 +39,7 @@ func (s *Service) Authenticate(ctx context.Context, token string, transport sess
 
 // viewer reads what a session's user is and may, one row for each role.
 func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer, string, error) {
-	query, args := s.viewerQuery(of)
-	rows, err := s.db.Client.QueryContext(ctx, query, args...)
+	rows, err := s.db.Client.QueryContext(ctx, s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the viewer: %w", err)
 	}
@@ -76,21 +75,24 @@ func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer
 	return v, language, nil
 }
 
-func (s *Service) viewerQuery(of session.Session) (string, []any) {
-	b := sql.Dialect(s.db.Dialect)
+// viewerQuery is the statement of viewer, for a user's key three times and a
+// tenant's. It is the same for every request, so it is written once.
+func viewerQuery(dialect string) string {
+	b := sql.Dialect(dialect)
 	u, t, r := b.Table("users").As("u"), b.Table("tenants").As("t"), b.Table("user_roles").As("r")
 	live := func(table, column string) sql.Querier {
 		return sql.ExprFunc(func(e *sql.Builder) {
 			e.WriteString("EXISTS (SELECT 1 FROM ").Ident(table).WriteString(" WHERE ").Ident(column).WriteOp(sql.OpEQ).
-				Arg(of.UserID).WriteString(" AND ").Ident("revoked_at").WriteString(" IS NULL)")
+				Arg(uuid.Nil).WriteString(" AND ").Ident("revoked_at").WriteString(" IS NULL)")
 		})
 	}
-	return b.Select(u.C("status"), u.C("language"), u.C("must_change_password"), u.C("sessions_valid_after"),
+	query, _ := b.Select(u.C("status"), u.C("language"), u.C("must_change_password"), u.C("sessions_valid_after"),
 		u.C("surviving_session"), t.C("path")).
 		AppendSelectExpr(live("grants", "holder_id"), live("connections", "user_id"), sql.Raw(r.C("role"))).
 		From(u).Join(t).On(t.C("id"), u.C("tenant_id")).LeftJoin(r).On(r.C("user_id"), u.C("id")).
-		Where(sql.And(sql.EQ(u.C("id"), of.UserID), sql.EQ(u.C("tenant_id"), of.TenantID))).
+		Where(sql.And(sql.EQ(u.C("id"), uuid.Nil), sql.EQ(u.C("tenant_id"), uuid.Nil))).
 		Query()
+	return query
 }
 
 // User is the viewer's own user.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"kontor/authz"
+	"kontor/graph/direct"
 	"kontor/internal/db"
 	"kontor/internal/demo"
 	"kontor/internal/kontortest"
@@ -124,7 +126,7 @@ func (k *Kontor) Replica(t *testing.T) *Kontor {
 	if err != nil {
 		t.Fatalf("starting a replica: %v", err)
 	}
-	listening := httptest.NewServer(s.Handler())
+	listening := httptest.NewServer(onPath(s.Handler()))
 	t.Cleanup(func() {
 		listening.Close()
 		if err := s.Close(); err != nil {
@@ -133,6 +135,19 @@ func (k *Kontor) Replica(t *testing.T) *Kontor {
 	})
 	replica.URL = listening.URL
 	return replica
+}
+
+// OrdinaryPath is the header with which a test asks for gqlgen's ordinary path, to
+// compare it with the direct one.
+const OrdinaryPath = "X-Ordinary-Path"
+
+func onPath(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(OrdinaryPath) != "" {
+			r = r.WithContext(direct.Off(r.Context()))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // fill migrates a database and loads the demo data.

@@ -1,0 +1,53 @@
+// Command bench measures Kontor on PostgreSQL and Redis, as a separate process,
+// beside two others that answer the same: a plain handler with the least SQL, and
+// gqlgen with hand-written statements. It prints a table with ratios of one run.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options are the sizes of a run.
+type options struct {
+	binary      string
+	tenants     int
+	orders      int
+	grants      int
+	connections int
+	repeats     int
+	duration    time.Duration
+	out         string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The comparators run as processes of their own, from this binary.
+	if len(os.Args) == 6 && os.Args[1] == "comparator" {
+		if err := runComparator(ctx, os.Args[2], os.Args[3], os.Args[4], os.Args[5]); err != nil {
+			fmt.Fprintf(os.Stderr, "comparator %s: %v\n", os.Args[2], err)
+			os.Exit(1)
+		}
+		return
+	}
+	var o options
+	flag.StringVar(&o.binary, "binary", "bin/kontor", "the kontor to measure")
+	flag.IntVar(&o.tenants, "tenants", 1000, "companies")
+	flag.IntVar(&o.orders, "orders", 100_000, "orders, with 3 items each")
+	flag.IntVar(&o.grants, "grants", 1_000_000, "grants on contracts; a tenth of them are one person's")
+	flag.IntVar(&o.connections, "connections", 8, "connections of the load")
+	flag.IntVar(&o.repeats, "repeats", 3, "rounds; the table has their medians")
+	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each operation is measured in a round")
+	flag.StringVar(&o.out, "out", "", "also write the table to this file")
+	flag.Parse()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"kontor/authz"
+	"kontor/internal/db"
+	"kontor/internal/kontortest"
+)
+
+// run does a whole run: seed, start, compare, measure, report.
+func run(ctx context.Context, o options) (err error) {
+	// The children die with the thread that started them: it must stay.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if o.tenants < loginUsers+1 {
+		return fmt.Errorf("at least %d tenants are needed", loginUsers+1)
+	}
+	postgres, err := kontortest.StartPostgres(ctx, kontortest.PostgresOptions{Durable: true, Settings: map[string]string{
+		"shared_preload_libraries": "pg_stat_statements", "shared_buffers": "1GB", "max_wal_size": "4GB", "work_mem": "16MB",
+	}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, postgres.Close()) }()
+	redis, err := kontortest.StartRedis(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, redis.Close()) }()
+	if err := postgres.CreateDatabase(ctx, "bench", ""); err != nil {
+		return err
+	}
+	began := time.Now()
+	d, err := prepare(ctx, postgres.URL("bench"), o)
+	if err != nil {
+		return err
+	}
+	seeded := time.Since(began)
+	fmt.Fprintf(os.Stderr, "seeded %d tenants, %d orders, %d grants in %s\n", o.tenants, o.orders, o.grants, seeded.Round(time.Second))
+	statements, stop, err := counter(ctx, postgres.AdminURL("bench"))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	targets, stopAll, err := start(ctx, o, postgres.URL("bench"), redis.URL())
+	if err != nil {
+		return err
+	}
+	defer stopAll()
+	rows, err := operations(ctx, targets[0], d)
+	if err != nil {
+		return err
+	}
+	if err := same(ctx, targets, rows); err != nil {
+		return err
+	}
+	measured, err := rounds(ctx, o, targets, rows, statements)
+	if err != nil {
+		return err
+	}
+	checks, err := rightChecks(ctx, postgres.URL("bench"), d)
+	if err != nil {
+		return err
+	}
+	return report(o, rows, targets, measured, checks, seeded)
+}
+
+func prepare(ctx context.Context, url string, o options) (*data, error) {
+	d, err := db.Open(authz.System(ctx), url)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Migrate(ctx, d); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if err := d.Close(); err != nil {
+		return nil, err
+	}
+	return seed(ctx, url, o)
+}
+
+// counter counts the statements that the database was sent, by the database itself.
+func counter(ctx context.Context, url string) (func() (int64, error), func(), error) {
+	connection, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connecting to count statements: %w", err)
+	}
+	stop := func() { _ = connection.Close(context.WithoutCancel(ctx)) }
+	if _, err := connection.Exec(ctx, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements"); err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("counting statements: %w", err)
+	}
+	return func() (int64, error) {
+		var n int64
+		// The counting itself is left out.
+		err := connection.QueryRow(ctx, "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'").Scan(&n)
+		return n, err
+	}, stop, nil
+}
+
+// start starts Kontor and the comparators, each as a process of its own.
+func start(ctx context.Context, o options, databaseURL, redisURL string) (targets []target, _ func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding the comparators: %w", err)
+	}
+	var children []*exec.Cmd
+	stop := func() {
+		for _, child := range children {
+			_ = child.Process.Signal(os.Interrupt)
+			_ = child.Wait()
+		}
+	}
+	launch := func(name, addr, vars string, command *exec.Cmd) error {
+		command.Stderr = os.Stderr
+		// They must not outlive a bench that is killed.
+		command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := command.Start(); err != nil {
+			return fmt.Errorf("starting %s: %w", name, err)
+		}
+		children = append(children, command)
+		targets = append(targets, target{name: name, url: "http://" + addr + "/graphql", vars: "http://" + vars + "/debug/vars", process: command.Process.Pid,
+			http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * o.connections}, Timeout: 30 * time.Second}})
+		return awaitPort(ctx, vars)
+	}
+	folder, err := os.MkdirTemp("", "kontor-bench-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a folder for kontor: %w", err)
+	}
+	addrs := make([]string, 4)
+	for i := range addrs {
+		if addrs[i], err = freeAddr(); err != nil {
+			return nil, nil, err
+		}
+	}
+	kontor := exec.Command(o.binary, "serve", "--addr", addrs[0], "--debug-addr", addrs[1], "--base-url", "http://"+addrs[0], "--database-url", databaseURL,
+		"--redis-url", redisURL, "--smtp-url", "smtp://127.0.0.1:1", "--blob-url", "file://"+folder, "--log-level", "warn",
+		"--secret", "0123456789abcdef0123456789abcdef")
+	err = launch("Kontor", addrs[0], addrs[1], kontor)
+	if err == nil {
+		err = launch("gqlgen + pgx", addrs[2], addrs[2], exec.Command(self, "comparator", "gqlgen", databaseURL, redisURL, addrs[2]))
+	}
+	if err == nil {
+		err = launch("floor", addrs[3], addrs[3], exec.Command(self, "comparator", "floor", databaseURL, redisURL, addrs[3]))
+	}
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return targets, func() { stop(); _ = os.RemoveAll(folder) }, nil
+}
+
+func freeAddr() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+func awaitPort(ctx context.Context, addr string) error {
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) && ctx.Err() == nil {
+		if response, err := http.Get("http://" + addr + "/debug/vars"); err == nil {
+			return response.Body.Close()
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("nobody answers on %s", addr)
+}
+
+// same makes sure that all answer the same data before any is measured.
+func same(ctx context.Context, targets []target, rows []operation) error {
+	for _, row := range rows {
+		if row.floor == nil {
+			continue
+		}
+		var want []byte
+		for i, t := range targets {
+			make := row.on(i)
+			content, headers := make(3, 3)
+			answer, err := t.post(ctx, content, headers)
+			if err != nil {
+				return err
+			}
+			var data any
+			if err := json.Unmarshal(answer, &data); err != nil {
+				return fmt.Errorf("reading the answer of %s: %w", t.name, err)
+			}
+			plain, err := json.Marshal(data)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				want = plain
+			} else if !bytes.Equal(plain, want) {
+				return fmt.Errorf("%s: %s answers\n%.600s\nand Kontor\n%.600s", row.name, t.name, plain, want)
+			}
+		}
+	}
+	return nil
+}
+
+// rounds measures every operation on everybody in turns, so that what else the
+// machine does hits all alike.
+func rounds(ctx context.Context, o options, targets []target, rows []operation, statements func() (int64, error)) (map[string][][]result, error) {
+	measured := map[string][][]result{}
+	for round := range o.repeats {
+		for _, row := range rows {
+			if measured[row.name] == nil {
+				measured[row.name] = make([][]result, len(targets))
+			}
+			for i, t := range targets {
+				make := row.on(i)
+				if make == nil {
+					continue
+				}
+				one, err := measure(ctx, t, make, o.connections, o.duration, statements)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", row.name, err)
+				}
+				measured[row.name][i] = append(measured[row.name][i], one)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d is done\n", round+1, o.repeats)
+	}
+	return measured, nil
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"kontor/internal/catalog"
+	"kontor/internal/password"
+)
+
+const (
+	benchPassword = "Kontor-2026!"
+	productCount  = 320
+	perTenant     = 100 // contracts of most companies
+)
+
+// data is what the load needs to know of what was seeded.
+type data struct {
+	tenants  []uuid.UUID
+	users    []uuid.UUID // the general user of each tenant but the operator
+	sub      uuid.UUID   // the sub admin with a tenth of the grants
+	numbers  []string    // an order number of each tenant
+	products []uuid.UUID
+	skus     []string
+	held     int // grants of sub
+}
+
+// seed fills a migrated database by COPY.
+func seed(ctx context.Context, url string, o options) (*data, error) {
+	connection, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to seed: %w", err)
+	}
+	defer connection.Close(context.WithoutCancel(ctx))
+	hash, err := password.NewHasher(0, 1).Hash(ctx, benchPassword)
+	if err != nil {
+		return nil, fmt.Errorf("hashing the password: %w", err)
+	}
+	s := &seeder{ctx: ctx, db: connection, o: o, hash: hash, now: time.Now().UTC().Truncate(time.Microsecond), d: &data{}}
+	for _, step := range []func() error{s.people, s.goods, s.orders, s.contracts} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := connection.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+		return nil, fmt.Errorf("analyzing: %w", err)
+	}
+	return s.d, nil
+}
+
+type seeder struct {
+	ctx  context.Context
+	db   *pgx.Conn
+	o    options
+	hash string
+	now  time.Time
+	d    *data
+}
+
+func key() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// copyRows writes n rows that row makes.
+func (s *seeder) copyRows(table string, columns []string, n int, row func(i int) []any) error {
+	_, err := s.db.CopyFrom(s.ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) { return row(i), nil }))
+	if err != nil {
+		return fmt.Errorf("seeding %s: %w", table, err)
+	}
+	return nil
+}
+
+func (s *seeder) people() error {
+	operator := key()
+	s.d.tenants = append(s.d.tenants, operator)
+	for range s.o.tenants {
+		s.d.tenants = append(s.d.tenants, key())
+	}
+	err := s.copyRows("tenants", []string{"id", "parent_id", "path", "kind", "organization_id", "name", "email_domain", "password_policy",
+		"login_needs_organization", "language", "currency", "contact_name", "contact_phone", "contact_email", "created_at"}, len(s.d.tenants), func(i int) []any {
+		id := s.d.tenants[i]
+		parent, path, kind := any(operator), operator.String()+"/"+id.String()+"/", "CUSTOMER"
+		if i == 0 {
+			parent, path, kind = nil, id.String()+"/", "OPERATOR"
+		}
+		return []any{id, parent, path, kind, fmt.Sprintf("T%05d", i), fmt.Sprintf("Company %d", i), "bench.example", "BASIC", false, "de", "EUR", "", "", "", s.now}
+	})
+	if err != nil {
+		return err
+	}
+	// Two for each company: a general user and a sub admin.
+	people := make([]uuid.UUID, 2*len(s.d.tenants))
+	for i := range people {
+		people[i] = key()
+	}
+	err = s.copyRows("users", []string{"id", "tenant_id", "username", "username_key", "email", "email_key", "title", "first_name", "last_name", "phone", "mobile",
+		"language", "status", "password_hash", "must_change_password", "sessions_valid_after", "surviving_session", "created_at"}, len(people), func(i int) []any {
+		name := fmt.Sprintf("user%d.%d", i/2, i%2)
+		return []any{people[i], s.d.tenants[i/2], name, name, name + "@bench.example", name + "@bench.example", "", "First", "Last", "", "", "de", "ACTIVE", s.hash, false, s.now, "", s.now}
+	})
+	if err != nil {
+		return err
+	}
+	for i := 2; i < len(people); i += 2 {
+		s.d.users = append(s.d.users, people[i])
+	}
+	s.d.sub = people[3]
+	roles := []string{"GENERAL_USER", "SUB_ADMIN"}
+	return s.copyRows("user_roles", []string{"id", "tenant_id", "user_id", "role"}, len(people), func(i int) []any {
+		return []any{key(), s.d.tenants[i/2], people[i], roles[i%2]}
+	})
+}
+
+func (s *seeder) goods() error {
+	category := key()
+	if err := s.copyRows("categories", []string{"id", "tenant_id", "name", "path"}, 1, func(int) []any {
+		return []any{category, s.d.tenants[0], "Goods", "Goods"}
+	}); err != nil {
+		return err
+	}
+	for i := range productCount {
+		s.d.products = append(s.d.products, key())
+		s.d.skus = append(s.d.skus, fmt.Sprintf("P-%04d", i))
+	}
+	err := s.copyRows("products", []string{"id", "tenant_id", "category_id", "sku", "name", "description", "unit", "active", "automatic", "tax_rate",
+		"minimum_quantity", "quantity_step", "attributes", "search_text", "created_at"}, productCount, func(i int) []any {
+		name := fmt.Sprintf("Tischtelefon Modell %d", i)
+		return []any{s.d.products[i], s.d.tenants[0], category, s.d.skus[i], name, "Ein Telefon für den Schreibtisch.", "piece", true, false, 190000,
+			10000, 10000, "[]", catalog.SearchText(s.d.skus[i], name, "", nil), s.now}
+	})
+	if err != nil {
+		return err
+	}
+	return s.copyRows("prices", []string{"id", "tenant_id", "product_id", "from_quantity", "amount", "currency"}, len(s.d.tenants)*productCount, func(i int) []any {
+		return []any{key(), s.d.tenants[i/productCount], s.d.products[i%productCount], 10000, 100000 + i%500000, "EUR"}
+	})
+}
+
+func (s *seeder) orders() error {
+	customers := len(s.d.users)
+	keys := make([]uuid.UUID, s.o.orders)
+	s.d.numbers = make([]string, customers)
+	number := func(i int) string { return fmt.Sprintf("T%05d-%06d", i%customers+1, i/customers+1) }
+	for i := range keys {
+		keys[i] = key()
+		s.d.numbers[i%customers] = number(i)
+	}
+	err := s.copyRows("orders", []string{"id", "tenant_id", "number", "name", "customer_order_number", "reference_number", "state", "business_case", "channel",
+		"placed_at", "placed_by_id", "net_amount", "tax_amount", "gross_amount", "currency"}, len(keys), func(i int) []any {
+		return []any{keys[i], s.d.tenants[i%customers+1], number(i), "", "", "", "COMPLETED", "NEW_ORDER", "ONLINE",
+			s.now.Add(-time.Duration(len(keys)-i) * time.Minute), s.d.users[i%customers], 3000000, 570000, 3570000, "EUR"}
+	})
+	if err != nil {
+		return err
+	}
+	err = s.copyRows("order_items", []string{"id", "tenant_id", "order_id", "placed_by_id", "position", "product_id", "sku", "product_name", "unit", "quantity",
+		"unit_price_amount", "line_total_amount", "tax_rate", "currency"}, 3*len(keys), func(i int) []any {
+		order, p := i/3, i%productCount
+		return []any{key(), s.d.tenants[order%customers+1], keys[order], s.d.users[order%customers], i%3 + 1, s.d.products[p], s.d.skus[p],
+			fmt.Sprintf("Tischtelefon Modell %d", p), "piece", 20000, 500000, 1000000, 190000, "EUR"}
+	})
+	if err != nil {
+		return err
+	}
+	return s.copyRows("number_series", []string{"id", "tenant_id", "kind", "next"}, customers, func(i int) []any {
+		return []any{key(), s.d.tenants[i+1], "ORDER", s.o.orders/customers + 2}
+	})
+}
+
+// contracts gives the first company a contract for each grant of its sub admin, and
+// every other one some; the rest of the grants is spread over them.
+func (s *seeder) contracts() error {
+	s.d.held = s.o.grants / 10
+	type one struct{ id, tenant, holder, giver uuid.UUID }
+	var all []one
+	for range s.d.held {
+		all = append(all, one{key(), s.d.tenants[1], s.d.sub, s.d.users[0]})
+	}
+	for i := 1; i < len(s.d.users); i++ {
+		for range perTenant {
+			all = append(all, one{id: key(), tenant: s.d.tenants[i+1]})
+		}
+	}
+	err := s.copyRows("contracts", []string{"id", "tenant_id", "number", "access_number", "type", "state", "valid_from", "created_at"}, len(all), func(i int) []any {
+		return []any{all[i].id, all[i].tenant, fmt.Sprintf("C-%08d", i), "", "SERVICE_CONTRACT", "ACTIVE", s.now, s.now}
+	})
+	if err != nil {
+		return err
+	}
+	others := all[s.d.held:]
+	rights := []string{"VIEW", "ORDER", "CONFIGURE", "BILLING", "ADMINISTER", "COMMERCIAL_CONTACT"}
+	holders := s.d.users[1:]
+	return s.copyRows("grants", []string{"id", "tenant_id", "contract_id", "holder_id", "right", "kind", "granted_by_id", "created_at"}, s.o.grants, func(i int) []any {
+		if i < s.d.held {
+			return []any{key(), all[i].tenant, all[i].id, all[i].holder, "VIEW", "DELEGATION", all[i].giver, s.now}
+		}
+		j := i - s.d.held
+		c := others[j/len(rights)%len(others)]
+		holder := holders[(j/len(rights)/len(others)*7+j/len(rights))%len(holders)]
+		return []any{key(), c.tenant, c.id, holder, rights[j%len(rights)], "DELEGATION", s.d.sub, s.now}
+	})
+}

@@ -1,0 +1,117 @@
+package export
+
+import (
+	"bytes"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+// streams matches what is packed in a PDF.
+var streams = regexp.MustCompile(`(?s)stream\n(.*?)\nendstream`)
+
+// unpack parts a PDF into its tree of objects and the drawing of its pages.
+func unpack(t *testing.T, content []byte) (tree, drawing []byte) {
+	t.Helper()
+	tree = streams.ReplaceAll(content, nil)
+	for _, packed := range streams.FindAllSubmatch(content, -1) {
+		reader, err := zlib.NewReader(bytes.NewReader(packed[1]))
+		if err != nil {
+			continue // the font's other parts are not packed
+		}
+		plain, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(plain, []byte(" Tf")) {
+			drawing = append(drawing, plain...)
+		}
+	}
+	return tree, drawing
+}
+
+// drawn is a text as a page draws it: UTF-16 in parentheses.
+func drawn(text string) []byte {
+	var wide []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		wide = append(wide, byte(unit>>8), byte(unit))
+	}
+	for _, special := range []string{`\`, "(", ")"} {
+		wide = bytes.ReplaceAll(wide, []byte(special), []byte(`\`+special))
+	}
+	return bytes.ReplaceAll(wide, []byte("\r"), []byte(`\r`))
+}
+
+// Requirement: CO-02
+func TestPDFShowsTheTable(t *testing.T) {
+	rows := slices.Repeat([][]any{cells}, 70)
+	tree, drawing := unpack(t, fileOf(t, PDF, list("de", columns, rows...)))
+	if got := bytes.Count(tree, []byte("/Type /Page\n")); got != 3 {
+		t.Errorf("there are %d pages", got)
+	}
+	for text, times := range map[string]int{
+		"Liste": 3, "Größe": 3, "Seite 1 von 3": 1, "Seite 3 von 3": 1, "23.11.2026": 140, "1234,50": 70, "-2,5": 70, "A-1; \"Äpfel\", gut": 70,
+	} {
+		if got := bytes.Count(drawing, drawn(text)); got != times {
+			t.Errorf("%s is there %d times, want %d", text, got, times)
+		}
+	}
+	if _, drawing := unpack(t, fileOf(t, PDF, list("en", columns))); !bytes.Contains(drawing, drawn("Page 1 of 1")) {
+		t.Error("an empty list has no page")
+	}
+}
+
+// Columns of numbers and dates are wide enough; long texts are cut.
+func TestPDFCutsLongTexts(t *testing.T) {
+	row := []any{strings.Repeat("sehr lang ", 15), strings.Repeat("noch länger ", 100), "23.11.2026 09:04", cells[4]}
+	_, drawing := unpack(t, fileOf(t, PDF, list("de", []string{"a", "b", "c", "d"}, row)))
+	for _, whole := range []string{"23.11.2026 09:04", "1234,50", "sehr lang sehr lang", "…"} {
+		if !bytes.Contains(drawing, drawn(whole)) {
+			t.Errorf("%s is missing", whole)
+		}
+	}
+	if bytes.Contains(drawing, drawn(row[1].(string))) {
+		t.Error("a text runs over its neighbours")
+	}
+}
+
+// Case: IO-03
+func TestPDFIsTextOnly(t *testing.T) {
+	texts := slices.Concat(formulas, hostile)
+	rows := make([][]any, len(texts))
+	for i, text := range texts {
+		rows[i] = []any{text, text}
+	}
+	tree, drawing := unpack(t, fileOf(t, PDF, list("de", []string{"(", ") /URI"}, rows...)))
+	for _, wrong := range []string{"/JS", "/JavaScript", "/URI", "/Action", "/Launch", "/Type /EmbeddedFile", "/Filespec", "/Annot", "/AA", "/OpenAction", "http", "<script"} {
+		if bytes.Contains(tree, []byte(wrong)) {
+			t.Errorf("the tree holds %s", wrong)
+		}
+	}
+	for _, there := range []string{"(text) \\) Tj", "<script>alert(1)</script>", "{pages}", "gnp.exe", "□□", "/JS (app.alert(1))"} {
+		if !bytes.Contains(drawing, drawn(there)) {
+			t.Errorf("%s is not drawn", there)
+		}
+	}
+}
+
+// Case: IO-03
+func TestPDFHasABound(t *testing.T) {
+	var out bytes.Buffer
+	table := list("de", []string{"a"})
+	read := 0
+	table.Rows = func(yield func([]any, error) bool) {
+		for yield([]any{fmt.Sprint(read)}, nil) {
+			read++
+		}
+	}
+	if err := Write(&out, PDF, table); !errors.Is(err, ErrTooLong) || out.Len() > 0 || read != maxPDFRows {
+		t.Errorf("%d bytes after %d rows: %v", out.Len(), read, err)
+	}
+}

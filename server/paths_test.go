@@ -1,0 +1,84 @@
+package server_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"kontor/server/servertest"
+)
+
+// changing is what is another one in every answer: where a download lies.
+var changing = regexp.MustCompile(`"url":"[^"]*"`)
+
+// Every query of the clients is answered alike on the direct path and on gqlgen's
+// ordinary one, byte for byte.
+func TestBothPathsAnswerAlike(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		c := k.As(t, "martha.hansen")
+		ordinarily := *c
+		ordinarily.Header = map[string]string{servertest.OrdinaryPath: "yes"}
+		first := func(query, path string) any {
+			found, _ := c.Do(t, query, nil).OK(t).Get(path).([]any)
+			if len(found) == 0 {
+				t.Fatalf("the demo data has nothing for %s", query)
+			}
+			return found[0]
+		}
+		sku := first("{ products(first: 1) { nodes { sku } } }", "products.nodes").(map[string]any)["sku"]
+		contract := first("{ contracts(first: 1) { nodes { number } } }", "contracts.nodes").(map[string]any)["number"]
+		order := first("{ orders(first: 1) { nodes { number } } }", "orders.nodes").(map[string]any)["number"]
+		compared := 0
+		for file, queries := range queriesOfClients(t) {
+			for _, name := range queries {
+				variables := servertest.Vars{"first": 100, "format": "XLSX"}
+				switch name {
+				case "Product":
+					variables = servertest.Vars{"sku": sku}
+				case "Contract":
+					variables = servertest.Vars{"number": contract}
+				case "Order":
+					variables = servertest.Vars{"number": order}
+				}
+				direct := changing.ReplaceAll(c.Operation(t, file, name, variables).OK(t).Body, nil)
+				ordinary := changing.ReplaceAll(ordinarily.Operation(t, file, name, variables).Body, nil)
+				if !bytes.Equal(direct, ordinary) {
+					t.Errorf("%s is answered\n%s\nand on the ordinary path\n%s", name, direct, ordinary)
+				}
+				compared++
+			}
+		}
+		if compared < 10 {
+			t.Fatalf("only %d queries were compared", compared)
+		}
+	})
+}
+
+// queriesOfClients are the names of the clients' queries by document.
+func queriesOfClients(t *testing.T) map[string][]string {
+	t.Helper()
+	const root = "../clients/operations/"
+	files, err := filepath.Glob(root + "*/*.graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := map[string][]string{}
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), root), ".graphql")
+		document, err := parser.ParseQuery(&ast.Source{Input: servertest.Document(t, name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range document.Operations {
+			if o.Operation == ast.Query {
+				queries[name] = append(queries[name], o.Name)
+			}
+		}
+	}
+	return queries
+}
