@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"entgo.io/contrib/entgql"
 	"github.com/99designs/gqlgen/graphql"
@@ -62,7 +63,9 @@ func cursor(text *string) (*ent.Cursor, error) {
 
 // expandNodes lets entgql see `nodes { … }` of a connection as what it is short
 // for, `edges { node { … } }`: that is the only form in which it collects what to
-// load, and a page whose edges nobody asks for it does not load at all.
+// load, and a page whose edges nobody asks for it does not load at all. Where there
+// are nodes it does not see `pageInfo`, for which it would count the whole list: the
+// page itself tells whether there is another one.
 func expandNodes(ctx context.Context) context.Context {
 	fc := graphql.GetFieldContext(ctx)
 	if fc == nil {
@@ -78,10 +81,18 @@ func expandNodes(ctx context.Context) context.Context {
 }
 
 func expand(selections ast.SelectionSet) (ast.SelectionSet, bool) {
-	result, changed := make(ast.SelectionSet, len(selections)), false
-	for i, selection := range selections {
+	result, changed := make(ast.SelectionSet, 0, len(selections)), false
+	loaded := slices.ContainsFunc(selections, func(s ast.Selection) bool {
+		f, ok := s.(*ast.Field)
+		return ok && (f.Name == "nodes" || f.Name == "edges") && len(f.Directives) == 0
+	})
+	for _, selection := range selections {
+		if f, ok := selection.(*ast.Field); ok && f.Name == "pageInfo" && loaded {
+			changed = true
+			continue
+		}
 		replaced, different := expandOne(selection)
-		result[i] = replaced
+		result = append(result, replaced)
 		changed = changed || different
 	}
 	if !changed {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 
 	"kontor/authz"
@@ -35,7 +36,7 @@ func Visible(v *authz.Viewer, action string, c Columns) (func(*sql.Selector), er
 		if relation == authz.All {
 			return func(*sql.Selector) {}, nil
 		}
-		render, err := c.render(v, action, relation)
+		render, err := c.render(v, action, relation, len(scope) > 1)
 		if err != nil {
 			return nil, fmt.Errorf("scoping %s: %w", action, err)
 		}
@@ -57,7 +58,9 @@ func Visible(v *authz.Viewer, action string, c Columns) (func(*sql.Selector), er
 	}, nil
 }
 
-func (c Columns) render(v *authz.Viewer, action string, relation authz.Relation) (func(*sql.Selector) *sql.Predicate, error) {
+// render is the SQL of one relation; among alternatives it is written so that each
+// of them can follow its own index.
+func (c Columns) render(v *authz.Viewer, action string, relation authz.Relation, alternative bool) (func(*sql.Selector) *sql.Predicate, error) {
 	need := func(column string) error {
 		if column == "" {
 			return fmt.Errorf("the table has no column for the relation %q", relation)
@@ -79,16 +82,18 @@ func (c Columns) render(v *authz.Viewer, action string, relation authz.Relation)
 		return func(s *sql.Selector) *sql.Predicate {
 			t := sql.Dialect(s.Dialect()).Table("tenants")
 			below := sql.Dialect(s.Dialect()).Select(t.C("id")).From(t).Where(sql.HasPrefix(t.C("path"), v.TenantPath))
-			return sql.In(s.C(c.Tenant), below)
+			return in(s, c.Tenant, below, alternative)
 		}, need(c.Tenant)
 	case authz.Granted:
-		return func(s *sql.Selector) *sql.Predicate { return sql.In(s.C(c.Contract), grantedContracts(s, v, action)) }, need(c.Contract)
+		return func(s *sql.Selector) *sql.Predicate {
+			return in(s, c.Contract, grantedContracts(s, v, action), alternative)
+		}, need(c.Contract)
 	case authz.Connected:
 		return func(s *sql.Selector) *sql.Predicate {
 			t := sql.Dialect(s.Dialect()).Table("connections")
 			mine := sql.Dialect(s.Dialect()).Select(t.C("customer_number_id")).From(t).
 				Where(sql.And(sql.EQ(t.C("user_id"), v.User), sql.IsNull(t.C("revoked_at"))))
-			return sql.In(s.C(c.CustomerNumber), mine)
+			return in(s, c.CustomerNumber, mine, alternative)
 		}, need(c.CustomerNumber)
 	case authz.Assortment:
 		return func(s *sql.Selector) *sql.Predicate {
@@ -100,6 +105,18 @@ func (c Columns) render(v *authz.Viewer, action string, relation authz.Relation)
 	default:
 		return nil, fmt.Errorf("no SQL for the relation %q", relation)
 	}
+}
+
+// in tells whether a column is in a selection. PostgreSQL joins with the selection,
+// which serves one condition well; between alternatives it would read the whole
+// table, unless the selection is an array that an index can be asked for.
+func in(s *sql.Selector, column string, selection *sql.Selector, alternative bool) *sql.Predicate {
+	if !alternative || s.Dialect() != dialect.Postgres {
+		return sql.In(s.C(column), selection)
+	}
+	return sql.P(func(b *sql.Builder) {
+		b.WriteString(s.C(column)).WriteString(" = ANY (ARRAY(").Join(selection).WriteString("))")
+	})
 }
 
 // grantedContracts selects the contracts on which the viewer holds the right of
