@@ -36,10 +36,9 @@ type request func(connection, i int) ([]byte, map[string]string)
 // measure sends an operation from several connections, each the next as soon as it
 // has its answer, and reads what it cost from the outside.
 func measure(ctx context.Context, t target, make request, connections int, duration time.Duration, statements func() (int64, error)) (result, error) {
-	for i := range connections {
-		if err := t.send(ctx, make, i, i); err != nil {
-			return result{}, err
-		}
+	// Connections, statements and caches are there before the measuring begins.
+	if _, _, err := t.load(ctx, make, connections, duration/5); err != nil {
+		return result{}, err
 	}
 	cpu, allocations, err := t.cost()
 	if err != nil {
@@ -49,7 +48,7 @@ func measure(ctx context.Context, t target, make request, connections int, durat
 	if err != nil {
 		return result{}, err
 	}
-	latencies, err := t.load(ctx, make, connections, duration)
+	latencies, elapsed, err := t.load(ctx, make, connections, duration)
 	if err != nil {
 		return result{}, err
 	}
@@ -67,16 +66,19 @@ func measure(ctx context.Context, t target, make request, connections int, durat
 		return float64(latencies[int(share*float64(len(latencies)-1))]) / float64(time.Millisecond)
 	}
 	return result{
-		perSecond: n / duration.Seconds(), p50: at(0.5), p99: at(0.99), cpu: (cpuAfter - cpu) / n * 1000,
+		perSecond: n / elapsed.Seconds(), p50: at(0.5), p99: at(0.99), cpu: (cpuAfter - cpu) / n * 1000,
 		statements: float64(sentAfter-sent) / n, allocations: (allocationsAfter - allocations) / n,
 	}, nil
 }
 
 var sequence atomic.Int64
 
-func (t target) load(ctx context.Context, make request, connections int, duration time.Duration) ([]time.Duration, error) {
+// load gives how long each request took, and how long all of it did: those that
+// are under way when the time is over are waited for and count.
+func (t target) load(ctx context.Context, make request, connections int, duration time.Duration) ([]time.Duration, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
+	start := time.Now()
 	var (
 		wg     sync.WaitGroup
 		mu     sync.Mutex
@@ -102,10 +104,11 @@ func (t target) load(ctx context.Context, make request, connections int, duratio
 		})
 	}
 	wg.Wait()
+	elapsed := time.Since(start)
 	if failed == nil && len(all) == 0 {
 		failed = fmt.Errorf("%s answered nothing in %s", t.name, duration)
 	}
-	return all, failed
+	return all, elapsed, failed
 }
 
 // send sends one request and makes sure that it was answered.

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -46,8 +47,29 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each operation is measured in a round")
 	flag.StringVar(&o.out, "out", "", "also write the table to this file")
 	flag.Parse()
-	if err := run(ctx, o); err != nil {
+	err := o.validate()
+	if err == nil {
+		err = run(ctx, o)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// validate tells everything that is wrong with the sizes, at once.
+func (o options) validate() error {
+	var wrong []error
+	need := func(holds bool, format string, args ...any) {
+		if !holds {
+			wrong = append(wrong, fmt.Errorf(format, args...))
+		}
+	}
+	need(o.tenants >= leastTenants, "-tenants must be %d or more: the operations share no company", leastTenants)
+	need(o.orders >= listLength*o.tenants, "-orders must be %d or more for %d companies: each has a full page of them", listLength*o.tenants, o.tenants)
+	need(o.grants >= 10*fewGrants, "-grants must be %d or more: the right check compares with %d", 10*fewGrants, fewGrants)
+	need(o.connections >= 1 && o.connections <= customers, "-connections must be 1 to %d: each is a user of its own", customers)
+	need(o.repeats >= 1, "-repeats must be 1 or more")
+	need(o.duration > 0, "-duration must be longer than nothing, such as 3s")
+	return errors.Join(wrong...)
 }

@@ -45,11 +45,19 @@ func (o operation) on(i int) request {
 	return o.floor
 }
 
-// customers are how many companies the load comes from.
-const customers = 16
-
-// loginUsers are how many users log in: more than sessions of one user would last.
-const loginUsers = 100
+const (
+	// customers are how many companies the load of an operation comes from. Those
+	// that are read, those that fill carts and those that place orders are others:
+	// what is read stays the same in all rounds, and so do the carts.
+	customers = 16
+	// loginUsers are how many users log in, so that none has more sessions than it
+	// may keep; nobody else works as one of them.
+	loginUsers = 100
+	// leastTenants has all of them.
+	leastTenants = max(3*customers, loginUsers+1)
+	// listLength is how many elements the lists ask for.
+	listLength = 20
+)
 
 // operations logs the users of the load in, once, and gives the rows of the table.
 func operations(ctx context.Context, kontor target, d *data) ([]operation, error) {
@@ -66,14 +74,16 @@ func operations(ctx context.Context, kontor target, d *data) ([]operation, error
 		}
 		return map[string]string{"Authorization": "Bearer " + answer.Data.Login.Token}, nil
 	}
-	users, tenants := make([]map[string]string, customers), make([]map[string]string, customers)
-	for i := range customers {
-		var err error
-		if users[i], err = enter(fmt.Sprintf("user%d.0", i+1)); err != nil {
+	var people, tenants []map[string]string
+	for i := range 3 * customers {
+		headers, err := enter(fmt.Sprintf("user%d.0", i+1))
+		if err != nil {
 			return nil, err
 		}
-		tenants[i] = map[string]string{"X-Tenant": d.tenants[i+1].String()}
+		people = append(people, headers)
+		tenants = append(tenants, map[string]string{"X-Tenant": d.tenants[i+1].String()})
 	}
+	readers, fillers, buyers := people[:customers], people[customers:2*customers], people[2*customers:]
 	sub, err := enter("user1.1")
 	if err != nil {
 		return nil, err
@@ -83,22 +93,22 @@ func operations(ctx context.Context, kontor target, d *data) ([]operation, error
 			return make(connection, i), who[connection%len(who)]
 		}
 	}
-	first := body(orderList, map[string]any{"first": 20})
+	first := body(orderList, map[string]any{"first": listLength})
 	list := func(int, int) []byte { return first }
 	one := func(connection, _ int) []byte {
 		return body(oneOrder, map[string]any{"number": d.numbers[connection%customers]})
 	}
-	products, contracts := body(productList, map[string]any{"first": 20}), body(contractList, map[string]any{"first": 20})
+	products, contracts := body(productList, map[string]any{"first": listLength}), body(contractList, map[string]any{"first": listLength})
 	return []operation{
 		{"login", as([]map[string]string{nil}, func(_, i int) []byte {
-			return body(login, map[string]any{"u": fmt.Sprintf("user%d.0", 1+i%loginUsers), "p": benchPassword})
+			return body(login, map[string]any{"u": fmt.Sprintf("user%d.1", 2+i%loginUsers), "p": benchPassword})
 		}), nil},
-		{"product list (20)", as(users, func(int, int) []byte { return products }), nil},
-		{"order list (20, items, products)", as(users, list), as(tenants, list)},
-		{"one order", as(users, one), as(tenants, one)},
+		{"product list (20)", as(readers, func(int, int) []byte { return products }), nil},
+		{"order list (20, items, products)", as(readers, list), as(tenants, list)},
+		{"one order", as(readers, one), as(tenants, one)},
 		{fmt.Sprintf("contract list (20 of %d, rights)", d.held), as([]map[string]string{sub}, func(int, int) []byte { return contracts }), nil},
-		{"add to cart", as(users, func(_, i int) []byte { return body(addToCart, map[string]any{"sku": d.skus[i%5], "date": nil}) }), nil},
-		{"add and place order", as(users, func(_, i int) []byte {
+		{"add to cart", as(fillers, func(_, i int) []byte { return body(addToCart, map[string]any{"sku": d.skus[i%5], "date": nil}) }), nil},
+		{"add and place order", as(buyers, func(_, i int) []byte {
 			return body(placeOrder, map[string]any{"key": fmt.Sprintf("bench-%d-%d", i, sequence.Add(1)), "sku": d.skus[i%5]})
 		}), nil},
 	}, nil

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ func median(of []result, what func(result) float64) float64 {
 func perSecond(r result) float64 { return r.perSecond }
 
 // report prints the table, with ratios of the medians and the spread of rates.
-func report(o options, rows []operation, targets []target, measured map[string][][]result, checks checkTimes, seeded time.Duration) error {
+func report(o options, m machine, rows []operation, targets []target, measured map[string][][]result, checks checkTimes, seeded time.Duration) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| operation | who | requests/s (spread) | p50 ms | p99 ms | CPU ms | statements | allocations | to gqlgen + pgx | to the floor |\n")
 	fmt.Fprintf(&b, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
@@ -53,10 +52,13 @@ func report(o options, rows []operation, targets []target, measured map[string][
 	}
 	fmt.Fprintf(&b, "\nA right check takes %.0f µs (median) with %d grants in the table and %.0f µs with %d: %.2f times as long.\n",
 		checks.few, checks.fewGrants, checks.all, checks.allRows, checks.all/checks.few)
-	fmt.Fprintf(&b, "\n%d companies, %d orders with 3 items each, %d grants (seeded in %s); %d connections, %d rounds of %s, interleaved, medians; %s, %d cores that\n"+
-		"load, servers and PostgreSQL share. Kontor and gqlgen + pgx find the session in Redis and the user in the database; the floor is told the\n"+
-		"tenant and asks nobody. Identical code varies by half on such a machine: read ratios, and no difference under a third.\n",
-		o.tenants, o.orders, o.grants, seeded.Round(time.Second), o.connections, o.repeats, o.duration, runtime.Version(), runtime.NumCPU())
+	fmt.Fprintf(&b, "\nMeasured on %s. %d companies, %d orders with 3 items each, %d grants (seeded in %s);\n"+
+		"%d connections, %d interleaved rounds of %s for each row; medians, and the spread of the rates. CPU, statements and allocations are\n"+
+		"for one request: CPU and allocations of the server alone, statements as PostgreSQL counts them, with those that open and end a transaction.\n"+
+		"All collect garbage alike (GOGC=400). Kontor and gqlgen + pgx find the session in Redis and the user in the database; the floor\n"+
+		"is told the tenant and asks nobody. The last two columns are ratios of requests/s, more than 1 is faster. Identical code varies by\n"+
+		"half on such a machine: no difference under a third means anything.\n",
+		m, o.tenants, o.orders, o.grants, seeded.Round(time.Second), o.connections, o.repeats, o.duration)
 	fmt.Print(b.String())
 	if o.out == "" {
 		return nil

@@ -63,11 +63,52 @@ type seeder struct {
 
 func key() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// copyRows writes n rows that row makes.
+// copyRows writes n rows that row makes. Foreign keys and lookup indexes are set
+// aside meanwhile and put back over the finished rows: the same checks, in a
+// fraction of the time.
 func (s *seeder) copyRows(table string, columns []string, n int, row func(i int) []any) error {
-	_, err := s.db.CopyFrom(s.ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) { return row(i), nil }))
+	aside, back, err := s.definitions(table)
+	if err != nil {
+		return err
+	}
+	if err := s.execute(aside); err != nil {
+		return err
+	}
+	_, err = s.db.CopyFrom(s.ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) { return row(i), nil }))
 	if err != nil {
 		return fmt.Errorf("seeding %s: %w", table, err)
+	}
+	return s.execute(back)
+}
+
+// definitions are the statements that drop a table's foreign keys and the indexes
+// that are no constraints, and those that make them again.
+func (s *seeder) definitions(table string) (aside, back []string, err error) {
+	const query = `SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', $1::text, conname),
+			format('ALTER TABLE %I ADD CONSTRAINT %I %s', $1::text, conname, pg_get_constraintdef(oid))
+		FROM pg_constraint WHERE conrelid = $1::regclass AND contype = 'f'
+		UNION ALL SELECT format('DROP INDEX %I', indexrelid::regclass::text), pg_get_indexdef(indexrelid)
+		FROM pg_index WHERE indrelid = $1::regclass AND NOT indisunique`
+	rows, err := s.db.Query(s.ctx, query, table)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the keys of %s: %w", table, err)
+	}
+	var drop, create string
+	_, err = pgx.ForEachRow(rows, []any{&drop, &create}, func() error {
+		aside, back = append(aside, drop), append(back, create)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the keys of %s: %w", table, err)
+	}
+	return aside, back, nil
+}
+
+func (s *seeder) execute(statements []string) error {
+	for _, statement := range statements {
+		if _, err := s.db.Exec(s.ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
 	}
 	return nil
 }
