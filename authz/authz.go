@@ -56,6 +56,9 @@ var (
 type policy struct {
 	enforcers map[Role]*casbin.Enforcer
 	scopes    map[Role]map[string][]Relation
+	// allowed is what Casbin says where there is no thing yet, asked once when the
+	// policy is read: it depends on nothing but role and action.
+	allowed map[Role]map[string]bool
 }
 
 var load = sync.OnceValues(func() (*policy, error) { return parse(policyText) })
@@ -77,7 +80,7 @@ func parse(text string) (*policy, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("policy.csv has no lines: nothing would be decided")
 	}
-	p := &policy{enforcers: map[Role]*casbin.Enforcer{}, scopes: map[Role]map[string][]Relation{}}
+	p := &policy{enforcers: map[Role]*casbin.Enforcer{}, scopes: map[Role]map[string][]Relation{}, allowed: map[Role]map[string]bool{}}
 	for _, line := range lines {
 		kind, role, action, relation := line[0], Role(line[1]), line[2], Relation(line[3])
 		if kind != "p" || (role != Member && !slices.Contains(Roles, role)) || !slices.Contains(relations, relation) || action == "" {
@@ -87,7 +90,22 @@ func parse(text string) (*policy, error) {
 			return nil, err
 		}
 	}
-	return p, nil
+	return p, p.ask()
+}
+
+// ask fills allowed with Casbin's answers.
+func (p *policy) ask() error {
+	for role, scopes := range p.scopes {
+		p.allowed[role] = make(map[string]bool, len(scopes))
+		for action := range scopes {
+			allowed, err := p.enforcers[role].Enforce(&Viewer{}, string(role), action, (*Thing)(nil))
+			if err != nil {
+				return fmt.Errorf("deciding %s for %s: %w", action, role, err)
+			}
+			p.allowed[role][action] = allowed
+		}
+	}
+	return nil
 }
 
 func (p *policy) add(role Role, action string, relation Relation) error {
@@ -115,33 +133,32 @@ func (p *policy) add(role Role, action string, relation Relation) error {
 }
 
 // Allows tells whether one of the viewer's roles may do this at all.
-func Allows(v *Viewer, action string) (bool, error) { return decide(v, action, nil) }
+func Allows(v *Viewer, action string) (bool, error) {
+	p, err := asked(v, action)
+	if err != nil || v.system {
+		return err == nil, err
+	}
+	for role := range v.everyRole {
+		if p.allowed[role][action] {
+			return true, nil
+		}
+	}
+	return false, nil
+}
 
 // Can tells whether the viewer may do this to that thing.
 func Can(v *Viewer, action string, thing Thing) (bool, error) {
+	p, err := asked(v, action)
+	if err != nil || v.system {
+		return err == nil, err
+	}
 	thing.action = action
-	return decide(v, action, &thing)
-}
-
-func decide(v *Viewer, action string, thing *Thing) (bool, error) {
-	// An empty request must never reach the matcher: without a loaded rule Casbin
-	// would compare empty with empty and say yes.
-	if v == nil || action == "" || (!v.system && (v.User == uuid.Nil || v.Tenant == uuid.Nil)) {
-		return false, errors.New("a decision needs a viewer and an action")
-	}
-	if v.system {
-		return true, nil
-	}
-	p, err := load()
-	if err != nil {
-		return false, err
-	}
 	for role := range v.everyRole {
 		e := p.enforcers[role]
 		if e == nil {
 			continue
 		}
-		allowed, err := e.Enforce(v, string(role), action, thing)
+		allowed, err := e.Enforce(v, string(role), action, &thing)
 		if err != nil {
 			return false, fmt.Errorf("deciding %s: %w", action, err)
 		}
@@ -150,6 +167,16 @@ func decide(v *Viewer, action string, thing *Thing) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// asked is the policy, for a question that may be asked. An empty one must never
+// reach the matcher: without a loaded rule Casbin would compare empty with empty
+// and say yes.
+func asked(v *Viewer, action string) (*policy, error) {
+	if v == nil || action == "" || (!v.system && (v.User == uuid.Nil || v.Tenant == uuid.Nil)) {
+		return nil, errors.New("a decision needs a viewer and an action")
+	}
+	return load()
 }
 
 // Scope is the set of relations by which the viewer may do this, from the same

@@ -24,6 +24,7 @@ type options struct {
 	repeats     int
 	duration    time.Duration
 	out         string
+	only        string
 }
 
 func main() {
@@ -46,6 +47,7 @@ func main() {
 	flag.IntVar(&o.repeats, "repeats", 3, "rounds; the table has their medians")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each operation is measured in a round")
 	flag.StringVar(&o.out, "out", "", "also write the table to this file")
+	flag.StringVar(&o.only, "only", "", "measure only the operations whose name has this in it")
 	flag.Parse()
 	err := o.validate()
 	if err == nil {

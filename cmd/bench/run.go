@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,6 +63,10 @@ func run(ctx context.Context, o options) (err error) {
 	rows, err := operations(ctx, targets[0], d)
 	if err != nil {
 		return err
+	}
+	rows = slices.DeleteFunc(rows, func(row operation) bool { return !strings.Contains(row.name, o.only) })
+	if len(rows) == 0 {
+		return fmt.Errorf("-only %q fits no operation", o.only)
 	}
 	if err := same(ctx, targets, rows); err != nil {
 		return err

@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 
 	"entgo.io/ent/dialect"
 )
@@ -22,18 +20,6 @@ func (h hooked) Exec(ctx context.Context, query string, args, v any) error {
 func (h hooked) Query(ctx context.Context, query string, args, v any) error {
 	h.hook(query)
 	return h.Driver.Query(ctx, query, args, v)
-}
-
-// QueryContext is for statements that are not built by an entity.
-func (h hooked) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	plain, ok := h.Driver.(interface {
-		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-	})
-	if !ok {
-		return nil, fmt.Errorf("%T cannot send plain statements", h.Driver)
-	}
-	h.hook(query)
-	return plain.QueryContext(ctx, query, args...)
 }
 
 func (h hooked) Tx(ctx context.Context) (dialect.Tx, error) {

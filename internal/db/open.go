@@ -15,12 +15,9 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite" // the driver "sqlite", too
 
 	"kontor/ent"
@@ -30,12 +27,13 @@ import (
 // DB is an open database.
 type DB struct {
 	Client  *ent.Client
-	SQL     *sql.DB
-	Dialect string // dialect.SQLite or dialect.Postgres
+	SQL     *sql.DB // for what needs database/sql: migrations
+	Dialect string  // dialect.SQLite or dialect.Postgres
 
 	// writer lets one transaction at a time write to SQLite, which has one writer:
 	// the others wait in line instead of finding the database locked.
 	writer  sync.Mutex
+	driver  dialect.Driver
 	closers []func() error
 }
 
@@ -71,11 +69,10 @@ func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) 
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("reaching the database: %w", err), d.Close())
 	}
-	var driver dialect.Driver = entsql.OpenDB(d.Dialect, d.SQL)
 	if o.hook != nil {
-		driver = hooked{driver, o.hook}
+		d.driver = hooked{d.driver, o.hook}
 	}
-	d.Client = ent.NewClient(ent.Driver(driver))
+	d.Client = ent.NewClient(ent.Driver(d.driver))
 	return d, nil
 }
 
@@ -111,7 +108,10 @@ func openSQLite(path string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), unlock())
 	}
 	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
-	return &DB{SQL: opened, Dialect: dialect.SQLite, closers: []func() error{unlock, opened.Close}}, nil
+	return &DB{
+		SQL: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened),
+		closers: []func() error{unlock, opened.Close},
+	}, nil
 }
 
 // lock keeps a second process off the file: two writers that do not know of each
@@ -127,31 +127,13 @@ func lock(path string) (func() error, error) {
 	return file.Close, nil
 }
 
-// maxConnections bounds the connections of a replica; PostgreSQL has 100 by default.
-const maxConnections = 20
-
-func openPostgres(ctx context.Context, databaseURL string) (*DB, error) {
-	config, err := pgxpool.ParseConfig(databaseURL)
-	if err != nil {
-		// The parser's error may quote the URL, which has a password in it.
-		return nil, errors.New("KONTOR_DATABASE_URL is no URL of a PostgreSQL database: write it like postgres://user:password@host:5432/kontor")
+// Query sends a statement that no entity builds, outside of any transaction.
+func (d *DB) Query(ctx context.Context, statement string, args ...any) (*entsql.Rows, error) {
+	var rows entsql.Rows
+	if err := d.driver.Query(ctx, statement, args, &rows); err != nil {
+		return nil, err
 	}
-	if !strings.Contains(databaseURL, "pool_max_conns") {
-		config.MaxConns = maxConnections
-	}
-	config.MaxConnLifetime, config.MaxConnIdleTime = time.Hour, 10*time.Minute
-	config.ConnConfig.ConnectTimeout = 5 * time.Second
-	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "kontor"
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("opening the connection pool: %w", err)
-	}
-	opened := stdlib.OpenDBFromPool(pool)
-	closePool := func() error { pool.Close(); return nil }
-	return &DB{SQL: opened, Dialect: dialect.Postgres, closers: []func() error{closePool, opened.Close}}, nil
+	return &rows, nil
 }
 
 // Ping asks whether the database answers.

@@ -39,7 +39,7 @@ func (s *Service) Authenticate(ctx context.Context, token string, transport sess
 
 // viewer reads what a session's user is and may, one row for each role.
 func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer, string, error) {
-	rows, err := s.db.Client.QueryContext(ctx, s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
+	rows, err := s.db.Query(ctx, s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the viewer: %w", err)
 	}
