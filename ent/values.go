@@ -63,3 +63,24 @@ func (p *ContractPosition) OpenQuantity() (money.Decimal, error) {
 
 // Price is the agreed net price of one unit.
 func (p *ContractPosition) Price() money.Money { return money.Of(p.PriceAmount, p.Currency) }
+
+// AlsoSelect has fields loaded besides those that the query was told to load.
+func (q *OrderQuery) AlsoSelect(fields ...string) *OrderQuery {
+	alsoSelect(q.ctx, fields)
+	return q
+}
+
+// AlsoSelect has fields loaded besides those that the query was told to load.
+func (q *ContractQuery) AlsoSelect(fields ...string) *ContractQuery {
+	alsoSelect(q.ctx, fields)
+	return q
+}
+
+func alsoSelect(c *QueryContext, fields []string) {
+	if len(c.Fields) == 0 {
+		return // all are
+	}
+	for _, field := range fields {
+		c.AppendFieldOnce(field)
+	}
+}

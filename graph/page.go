@@ -65,7 +65,8 @@ func cursor(text *string) (*ent.Cursor, error) {
 // for, `edges { node { … } }`: that is the only form in which it collects what to
 // load, and a page whose edges nobody asks for it does not load at all. Where there
 // are nodes it does not see `pageInfo`, for which it would count the whole list: the
-// page itself tells whether there is another one.
+// page itself tells whether there is another one. Of a computed field it sees what
+// it is computed of.
 func expandNodes(ctx context.Context) context.Context {
 	fc := graphql.GetFieldContext(ctx)
 	if fc == nil {
@@ -90,6 +91,12 @@ func expand(selections ast.SelectionSet) (ast.SelectionSet, bool) {
 		if f, ok := selection.(*ast.Field); ok && f.Name == "pageInfo" && loaded {
 			changed = true
 			continue
+		}
+		if f, ok := selection.(*ast.Field); ok {
+			if fields := behind(f); fields != nil {
+				result, changed = append(result, fields...), true
+				continue
+			}
 		}
 		replaced, different := expandOne(selection)
 		result = append(result, replaced)

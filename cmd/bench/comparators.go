@@ -25,7 +25,7 @@ import (
 
 // runComparator serves one of the others on an address. "gqlgen" is gqlgen as it
 // comes with statements by hand: it finds the session in Redis and the user in the
-// database, as anything behind a login must, and answers for the user's tenant.
+// database, as anything behind a login must, and answers what that user may be shown.
 // "floor" is a plain handler that takes the tenant from a header and asks nobody.
 func runComparator(ctx context.Context, which, databaseURL, redisURL, addr string) error {
 	// As kontor serve does: it is worth half as much again, which is not Kontor's merit.
@@ -63,12 +63,12 @@ func runComparator(ctx context.Context, which, databaseURL, redisURL, addr strin
 		identify = fromSession(pool, session.NewStore(sessions, time.Now))
 	}
 	mux.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
-		tenant, err := identify(r)
+		asker, err := identify(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
 		}
-		answer.ServeHTTP(w, r.WithContext(comparator.WithTenant(r.Context(), tenant)))
+		answer.ServeHTTP(w, r.WithContext(comparator.WithAsker(r.Context(), asker)))
 	})
 	server := &http.Server{Addr: addr, Handler: mux}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -78,28 +78,36 @@ func runComparator(ctx context.Context, which, databaseURL, redisURL, addr strin
 	return nil
 }
 
-func fromHeader(r *http.Request) (uuid.UUID, error) { return uuid.Parse(r.Header.Get("X-Tenant")) }
+func fromHeader(r *http.Request) (comparator.Asker, error) {
+	tenant, err := uuid.Parse(r.Header.Get("X-Tenant"))
+	return comparator.Asker{Tenant: tenant}, err
+}
 
-func fromSession(pool *pgxpool.Pool, store *session.Store) func(*http.Request) (uuid.UUID, error) {
-	const user = `SELECT u.tenant_id, u.status, coalesce(array_agg(r.role) FILTER (WHERE r.role IS NOT NULL), '{}')
+func fromSession(pool *pgxpool.Pool, store *session.Store) func(*http.Request) (comparator.Asker, error) {
+	const user = `SELECT u.tenant_id, u.status, EXISTS (SELECT 1 FROM grants g WHERE g.holder_id = u.id AND g.revoked_at IS NULL),
+		coalesce(array_agg(r.role) FILTER (WHERE r.role IS NOT NULL), '{}')
 		FROM users u LEFT JOIN user_roles r ON r.user_id = u.id WHERE u.id = $1 GROUP BY u.id`
-	return func(r *http.Request) (uuid.UUID, error) {
+	return func(r *http.Request) (comparator.Asker, error) {
+		var (
+			asker   comparator.Asker
+			status  string
+			granted bool
+			roles   []string
+		)
 		found, err := store.Get(r.Context(), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		if err != nil {
-			return uuid.Nil, err
+			return asker, err
 		}
-		var (
-			tenant uuid.UUID
-			status string
-			roles  []string
-		)
-		if err := pool.QueryRow(r.Context(), user, found.UserID).Scan(&tenant, &status, &roles); err != nil {
-			return uuid.Nil, err
+		if err := pool.QueryRow(r.Context(), user, found.UserID).Scan(&asker.Tenant, &status, &granted, &roles); err != nil {
+			return asker, err
 		}
 		if status != "ACTIVE" || len(roles) == 0 {
-			return uuid.Nil, errors.New("not allowed")
+			return asker, errors.New("not allowed")
 		}
-		return tenant, nil
+		if granted {
+			asker.User = found.UserID
+		}
+		return asker, nil
 	}
 }
 

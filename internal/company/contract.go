@@ -107,7 +107,7 @@ func (s *Service) Contract(ctx context.Context, q *ent.ContractQuery, number str
 	if err != nil {
 		return nil, err
 	}
-	found, err := q.Where(contract.Number(number)).All(ctx)
+	found, err := q.AlsoSelect(contract.FieldTenantID).Where(contract.Number(number)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding the contract: %w", err)
 	}

@@ -67,14 +67,13 @@ func start(d day.Day) time.Time {
 }
 
 // Order is the order with this number that the viewer may see, or nil, read by a
-// query that says what to load with it. Where
-// numbers of several companies coincide, it is the viewer's own.
+// query that says what to load with it. Where numbers of several companies coincide, it is the viewer's own.
 func (s *Service) Order(ctx context.Context, q *ent.OrderQuery, number string) (*ent.Order, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := q.Where(order.Number(number)).All(ctx)
+	found, err := q.AlsoSelect(order.FieldTenantID).Where(order.Number(number)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding the order: %w", err)
 	}

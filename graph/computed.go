@@ -1,0 +1,41 @@
+package graph
+
+import "github.com/vektah/gqlparser/v2/ast"
+
+// computedOf are the fields that an entity computes, and the fields of ent that
+// they are computed of. entgql does not know them, and would load whole rows where
+// one is selected; expand shows it what lies behind.
+var computedOf = map[string]map[string][]string{
+	"Order": {
+		"net":              {"netAmount", "currency"},
+		"tax":              {"taxAmount", "currency"},
+		"gross":            {"grossAmount", "currency"},
+		"stateDescription": {"state"},
+	},
+	"OrderItem": {
+		"product":   {"sku", "productName"},
+		"unitPrice": {"unitPriceAmount", "currency"},
+		"lineTotal": {"lineTotalAmount", "currency"},
+	},
+	"Contract":         {"openQuantity": {"agreedQuantity", "calledOffQuantity"}},
+	"ContractPosition": {"openQuantity": {"agreedQuantity", "calledOffQuantity"}, "price": {"priceAmount", "currency"}},
+}
+
+// behind are the fields that a selected field is computed of; none for any other.
+func behind(f *ast.Field) []ast.Selection {
+	if f.ObjectDefinition == nil {
+		return nil
+	}
+	names := computedOf[f.ObjectDefinition.Name][f.Name]
+	if names == nil {
+		return nil
+	}
+	fields := make([]ast.Selection, len(names))
+	for i, name := range names {
+		fields[i] = &ast.Field{
+			Name: name, Alias: name, Directives: f.Directives, Position: f.Position,
+			ObjectDefinition: f.ObjectDefinition, Definition: f.Definition,
+		}
+	}
+	return fields
+}
