@@ -46,6 +46,17 @@ var Rights = []Right{View, OrderOn, Configure, Billing, Administer, CommercialCo
 // Action is the policy's action for holding this right on a contract.
 func (r Right) Action() string { return "contract." + string(r) }
 
+// Step is something that a user must do before anything else.
+type Step string
+
+// The steps: an initial password is changed (ID-07), contact data completed (ID-08),
+// one-time codes set up (ID-11).
+const (
+	ChangePassword      Step = "CHANGE_PASSWORD"
+	CompleteContactData Step = "COMPLETE_CONTACT_DATA"
+	EnrolOTP            Step = "ENROL_OTP"
+)
+
 // Viewer is who asks: read from the database for each request, so that a change
 // of roles, rights or status counts from the next request on, on every replica.
 type Viewer struct {
@@ -55,8 +66,8 @@ type Viewer struct {
 	Operator   uuid.UUID // the root of the tenant's tree: whose catalogue it sees
 	Roles      []Role
 	Session    string // public ID of the session
-	// MustChangePassword keeps everything else waiting until it is done (ID-07).
-	MustChangePassword bool
+	// Pending is what must be done before anything else, in this order.
+	Pending []Step
 	// HoldsGrants and HoldsConnections tell whether there is any live row at all;
 	// a viewer without one needs no predicate for them.
 	HoldsGrants      bool

@@ -165,6 +165,14 @@ func (_q *NumberSeriesQuery) WhereP(ps ...func(*sql.Selector)) {
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *OneTimeLinkQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.OneTimeLink(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *OrderQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Order(p))
@@ -235,6 +243,22 @@ func (_m *Product) Siblings() *Siblings[Product] {
 		_m.siblings = &Siblings[Product]{All: []*Product{_m}}
 	}
 	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *RecoveryCodeQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.RecoveryCode(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *RegistrationQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Registration(p))
+	}
 }
 
 // WhereP adds a predicate that does not know the entity: the walls of package

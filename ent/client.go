@@ -23,12 +23,15 @@ import (
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
 	"kontor/ent/numberseries"
+	"kontor/ent/onetimelink"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
+	"kontor/ent/recoverycode"
+	"kontor/ent/registration"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
@@ -70,6 +73,8 @@ type Client struct {
 	Mail *MailClient
 	// NumberSeries is the client for interacting with the NumberSeries builders.
 	NumberSeries *NumberSeriesClient
+	// OneTimeLink is the client for interacting with the OneTimeLink builders.
+	OneTimeLink *OneTimeLinkClient
 	// Order is the client for interacting with the Order builders.
 	Order *OrderClient
 	// OrderEvent is the client for interacting with the OrderEvent builders.
@@ -82,6 +87,10 @@ type Client struct {
 	Price *PriceClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// RecoveryCode is the client for interacting with the RecoveryCode builders.
+	RecoveryCode *RecoveryCodeClient
+	// Registration is the client for interacting with the Registration builders.
+	Registration *RegistrationClient
 	// SavedAssignment is the client for interacting with the SavedAssignment builders.
 	SavedAssignment *SavedAssignmentClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -113,12 +122,15 @@ func (c *Client) init() {
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Mail = NewMailClient(c.config)
 	c.NumberSeries = NewNumberSeriesClient(c.config)
+	c.OneTimeLink = NewOneTimeLinkClient(c.config)
 	c.Order = NewOrderClient(c.config)
 	c.OrderEvent = NewOrderEventClient(c.config)
 	c.OrderItem = NewOrderItemClient(c.config)
 	c.PasswordHash = NewPasswordHashClient(c.config)
 	c.Price = NewPriceClient(c.config)
 	c.Product = NewProductClient(c.config)
+	c.RecoveryCode = NewRecoveryCodeClient(c.config)
+	c.Registration = NewRegistrationClient(c.config)
 	c.SavedAssignment = NewSavedAssignmentClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.User = NewUserClient(c.config)
@@ -227,12 +239,15 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
 		Mail:             NewMailClient(cfg),
 		NumberSeries:     NewNumberSeriesClient(cfg),
+		OneTimeLink:      NewOneTimeLinkClient(cfg),
 		Order:            NewOrderClient(cfg),
 		OrderEvent:       NewOrderEventClient(cfg),
 		OrderItem:        NewOrderItemClient(cfg),
 		PasswordHash:     NewPasswordHashClient(cfg),
 		Price:            NewPriceClient(cfg),
 		Product:          NewProductClient(cfg),
+		RecoveryCode:     NewRecoveryCodeClient(cfg),
+		Registration:     NewRegistrationClient(cfg),
 		SavedAssignment:  NewSavedAssignmentClient(cfg),
 		Tenant:           NewTenantClient(cfg),
 		User:             NewUserClient(cfg),
@@ -268,12 +283,15 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
 		Mail:             NewMailClient(cfg),
 		NumberSeries:     NewNumberSeriesClient(cfg),
+		OneTimeLink:      NewOneTimeLinkClient(cfg),
 		Order:            NewOrderClient(cfg),
 		OrderEvent:       NewOrderEventClient(cfg),
 		OrderItem:        NewOrderItemClient(cfg),
 		PasswordHash:     NewPasswordHashClient(cfg),
 		Price:            NewPriceClient(cfg),
 		Product:          NewProductClient(cfg),
+		RecoveryCode:     NewRecoveryCodeClient(cfg),
+		Registration:     NewRegistrationClient(cfg),
 		SavedAssignment:  NewSavedAssignmentClient(cfg),
 		Tenant:           NewTenantClient(cfg),
 		User:             NewUserClient(cfg),
@@ -309,8 +327,9 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.Address, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
 		c.ContractPosition, c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail,
-		c.NumberSeries, c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price,
-		c.Product, c.SavedAssignment, c.Tenant, c.User, c.UserRole,
+		c.NumberSeries, c.OneTimeLink, c.Order, c.OrderEvent, c.OrderItem,
+		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
+		c.SavedAssignment, c.Tenant, c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -322,8 +341,9 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.Address, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
 		c.ContractPosition, c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail,
-		c.NumberSeries, c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price,
-		c.Product, c.SavedAssignment, c.Tenant, c.User, c.UserRole,
+		c.NumberSeries, c.OneTimeLink, c.Order, c.OrderEvent, c.OrderItem,
+		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
+		c.SavedAssignment, c.Tenant, c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -356,6 +376,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Mail.mutate(ctx, m)
 	case *NumberSeriesMutation:
 		return c.NumberSeries.mutate(ctx, m)
+	case *OneTimeLinkMutation:
+		return c.OneTimeLink.mutate(ctx, m)
 	case *OrderMutation:
 		return c.Order.mutate(ctx, m)
 	case *OrderEventMutation:
@@ -368,6 +390,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Price.mutate(ctx, m)
 	case *ProductMutation:
 		return c.Product.mutate(ctx, m)
+	case *RecoveryCodeMutation:
+		return c.RecoveryCode.mutate(ctx, m)
+	case *RegistrationMutation:
+		return c.Registration.mutate(ctx, m)
 	case *SavedAssignmentMutation:
 		return c.SavedAssignment.mutate(ctx, m)
 	case *TenantMutation:
@@ -2305,6 +2331,157 @@ func (c *NumberSeriesClient) mutate(ctx context.Context, m *NumberSeriesMutation
 	}
 }
 
+// OneTimeLinkClient is a client for the OneTimeLink schema.
+type OneTimeLinkClient struct {
+	config
+}
+
+// NewOneTimeLinkClient returns a client for the OneTimeLink from the given config.
+func NewOneTimeLinkClient(c config) *OneTimeLinkClient {
+	return &OneTimeLinkClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `onetimelink.Hooks(f(g(h())))`.
+func (c *OneTimeLinkClient) Use(hooks ...Hook) {
+	c.hooks.OneTimeLink = append(c.hooks.OneTimeLink, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `onetimelink.Intercept(f(g(h())))`.
+func (c *OneTimeLinkClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OneTimeLink = append(c.inters.OneTimeLink, interceptors...)
+}
+
+// Create returns a builder for creating a OneTimeLink entity.
+func (c *OneTimeLinkClient) Create() *OneTimeLinkCreate {
+	mutation := newOneTimeLinkMutation(c.config, OpCreate)
+	return &OneTimeLinkCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OneTimeLink entities.
+func (c *OneTimeLinkClient) CreateBulk(builders ...*OneTimeLinkCreate) *OneTimeLinkCreateBulk {
+	return &OneTimeLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OneTimeLinkClient) MapCreateBulk(slice any, setFunc func(*OneTimeLinkCreate, int)) *OneTimeLinkCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OneTimeLinkCreateBulk{err: fmt.Errorf("calling to OneTimeLinkClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OneTimeLinkCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OneTimeLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OneTimeLink.
+func (c *OneTimeLinkClient) Update() *OneTimeLinkUpdate {
+	mutation := newOneTimeLinkMutation(c.config, OpUpdate)
+	return &OneTimeLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OneTimeLinkClient) UpdateOne(_m *OneTimeLink) *OneTimeLinkUpdateOne {
+	mutation := newOneTimeLinkMutation(c.config, OpUpdateOne, withOneTimeLink(_m))
+	return &OneTimeLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OneTimeLinkClient) UpdateOneID(id uuid.UUID) *OneTimeLinkUpdateOne {
+	mutation := newOneTimeLinkMutation(c.config, OpUpdateOne, withOneTimeLinkID(id))
+	return &OneTimeLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OneTimeLink.
+func (c *OneTimeLinkClient) Delete() *OneTimeLinkDelete {
+	mutation := newOneTimeLinkMutation(c.config, OpDelete)
+	return &OneTimeLinkDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OneTimeLinkClient) DeleteOne(_m *OneTimeLink) *OneTimeLinkDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OneTimeLinkClient) DeleteOneID(id uuid.UUID) *OneTimeLinkDeleteOne {
+	builder := c.Delete().Where(onetimelink.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OneTimeLinkDeleteOne{builder}
+}
+
+// Query returns a query builder for OneTimeLink.
+func (c *OneTimeLinkClient) Query() *OneTimeLinkQuery {
+	return &OneTimeLinkQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOneTimeLink},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OneTimeLink entity by its id.
+func (c *OneTimeLinkClient) Get(ctx context.Context, id uuid.UUID) (*OneTimeLink, error) {
+	return c.Query().Where(onetimelink.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OneTimeLinkClient) GetX(ctx context.Context, id uuid.UUID) *OneTimeLink {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryUser queries the user edge of a OneTimeLink.
+func (c *OneTimeLinkClient) QueryUser(_m *OneTimeLink) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(onetimelink.Table, onetimelink.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, onetimelink.UserTable, onetimelink.UserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *OneTimeLinkClient) Hooks() []Hook {
+	hooks := c.hooks.OneTimeLink
+	return append(hooks[:len(hooks):len(hooks)], onetimelink.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *OneTimeLinkClient) Interceptors() []Interceptor {
+	inters := c.inters.OneTimeLink
+	return append(inters[:len(inters):len(inters)], onetimelink.Interceptors[:]...)
+}
+
+func (c *OneTimeLinkClient) mutate(ctx context.Context, m *OneTimeLinkMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OneTimeLinkCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OneTimeLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OneTimeLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OneTimeLinkDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OneTimeLink mutation op: %q", m.Op())
+	}
+}
+
 // OrderClient is a client for the Order schema.
 type OrderClient struct {
 	config
@@ -3291,6 +3468,276 @@ func (c *ProductClient) mutate(ctx context.Context, m *ProductMutation) (Value, 
 	}
 }
 
+// RecoveryCodeClient is a client for the RecoveryCode schema.
+type RecoveryCodeClient struct {
+	config
+}
+
+// NewRecoveryCodeClient returns a client for the RecoveryCode from the given config.
+func NewRecoveryCodeClient(c config) *RecoveryCodeClient {
+	return &RecoveryCodeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `recoverycode.Hooks(f(g(h())))`.
+func (c *RecoveryCodeClient) Use(hooks ...Hook) {
+	c.hooks.RecoveryCode = append(c.hooks.RecoveryCode, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `recoverycode.Intercept(f(g(h())))`.
+func (c *RecoveryCodeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RecoveryCode = append(c.inters.RecoveryCode, interceptors...)
+}
+
+// Create returns a builder for creating a RecoveryCode entity.
+func (c *RecoveryCodeClient) Create() *RecoveryCodeCreate {
+	mutation := newRecoveryCodeMutation(c.config, OpCreate)
+	return &RecoveryCodeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RecoveryCode entities.
+func (c *RecoveryCodeClient) CreateBulk(builders ...*RecoveryCodeCreate) *RecoveryCodeCreateBulk {
+	return &RecoveryCodeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RecoveryCodeClient) MapCreateBulk(slice any, setFunc func(*RecoveryCodeCreate, int)) *RecoveryCodeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RecoveryCodeCreateBulk{err: fmt.Errorf("calling to RecoveryCodeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RecoveryCodeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RecoveryCodeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RecoveryCode.
+func (c *RecoveryCodeClient) Update() *RecoveryCodeUpdate {
+	mutation := newRecoveryCodeMutation(c.config, OpUpdate)
+	return &RecoveryCodeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RecoveryCodeClient) UpdateOne(_m *RecoveryCode) *RecoveryCodeUpdateOne {
+	mutation := newRecoveryCodeMutation(c.config, OpUpdateOne, withRecoveryCode(_m))
+	return &RecoveryCodeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RecoveryCodeClient) UpdateOneID(id uuid.UUID) *RecoveryCodeUpdateOne {
+	mutation := newRecoveryCodeMutation(c.config, OpUpdateOne, withRecoveryCodeID(id))
+	return &RecoveryCodeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RecoveryCode.
+func (c *RecoveryCodeClient) Delete() *RecoveryCodeDelete {
+	mutation := newRecoveryCodeMutation(c.config, OpDelete)
+	return &RecoveryCodeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RecoveryCodeClient) DeleteOne(_m *RecoveryCode) *RecoveryCodeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RecoveryCodeClient) DeleteOneID(id uuid.UUID) *RecoveryCodeDeleteOne {
+	builder := c.Delete().Where(recoverycode.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RecoveryCodeDeleteOne{builder}
+}
+
+// Query returns a query builder for RecoveryCode.
+func (c *RecoveryCodeClient) Query() *RecoveryCodeQuery {
+	return &RecoveryCodeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRecoveryCode},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RecoveryCode entity by its id.
+func (c *RecoveryCodeClient) Get(ctx context.Context, id uuid.UUID) (*RecoveryCode, error) {
+	return c.Query().Where(recoverycode.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RecoveryCodeClient) GetX(ctx context.Context, id uuid.UUID) *RecoveryCode {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RecoveryCodeClient) Hooks() []Hook {
+	hooks := c.hooks.RecoveryCode
+	return append(hooks[:len(hooks):len(hooks)], recoverycode.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *RecoveryCodeClient) Interceptors() []Interceptor {
+	inters := c.inters.RecoveryCode
+	return append(inters[:len(inters):len(inters)], recoverycode.Interceptors[:]...)
+}
+
+func (c *RecoveryCodeClient) mutate(ctx context.Context, m *RecoveryCodeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RecoveryCodeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RecoveryCodeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RecoveryCodeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RecoveryCodeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RecoveryCode mutation op: %q", m.Op())
+	}
+}
+
+// RegistrationClient is a client for the Registration schema.
+type RegistrationClient struct {
+	config
+}
+
+// NewRegistrationClient returns a client for the Registration from the given config.
+func NewRegistrationClient(c config) *RegistrationClient {
+	return &RegistrationClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `registration.Hooks(f(g(h())))`.
+func (c *RegistrationClient) Use(hooks ...Hook) {
+	c.hooks.Registration = append(c.hooks.Registration, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `registration.Intercept(f(g(h())))`.
+func (c *RegistrationClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Registration = append(c.inters.Registration, interceptors...)
+}
+
+// Create returns a builder for creating a Registration entity.
+func (c *RegistrationClient) Create() *RegistrationCreate {
+	mutation := newRegistrationMutation(c.config, OpCreate)
+	return &RegistrationCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Registration entities.
+func (c *RegistrationClient) CreateBulk(builders ...*RegistrationCreate) *RegistrationCreateBulk {
+	return &RegistrationCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RegistrationClient) MapCreateBulk(slice any, setFunc func(*RegistrationCreate, int)) *RegistrationCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RegistrationCreateBulk{err: fmt.Errorf("calling to RegistrationClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RegistrationCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RegistrationCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Registration.
+func (c *RegistrationClient) Update() *RegistrationUpdate {
+	mutation := newRegistrationMutation(c.config, OpUpdate)
+	return &RegistrationUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RegistrationClient) UpdateOne(_m *Registration) *RegistrationUpdateOne {
+	mutation := newRegistrationMutation(c.config, OpUpdateOne, withRegistration(_m))
+	return &RegistrationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RegistrationClient) UpdateOneID(id uuid.UUID) *RegistrationUpdateOne {
+	mutation := newRegistrationMutation(c.config, OpUpdateOne, withRegistrationID(id))
+	return &RegistrationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Registration.
+func (c *RegistrationClient) Delete() *RegistrationDelete {
+	mutation := newRegistrationMutation(c.config, OpDelete)
+	return &RegistrationDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RegistrationClient) DeleteOne(_m *Registration) *RegistrationDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RegistrationClient) DeleteOneID(id uuid.UUID) *RegistrationDeleteOne {
+	builder := c.Delete().Where(registration.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RegistrationDeleteOne{builder}
+}
+
+// Query returns a query builder for Registration.
+func (c *RegistrationClient) Query() *RegistrationQuery {
+	return &RegistrationQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRegistration},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Registration entity by its id.
+func (c *RegistrationClient) Get(ctx context.Context, id uuid.UUID) (*Registration, error) {
+	return c.Query().Where(registration.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RegistrationClient) GetX(ctx context.Context, id uuid.UUID) *Registration {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *RegistrationClient) Hooks() []Hook {
+	hooks := c.hooks.Registration
+	return append(hooks[:len(hooks):len(hooks)], registration.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *RegistrationClient) Interceptors() []Interceptor {
+	inters := c.inters.Registration
+	return append(inters[:len(inters):len(inters)], registration.Interceptors[:]...)
+}
+
+func (c *RegistrationClient) mutate(ctx context.Context, m *RegistrationMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RegistrationCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RegistrationUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RegistrationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RegistrationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Registration mutation op: %q", m.Op())
+	}
+}
+
 // SavedAssignmentClient is a client for the SavedAssignment schema.
 type SavedAssignmentClient struct {
 	config
@@ -3947,14 +4394,14 @@ func (c *UserRoleClient) mutate(ctx context.Context, m *UserRoleMutation) (Value
 type (
 	hooks struct {
 		Address, Cart, CartItem, Category, Connection, Contract, ContractPosition,
-		CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries, Order, OrderEvent,
-		OrderItem, PasswordHash, Price, Product, SavedAssignment, Tenant, User,
-		UserRole []ent.Hook
+		CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, Order,
+		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
+		Registration, SavedAssignment, Tenant, User, UserRole []ent.Hook
 	}
 	inters struct {
 		Address, Cart, CartItem, Category, Connection, Contract, ContractPosition,
-		CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries, Order, OrderEvent,
-		OrderItem, PasswordHash, Price, Product, SavedAssignment, Tenant, User,
-		UserRole []ent.Interceptor
+		CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, Order,
+		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
+		Registration, SavedAssignment, Tenant, User, UserRole []ent.Interceptor
 	}
 )

@@ -18,12 +18,15 @@ import (
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
 	"kontor/ent/numberseries"
+	"kontor/ent/onetimelink"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
+	"kontor/ent/recoverycode"
+	"kontor/ent/registration"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
@@ -106,12 +109,15 @@ func checkColumn(t, c string) error {
 			idempotencykey.Table:   idempotencykey.ValidColumn,
 			mail.Table:             mail.ValidColumn,
 			numberseries.Table:     numberseries.ValidColumn,
+			onetimelink.Table:      onetimelink.ValidColumn,
 			order.Table:            order.ValidColumn,
 			orderevent.Table:       orderevent.ValidColumn,
 			orderitem.Table:        orderitem.ValidColumn,
 			passwordhash.Table:     passwordhash.ValidColumn,
 			price.Table:            price.ValidColumn,
 			product.Table:          product.ValidColumn,
+			recoverycode.Table:     recoverycode.ValidColumn,
+			registration.Table:     registration.ValidColumn,
 			savedassignment.Table:  savedassignment.ValidColumn,
 			tenant.Table:           tenant.ValidColumn,
 			user.Table:             user.ValidColumn,

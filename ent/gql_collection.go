@@ -1828,6 +1828,31 @@ func (_q *TenantQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				selectedFields = append(selectedFields, tenant.FieldCurrency)
 				fieldSeen[tenant.FieldCurrency] = struct{}{}
 			}
+		case "usersCreatedBy":
+			if _, ok := fieldSeen[tenant.FieldUsersCreatedBy]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldUsersCreatedBy)
+				fieldSeen[tenant.FieldUsersCreatedBy] = struct{}{}
+			}
+		case "namesChangeable":
+			if _, ok := fieldSeen[tenant.FieldNamesChangeable]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldNamesChangeable)
+				fieldSeen[tenant.FieldNamesChangeable] = struct{}{}
+			}
+		case "mandatoryContactFields":
+			if _, ok := fieldSeen[tenant.FieldMandatoryContactFields]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldMandatoryContactFields)
+				fieldSeen[tenant.FieldMandatoryContactFields] = struct{}{}
+			}
+		case "sessionIdleMinutes":
+			if _, ok := fieldSeen[tenant.FieldSessionIdleMinutes]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldSessionIdleMinutes)
+				fieldSeen[tenant.FieldSessionIdleMinutes] = struct{}{}
+			}
+		case "sessionAbsoluteMinutes":
+			if _, ok := fieldSeen[tenant.FieldSessionAbsoluteMinutes]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldSessionAbsoluteMinutes)
+				fieldSeen[tenant.FieldSessionAbsoluteMinutes] = struct{}{}
+			}
 		case "contactName":
 			if _, ok := fieldSeen[tenant.FieldContactName]; !ok {
 				selectedFields = append(selectedFields, tenant.FieldContactName)
@@ -1999,6 +2024,26 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				selectedFields = append(selectedFields, user.FieldMobile)
 				fieldSeen[user.FieldMobile] = struct{}{}
 			}
+		case "street":
+			if _, ok := fieldSeen[user.FieldStreet]; !ok {
+				selectedFields = append(selectedFields, user.FieldStreet)
+				fieldSeen[user.FieldStreet] = struct{}{}
+			}
+		case "postalCode":
+			if _, ok := fieldSeen[user.FieldPostalCode]; !ok {
+				selectedFields = append(selectedFields, user.FieldPostalCode)
+				fieldSeen[user.FieldPostalCode] = struct{}{}
+			}
+		case "city":
+			if _, ok := fieldSeen[user.FieldCity]; !ok {
+				selectedFields = append(selectedFields, user.FieldCity)
+				fieldSeen[user.FieldCity] = struct{}{}
+			}
+		case "country":
+			if _, ok := fieldSeen[user.FieldCountry]; !ok {
+				selectedFields = append(selectedFields, user.FieldCountry)
+				fieldSeen[user.FieldCountry] = struct{}{}
+			}
 		case "language":
 			if _, ok := fieldSeen[user.FieldLanguage]; !ok {
 				selectedFields = append(selectedFields, user.FieldLanguage)
@@ -2013,6 +2058,11 @@ func (_q *UserQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 			if _, ok := fieldSeen[user.FieldMustChangePassword]; !ok {
 				selectedFields = append(selectedFields, user.FieldMustChangePassword)
 				fieldSeen[user.FieldMustChangePassword] = struct{}{}
+			}
+		case "otpEnabled":
+			if _, ok := fieldSeen[user.FieldOtpEnabled]; !ok {
+				selectedFields = append(selectedFields, user.FieldOtpEnabled)
+				fieldSeen[user.FieldOtpEnabled] = struct{}{}
 			}
 		case "lastLoginAt":
 			if _, ok := fieldSeen[user.FieldLastLoginAt]; !ok {

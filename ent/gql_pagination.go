@@ -3800,6 +3800,20 @@ func (_m *UserQuery) Paginate(
 }
 
 var (
+	// UserOrderFieldEmail orders User by email.
+	UserOrderFieldEmail = &UserOrderField{
+		Value: func(_m *User) (ent.Value, error) {
+			return _m.Email, nil
+		},
+		column: user.FieldEmail,
+		toTerm: user.ByEmail,
+		toCursor: func(_m *User) Cursor {
+			return Cursor{
+				ID:    _m.ID,
+				Value: _m.Email,
+			}
+		},
+	}
 	// UserOrderFieldLastName orders User by last_name.
 	UserOrderFieldLastName = &UserOrderField{
 		Value: func(_m *User) (ent.Value, error) {
@@ -3814,14 +3828,32 @@ var (
 			}
 		},
 	}
+	// UserOrderFieldCreatedAt orders User by created_at.
+	UserOrderFieldCreatedAt = &UserOrderField{
+		Value: func(_m *User) (ent.Value, error) {
+			return _m.CreatedAt, nil
+		},
+		column: user.FieldCreatedAt,
+		toTerm: user.ByCreatedAt,
+		toCursor: func(_m *User) Cursor {
+			return Cursor{
+				ID:    _m.ID,
+				Value: _m.CreatedAt,
+			}
+		},
+	}
 )
 
 // String implement fmt.Stringer interface.
 func (f UserOrderField) String() string {
 	var str string
 	switch f.column {
+	case UserOrderFieldEmail.column:
+		str = "EMAIL"
 	case UserOrderFieldLastName.column:
 		str = "LAST_NAME"
+	case UserOrderFieldCreatedAt.column:
+		str = "CREATED_AT"
 	}
 	return str
 }
@@ -3838,8 +3870,12 @@ func (f *UserOrderField) UnmarshalGQL(v interface{}) error {
 		return fmt.Errorf("UserOrderField %T must be a string", v)
 	}
 	switch str {
+	case "EMAIL":
+		*f = *UserOrderFieldEmail
 	case "LAST_NAME":
 		*f = *UserOrderFieldLastName
+	case "CREATED_AT":
+		*f = *UserOrderFieldCreatedAt
 	default:
 		return fmt.Errorf("%s is not a valid UserOrderField", str)
 	}

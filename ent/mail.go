@@ -25,9 +25,9 @@ type Mail struct {
 	// Subject holds the value of the "subject" field.
 	Subject string `json:"subject,omitempty"`
 	// Text holds the value of the "text" field.
-	Text string `json:"text,omitempty"`
+	Text string `json:"-"`
 	// HTML holds the value of the "html" field.
-	HTML string `json:"html,omitempty"`
+	HTML string `json:"-"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// SentAt holds the value of the "sent_at" field.
@@ -181,11 +181,9 @@ func (_m *Mail) String() string {
 	builder.WriteString("subject=")
 	builder.WriteString(_m.Subject)
 	builder.WriteString(", ")
-	builder.WriteString("text=")
-	builder.WriteString(_m.Text)
+	builder.WriteString("text=<sensitive>")
 	builder.WriteString(", ")
-	builder.WriteString("html=")
-	builder.WriteString(_m.HTML)
+	builder.WriteString("html=<sensitive>")
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

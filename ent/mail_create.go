@@ -334,6 +334,30 @@ type (
 	}
 )
 
+// SetText sets the "text" field.
+func (u *MailUpsert) SetText(v string) *MailUpsert {
+	u.Set(mail.FieldText, v)
+	return u
+}
+
+// UpdateText sets the "text" field to the value that was provided on create.
+func (u *MailUpsert) UpdateText() *MailUpsert {
+	u.SetExcluded(mail.FieldText)
+	return u
+}
+
+// SetHTML sets the "html" field.
+func (u *MailUpsert) SetHTML(v string) *MailUpsert {
+	u.Set(mail.FieldHTML, v)
+	return u
+}
+
+// UpdateHTML sets the "html" field to the value that was provided on create.
+func (u *MailUpsert) UpdateHTML() *MailUpsert {
+	u.SetExcluded(mail.FieldHTML)
+	return u
+}
+
 // SetSentAt sets the "sent_at" field.
 func (u *MailUpsert) SetSentAt(v time.Time) *MailUpsert {
 	u.Set(mail.FieldSentAt, v)
@@ -420,12 +444,6 @@ func (u *MailUpsertOne) UpdateNewValues() *MailUpsertOne {
 		if _, exists := u.create.mutation.Subject(); exists {
 			s.SetIgnore(mail.FieldSubject)
 		}
-		if _, exists := u.create.mutation.Text(); exists {
-			s.SetIgnore(mail.FieldText)
-		}
-		if _, exists := u.create.mutation.HTML(); exists {
-			s.SetIgnore(mail.FieldHTML)
-		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(mail.FieldCreatedAt)
 		}
@@ -458,6 +476,34 @@ func (u *MailUpsertOne) Update(set func(*MailUpsert)) *MailUpsertOne {
 		set(&MailUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetText sets the "text" field.
+func (u *MailUpsertOne) SetText(v string) *MailUpsertOne {
+	return u.Update(func(s *MailUpsert) {
+		s.SetText(v)
+	})
+}
+
+// UpdateText sets the "text" field to the value that was provided on create.
+func (u *MailUpsertOne) UpdateText() *MailUpsertOne {
+	return u.Update(func(s *MailUpsert) {
+		s.UpdateText()
+	})
+}
+
+// SetHTML sets the "html" field.
+func (u *MailUpsertOne) SetHTML(v string) *MailUpsertOne {
+	return u.Update(func(s *MailUpsert) {
+		s.SetHTML(v)
+	})
+}
+
+// UpdateHTML sets the "html" field to the value that was provided on create.
+func (u *MailUpsertOne) UpdateHTML() *MailUpsertOne {
+	return u.Update(func(s *MailUpsert) {
+		s.UpdateHTML()
+	})
 }
 
 // SetSentAt sets the "sent_at" field.
@@ -722,12 +768,6 @@ func (u *MailUpsertBulk) UpdateNewValues() *MailUpsertBulk {
 			if _, exists := b.mutation.Subject(); exists {
 				s.SetIgnore(mail.FieldSubject)
 			}
-			if _, exists := b.mutation.Text(); exists {
-				s.SetIgnore(mail.FieldText)
-			}
-			if _, exists := b.mutation.HTML(); exists {
-				s.SetIgnore(mail.FieldHTML)
-			}
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(mail.FieldCreatedAt)
 			}
@@ -761,6 +801,34 @@ func (u *MailUpsertBulk) Update(set func(*MailUpsert)) *MailUpsertBulk {
 		set(&MailUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetText sets the "text" field.
+func (u *MailUpsertBulk) SetText(v string) *MailUpsertBulk {
+	return u.Update(func(s *MailUpsert) {
+		s.SetText(v)
+	})
+}
+
+// UpdateText sets the "text" field to the value that was provided on create.
+func (u *MailUpsertBulk) UpdateText() *MailUpsertBulk {
+	return u.Update(func(s *MailUpsert) {
+		s.UpdateText()
+	})
+}
+
+// SetHTML sets the "html" field.
+func (u *MailUpsertBulk) SetHTML(v string) *MailUpsertBulk {
+	return u.Update(func(s *MailUpsert) {
+		s.SetHTML(v)
+	})
+}
+
+// UpdateHTML sets the "html" field to the value that was provided on create.
+func (u *MailUpsertBulk) UpdateHTML() *MailUpsertBulk {
+	return u.Update(func(s *MailUpsert) {
+		s.UpdateHTML()
+	})
 }
 
 // SetSentAt sets the "sent_at" field.

@@ -29,6 +29,34 @@ func (_u *MailUpdate) Where(ps ...predicate.Mail) *MailUpdate {
 	return _u
 }
 
+// SetText sets the "text" field.
+func (_u *MailUpdate) SetText(v string) *MailUpdate {
+	_u.mutation.SetText(v)
+	return _u
+}
+
+// SetNillableText sets the "text" field if the given value is not nil.
+func (_u *MailUpdate) SetNillableText(v *string) *MailUpdate {
+	if v != nil {
+		_u.SetText(*v)
+	}
+	return _u
+}
+
+// SetHTML sets the "html" field.
+func (_u *MailUpdate) SetHTML(v string) *MailUpdate {
+	_u.mutation.SetHTML(v)
+	return _u
+}
+
+// SetNillableHTML sets the "html" field if the given value is not nil.
+func (_u *MailUpdate) SetNillableHTML(v *string) *MailUpdate {
+	if v != nil {
+		_u.SetHTML(*v)
+	}
+	return _u
+}
+
 // SetSentAt sets the "sent_at" field.
 func (_u *MailUpdate) SetSentAt(v time.Time) *MailUpdate {
 	_u.mutation.SetSentAt(v)
@@ -145,6 +173,12 @@ func (_u *MailUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.Text(); ok {
+		_spec.SetField(mail.FieldText, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.HTML(); ok {
+		_spec.SetField(mail.FieldHTML, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.SentAt(); ok {
 		_spec.SetField(mail.FieldSentAt, field.TypeTime, value)
 	}
@@ -183,6 +217,34 @@ type MailUpdateOne struct {
 	hooks     []Hook
 	mutation  *MailMutation
 	modifiers []func(*sql.UpdateBuilder)
+}
+
+// SetText sets the "text" field.
+func (_u *MailUpdateOne) SetText(v string) *MailUpdateOne {
+	_u.mutation.SetText(v)
+	return _u
+}
+
+// SetNillableText sets the "text" field if the given value is not nil.
+func (_u *MailUpdateOne) SetNillableText(v *string) *MailUpdateOne {
+	if v != nil {
+		_u.SetText(*v)
+	}
+	return _u
+}
+
+// SetHTML sets the "html" field.
+func (_u *MailUpdateOne) SetHTML(v string) *MailUpdateOne {
+	_u.mutation.SetHTML(v)
+	return _u
+}
+
+// SetNillableHTML sets the "html" field if the given value is not nil.
+func (_u *MailUpdateOne) SetNillableHTML(v *string) *MailUpdateOne {
+	if v != nil {
+		_u.SetHTML(*v)
+	}
+	return _u
 }
 
 // SetSentAt sets the "sent_at" field.
@@ -330,6 +392,12 @@ func (_u *MailUpdateOne) sqlSave(ctx context.Context) (_node *Mail, err error) {
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.Text(); ok {
+		_spec.SetField(mail.FieldText, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.HTML(); ok {
+		_spec.SetField(mail.FieldHTML, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.SentAt(); ok {
 		_spec.SetField(mail.FieldSentAt, field.TypeTime, value)

@@ -38,6 +38,16 @@ type Tenant struct {
 	Language string `json:"language,omitempty"`
 	// Currency holds the value of the "currency" field.
 	Currency string `json:"currency,omitempty"`
+	// UsersCreatedBy holds the value of the "users_created_by" field.
+	UsersCreatedBy tenant.UsersCreatedBy `json:"users_created_by,omitempty"`
+	// NamesChangeable holds the value of the "names_changeable" field.
+	NamesChangeable bool `json:"names_changeable,omitempty"`
+	// MandatoryContactFields holds the value of the "mandatory_contact_fields" field.
+	MandatoryContactFields string `json:"mandatory_contact_fields,omitempty"`
+	// SessionIdleMinutes holds the value of the "session_idle_minutes" field.
+	SessionIdleMinutes int `json:"session_idle_minutes,omitempty"`
+	// SessionAbsoluteMinutes holds the value of the "session_absolute_minutes" field.
+	SessionAbsoluteMinutes int `json:"session_absolute_minutes,omitempty"`
 	// ContactName holds the value of the "contact_name" field.
 	ContactName string `json:"contact_name,omitempty"`
 	// ContactPhone holds the value of the "contact_phone" field.
@@ -92,9 +102,11 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case tenant.FieldParentID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case tenant.FieldLoginNeedsOrganization:
+		case tenant.FieldLoginNeedsOrganization, tenant.FieldNamesChangeable:
 			values[i] = new(sql.NullBool)
-		case tenant.FieldPath, tenant.FieldKind, tenant.FieldOrganizationID, tenant.FieldName, tenant.FieldEmailDomain, tenant.FieldPasswordPolicy, tenant.FieldLanguage, tenant.FieldCurrency, tenant.FieldContactName, tenant.FieldContactPhone, tenant.FieldContactEmail:
+		case tenant.FieldSessionIdleMinutes, tenant.FieldSessionAbsoluteMinutes:
+			values[i] = new(sql.NullInt64)
+		case tenant.FieldPath, tenant.FieldKind, tenant.FieldOrganizationID, tenant.FieldName, tenant.FieldEmailDomain, tenant.FieldPasswordPolicy, tenant.FieldLanguage, tenant.FieldCurrency, tenant.FieldUsersCreatedBy, tenant.FieldMandatoryContactFields, tenant.FieldContactName, tenant.FieldContactPhone, tenant.FieldContactEmail:
 			values[i] = new(sql.NullString)
 		case tenant.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -181,6 +193,36 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field currency", values[i])
 			} else if value.Valid {
 				_m.Currency = value.String
+			}
+		case tenant.FieldUsersCreatedBy:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field users_created_by", values[i])
+			} else if value.Valid {
+				_m.UsersCreatedBy = tenant.UsersCreatedBy(value.String)
+			}
+		case tenant.FieldNamesChangeable:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field names_changeable", values[i])
+			} else if value.Valid {
+				_m.NamesChangeable = value.Bool
+			}
+		case tenant.FieldMandatoryContactFields:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field mandatory_contact_fields", values[i])
+			} else if value.Valid {
+				_m.MandatoryContactFields = value.String
+			}
+		case tenant.FieldSessionIdleMinutes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field session_idle_minutes", values[i])
+			} else if value.Valid {
+				_m.SessionIdleMinutes = int(value.Int64)
+			}
+		case tenant.FieldSessionAbsoluteMinutes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field session_absolute_minutes", values[i])
+			} else if value.Valid {
+				_m.SessionAbsoluteMinutes = int(value.Int64)
 			}
 		case tenant.FieldContactName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -283,6 +325,21 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("currency=")
 	builder.WriteString(_m.Currency)
+	builder.WriteString(", ")
+	builder.WriteString("users_created_by=")
+	builder.WriteString(fmt.Sprintf("%v", _m.UsersCreatedBy))
+	builder.WriteString(", ")
+	builder.WriteString("names_changeable=")
+	builder.WriteString(fmt.Sprintf("%v", _m.NamesChangeable))
+	builder.WriteString(", ")
+	builder.WriteString("mandatory_contact_fields=")
+	builder.WriteString(_m.MandatoryContactFields)
+	builder.WriteString(", ")
+	builder.WriteString("session_idle_minutes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SessionIdleMinutes))
+	builder.WriteString(", ")
+	builder.WriteString("session_absolute_minutes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SessionAbsoluteMinutes))
 	builder.WriteString(", ")
 	builder.WriteString("contact_name=")
 	builder.WriteString(_m.ContactName)

@@ -124,6 +124,76 @@ func (_c *TenantCreate) SetNillableCurrency(v *string) *TenantCreate {
 	return _c
 }
 
+// SetUsersCreatedBy sets the "users_created_by" field.
+func (_c *TenantCreate) SetUsersCreatedBy(v tenant.UsersCreatedBy) *TenantCreate {
+	_c.mutation.SetUsersCreatedBy(v)
+	return _c
+}
+
+// SetNillableUsersCreatedBy sets the "users_created_by" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableUsersCreatedBy(v *tenant.UsersCreatedBy) *TenantCreate {
+	if v != nil {
+		_c.SetUsersCreatedBy(*v)
+	}
+	return _c
+}
+
+// SetNamesChangeable sets the "names_changeable" field.
+func (_c *TenantCreate) SetNamesChangeable(v bool) *TenantCreate {
+	_c.mutation.SetNamesChangeable(v)
+	return _c
+}
+
+// SetNillableNamesChangeable sets the "names_changeable" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableNamesChangeable(v *bool) *TenantCreate {
+	if v != nil {
+		_c.SetNamesChangeable(*v)
+	}
+	return _c
+}
+
+// SetMandatoryContactFields sets the "mandatory_contact_fields" field.
+func (_c *TenantCreate) SetMandatoryContactFields(v string) *TenantCreate {
+	_c.mutation.SetMandatoryContactFields(v)
+	return _c
+}
+
+// SetNillableMandatoryContactFields sets the "mandatory_contact_fields" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableMandatoryContactFields(v *string) *TenantCreate {
+	if v != nil {
+		_c.SetMandatoryContactFields(*v)
+	}
+	return _c
+}
+
+// SetSessionIdleMinutes sets the "session_idle_minutes" field.
+func (_c *TenantCreate) SetSessionIdleMinutes(v int) *TenantCreate {
+	_c.mutation.SetSessionIdleMinutes(v)
+	return _c
+}
+
+// SetNillableSessionIdleMinutes sets the "session_idle_minutes" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableSessionIdleMinutes(v *int) *TenantCreate {
+	if v != nil {
+		_c.SetSessionIdleMinutes(*v)
+	}
+	return _c
+}
+
+// SetSessionAbsoluteMinutes sets the "session_absolute_minutes" field.
+func (_c *TenantCreate) SetSessionAbsoluteMinutes(v int) *TenantCreate {
+	_c.mutation.SetSessionAbsoluteMinutes(v)
+	return _c
+}
+
+// SetNillableSessionAbsoluteMinutes sets the "session_absolute_minutes" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableSessionAbsoluteMinutes(v *int) *TenantCreate {
+	if v != nil {
+		_c.SetSessionAbsoluteMinutes(*v)
+	}
+	return _c
+}
+
 // SetContactName sets the "contact_name" field.
 func (_c *TenantCreate) SetContactName(v string) *TenantCreate {
 	_c.mutation.SetContactName(v)
@@ -259,6 +329,26 @@ func (_c *TenantCreate) defaults() error {
 		v := tenant.DefaultCurrency
 		_c.mutation.SetCurrency(v)
 	}
+	if _, ok := _c.mutation.UsersCreatedBy(); !ok {
+		v := tenant.DefaultUsersCreatedBy
+		_c.mutation.SetUsersCreatedBy(v)
+	}
+	if _, ok := _c.mutation.NamesChangeable(); !ok {
+		v := tenant.DefaultNamesChangeable
+		_c.mutation.SetNamesChangeable(v)
+	}
+	if _, ok := _c.mutation.MandatoryContactFields(); !ok {
+		v := tenant.DefaultMandatoryContactFields
+		_c.mutation.SetMandatoryContactFields(v)
+	}
+	if _, ok := _c.mutation.SessionIdleMinutes(); !ok {
+		v := tenant.DefaultSessionIdleMinutes
+		_c.mutation.SetSessionIdleMinutes(v)
+	}
+	if _, ok := _c.mutation.SessionAbsoluteMinutes(); !ok {
+		v := tenant.DefaultSessionAbsoluteMinutes
+		_c.mutation.SetSessionAbsoluteMinutes(v)
+	}
 	if _, ok := _c.mutation.ContactName(); !ok {
 		v := tenant.DefaultContactName
 		_c.mutation.SetContactName(v)
@@ -319,6 +409,26 @@ func (_c *TenantCreate) check() error {
 	}
 	if _, ok := _c.mutation.Currency(); !ok {
 		return &ValidationError{Name: "currency", err: errors.New(`ent: missing required field "Tenant.currency"`)}
+	}
+	if _, ok := _c.mutation.UsersCreatedBy(); !ok {
+		return &ValidationError{Name: "users_created_by", err: errors.New(`ent: missing required field "Tenant.users_created_by"`)}
+	}
+	if v, ok := _c.mutation.UsersCreatedBy(); ok {
+		if err := tenant.UsersCreatedByValidator(v); err != nil {
+			return &ValidationError{Name: "users_created_by", err: fmt.Errorf(`ent: validator failed for field "Tenant.users_created_by": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.NamesChangeable(); !ok {
+		return &ValidationError{Name: "names_changeable", err: errors.New(`ent: missing required field "Tenant.names_changeable"`)}
+	}
+	if _, ok := _c.mutation.MandatoryContactFields(); !ok {
+		return &ValidationError{Name: "mandatory_contact_fields", err: errors.New(`ent: missing required field "Tenant.mandatory_contact_fields"`)}
+	}
+	if _, ok := _c.mutation.SessionIdleMinutes(); !ok {
+		return &ValidationError{Name: "session_idle_minutes", err: errors.New(`ent: missing required field "Tenant.session_idle_minutes"`)}
+	}
+	if _, ok := _c.mutation.SessionAbsoluteMinutes(); !ok {
+		return &ValidationError{Name: "session_absolute_minutes", err: errors.New(`ent: missing required field "Tenant.session_absolute_minutes"`)}
 	}
 	if _, ok := _c.mutation.ContactName(); !ok {
 		return &ValidationError{Name: "contact_name", err: errors.New(`ent: missing required field "Tenant.contact_name"`)}
@@ -403,6 +513,26 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Currency(); ok {
 		_spec.SetField(tenant.FieldCurrency, field.TypeString, value)
 		_node.Currency = value
+	}
+	if value, ok := _c.mutation.UsersCreatedBy(); ok {
+		_spec.SetField(tenant.FieldUsersCreatedBy, field.TypeEnum, value)
+		_node.UsersCreatedBy = value
+	}
+	if value, ok := _c.mutation.NamesChangeable(); ok {
+		_spec.SetField(tenant.FieldNamesChangeable, field.TypeBool, value)
+		_node.NamesChangeable = value
+	}
+	if value, ok := _c.mutation.MandatoryContactFields(); ok {
+		_spec.SetField(tenant.FieldMandatoryContactFields, field.TypeString, value)
+		_node.MandatoryContactFields = value
+	}
+	if value, ok := _c.mutation.SessionIdleMinutes(); ok {
+		_spec.SetField(tenant.FieldSessionIdleMinutes, field.TypeInt, value)
+		_node.SessionIdleMinutes = value
+	}
+	if value, ok := _c.mutation.SessionAbsoluteMinutes(); ok {
+		_spec.SetField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
+		_node.SessionAbsoluteMinutes = value
 	}
 	if value, ok := _c.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)
@@ -628,6 +758,78 @@ func (u *TenantUpsert) SetCurrency(v string) *TenantUpsert {
 // UpdateCurrency sets the "currency" field to the value that was provided on create.
 func (u *TenantUpsert) UpdateCurrency() *TenantUpsert {
 	u.SetExcluded(tenant.FieldCurrency)
+	return u
+}
+
+// SetUsersCreatedBy sets the "users_created_by" field.
+func (u *TenantUpsert) SetUsersCreatedBy(v tenant.UsersCreatedBy) *TenantUpsert {
+	u.Set(tenant.FieldUsersCreatedBy, v)
+	return u
+}
+
+// UpdateUsersCreatedBy sets the "users_created_by" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateUsersCreatedBy() *TenantUpsert {
+	u.SetExcluded(tenant.FieldUsersCreatedBy)
+	return u
+}
+
+// SetNamesChangeable sets the "names_changeable" field.
+func (u *TenantUpsert) SetNamesChangeable(v bool) *TenantUpsert {
+	u.Set(tenant.FieldNamesChangeable, v)
+	return u
+}
+
+// UpdateNamesChangeable sets the "names_changeable" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateNamesChangeable() *TenantUpsert {
+	u.SetExcluded(tenant.FieldNamesChangeable)
+	return u
+}
+
+// SetMandatoryContactFields sets the "mandatory_contact_fields" field.
+func (u *TenantUpsert) SetMandatoryContactFields(v string) *TenantUpsert {
+	u.Set(tenant.FieldMandatoryContactFields, v)
+	return u
+}
+
+// UpdateMandatoryContactFields sets the "mandatory_contact_fields" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateMandatoryContactFields() *TenantUpsert {
+	u.SetExcluded(tenant.FieldMandatoryContactFields)
+	return u
+}
+
+// SetSessionIdleMinutes sets the "session_idle_minutes" field.
+func (u *TenantUpsert) SetSessionIdleMinutes(v int) *TenantUpsert {
+	u.Set(tenant.FieldSessionIdleMinutes, v)
+	return u
+}
+
+// UpdateSessionIdleMinutes sets the "session_idle_minutes" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateSessionIdleMinutes() *TenantUpsert {
+	u.SetExcluded(tenant.FieldSessionIdleMinutes)
+	return u
+}
+
+// AddSessionIdleMinutes adds v to the "session_idle_minutes" field.
+func (u *TenantUpsert) AddSessionIdleMinutes(v int) *TenantUpsert {
+	u.Add(tenant.FieldSessionIdleMinutes, v)
+	return u
+}
+
+// SetSessionAbsoluteMinutes sets the "session_absolute_minutes" field.
+func (u *TenantUpsert) SetSessionAbsoluteMinutes(v int) *TenantUpsert {
+	u.Set(tenant.FieldSessionAbsoluteMinutes, v)
+	return u
+}
+
+// UpdateSessionAbsoluteMinutes sets the "session_absolute_minutes" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateSessionAbsoluteMinutes() *TenantUpsert {
+	u.SetExcluded(tenant.FieldSessionAbsoluteMinutes)
+	return u
+}
+
+// AddSessionAbsoluteMinutes adds v to the "session_absolute_minutes" field.
+func (u *TenantUpsert) AddSessionAbsoluteMinutes(v int) *TenantUpsert {
+	u.Add(tenant.FieldSessionAbsoluteMinutes, v)
 	return u
 }
 
@@ -862,6 +1064,90 @@ func (u *TenantUpsertOne) SetCurrency(v string) *TenantUpsertOne {
 func (u *TenantUpsertOne) UpdateCurrency() *TenantUpsertOne {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateCurrency()
+	})
+}
+
+// SetUsersCreatedBy sets the "users_created_by" field.
+func (u *TenantUpsertOne) SetUsersCreatedBy(v tenant.UsersCreatedBy) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetUsersCreatedBy(v)
+	})
+}
+
+// UpdateUsersCreatedBy sets the "users_created_by" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateUsersCreatedBy() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateUsersCreatedBy()
+	})
+}
+
+// SetNamesChangeable sets the "names_changeable" field.
+func (u *TenantUpsertOne) SetNamesChangeable(v bool) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetNamesChangeable(v)
+	})
+}
+
+// UpdateNamesChangeable sets the "names_changeable" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateNamesChangeable() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateNamesChangeable()
+	})
+}
+
+// SetMandatoryContactFields sets the "mandatory_contact_fields" field.
+func (u *TenantUpsertOne) SetMandatoryContactFields(v string) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetMandatoryContactFields(v)
+	})
+}
+
+// UpdateMandatoryContactFields sets the "mandatory_contact_fields" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateMandatoryContactFields() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateMandatoryContactFields()
+	})
+}
+
+// SetSessionIdleMinutes sets the "session_idle_minutes" field.
+func (u *TenantUpsertOne) SetSessionIdleMinutes(v int) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetSessionIdleMinutes(v)
+	})
+}
+
+// AddSessionIdleMinutes adds v to the "session_idle_minutes" field.
+func (u *TenantUpsertOne) AddSessionIdleMinutes(v int) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.AddSessionIdleMinutes(v)
+	})
+}
+
+// UpdateSessionIdleMinutes sets the "session_idle_minutes" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateSessionIdleMinutes() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateSessionIdleMinutes()
+	})
+}
+
+// SetSessionAbsoluteMinutes sets the "session_absolute_minutes" field.
+func (u *TenantUpsertOne) SetSessionAbsoluteMinutes(v int) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetSessionAbsoluteMinutes(v)
+	})
+}
+
+// AddSessionAbsoluteMinutes adds v to the "session_absolute_minutes" field.
+func (u *TenantUpsertOne) AddSessionAbsoluteMinutes(v int) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.AddSessionAbsoluteMinutes(v)
+	})
+}
+
+// UpdateSessionAbsoluteMinutes sets the "session_absolute_minutes" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateSessionAbsoluteMinutes() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateSessionAbsoluteMinutes()
 	})
 }
 
@@ -1269,6 +1555,90 @@ func (u *TenantUpsertBulk) SetCurrency(v string) *TenantUpsertBulk {
 func (u *TenantUpsertBulk) UpdateCurrency() *TenantUpsertBulk {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateCurrency()
+	})
+}
+
+// SetUsersCreatedBy sets the "users_created_by" field.
+func (u *TenantUpsertBulk) SetUsersCreatedBy(v tenant.UsersCreatedBy) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetUsersCreatedBy(v)
+	})
+}
+
+// UpdateUsersCreatedBy sets the "users_created_by" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateUsersCreatedBy() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateUsersCreatedBy()
+	})
+}
+
+// SetNamesChangeable sets the "names_changeable" field.
+func (u *TenantUpsertBulk) SetNamesChangeable(v bool) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetNamesChangeable(v)
+	})
+}
+
+// UpdateNamesChangeable sets the "names_changeable" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateNamesChangeable() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateNamesChangeable()
+	})
+}
+
+// SetMandatoryContactFields sets the "mandatory_contact_fields" field.
+func (u *TenantUpsertBulk) SetMandatoryContactFields(v string) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetMandatoryContactFields(v)
+	})
+}
+
+// UpdateMandatoryContactFields sets the "mandatory_contact_fields" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateMandatoryContactFields() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateMandatoryContactFields()
+	})
+}
+
+// SetSessionIdleMinutes sets the "session_idle_minutes" field.
+func (u *TenantUpsertBulk) SetSessionIdleMinutes(v int) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetSessionIdleMinutes(v)
+	})
+}
+
+// AddSessionIdleMinutes adds v to the "session_idle_minutes" field.
+func (u *TenantUpsertBulk) AddSessionIdleMinutes(v int) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.AddSessionIdleMinutes(v)
+	})
+}
+
+// UpdateSessionIdleMinutes sets the "session_idle_minutes" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateSessionIdleMinutes() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateSessionIdleMinutes()
+	})
+}
+
+// SetSessionAbsoluteMinutes sets the "session_absolute_minutes" field.
+func (u *TenantUpsertBulk) SetSessionAbsoluteMinutes(v int) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetSessionAbsoluteMinutes(v)
+	})
+}
+
+// AddSessionAbsoluteMinutes adds v to the "session_absolute_minutes" field.
+func (u *TenantUpsertBulk) AddSessionAbsoluteMinutes(v int) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.AddSessionAbsoluteMinutes(v)
+	})
+}
+
+// UpdateSessionAbsoluteMinutes sets the "session_absolute_minutes" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateSessionAbsoluteMinutes() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateSessionAbsoluteMinutes()
 	})
 }
 

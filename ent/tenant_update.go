@@ -175,6 +175,90 @@ func (_u *TenantUpdate) SetNillableCurrency(v *string) *TenantUpdate {
 	return _u
 }
 
+// SetUsersCreatedBy sets the "users_created_by" field.
+func (_u *TenantUpdate) SetUsersCreatedBy(v tenant.UsersCreatedBy) *TenantUpdate {
+	_u.mutation.SetUsersCreatedBy(v)
+	return _u
+}
+
+// SetNillableUsersCreatedBy sets the "users_created_by" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableUsersCreatedBy(v *tenant.UsersCreatedBy) *TenantUpdate {
+	if v != nil {
+		_u.SetUsersCreatedBy(*v)
+	}
+	return _u
+}
+
+// SetNamesChangeable sets the "names_changeable" field.
+func (_u *TenantUpdate) SetNamesChangeable(v bool) *TenantUpdate {
+	_u.mutation.SetNamesChangeable(v)
+	return _u
+}
+
+// SetNillableNamesChangeable sets the "names_changeable" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableNamesChangeable(v *bool) *TenantUpdate {
+	if v != nil {
+		_u.SetNamesChangeable(*v)
+	}
+	return _u
+}
+
+// SetMandatoryContactFields sets the "mandatory_contact_fields" field.
+func (_u *TenantUpdate) SetMandatoryContactFields(v string) *TenantUpdate {
+	_u.mutation.SetMandatoryContactFields(v)
+	return _u
+}
+
+// SetNillableMandatoryContactFields sets the "mandatory_contact_fields" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableMandatoryContactFields(v *string) *TenantUpdate {
+	if v != nil {
+		_u.SetMandatoryContactFields(*v)
+	}
+	return _u
+}
+
+// SetSessionIdleMinutes sets the "session_idle_minutes" field.
+func (_u *TenantUpdate) SetSessionIdleMinutes(v int) *TenantUpdate {
+	_u.mutation.ResetSessionIdleMinutes()
+	_u.mutation.SetSessionIdleMinutes(v)
+	return _u
+}
+
+// SetNillableSessionIdleMinutes sets the "session_idle_minutes" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableSessionIdleMinutes(v *int) *TenantUpdate {
+	if v != nil {
+		_u.SetSessionIdleMinutes(*v)
+	}
+	return _u
+}
+
+// AddSessionIdleMinutes adds value to the "session_idle_minutes" field.
+func (_u *TenantUpdate) AddSessionIdleMinutes(v int) *TenantUpdate {
+	_u.mutation.AddSessionIdleMinutes(v)
+	return _u
+}
+
+// SetSessionAbsoluteMinutes sets the "session_absolute_minutes" field.
+func (_u *TenantUpdate) SetSessionAbsoluteMinutes(v int) *TenantUpdate {
+	_u.mutation.ResetSessionAbsoluteMinutes()
+	_u.mutation.SetSessionAbsoluteMinutes(v)
+	return _u
+}
+
+// SetNillableSessionAbsoluteMinutes sets the "session_absolute_minutes" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableSessionAbsoluteMinutes(v *int) *TenantUpdate {
+	if v != nil {
+		_u.SetSessionAbsoluteMinutes(*v)
+	}
+	return _u
+}
+
+// AddSessionAbsoluteMinutes adds value to the "session_absolute_minutes" field.
+func (_u *TenantUpdate) AddSessionAbsoluteMinutes(v int) *TenantUpdate {
+	_u.mutation.AddSessionAbsoluteMinutes(v)
+	return _u
+}
+
 // SetContactName sets the "contact_name" field.
 func (_u *TenantUpdate) SetContactName(v string) *TenantUpdate {
 	_u.mutation.SetContactName(v)
@@ -308,6 +392,11 @@ func (_u *TenantUpdate) check() error {
 			return &ValidationError{Name: "password_policy", err: fmt.Errorf(`ent: validator failed for field "Tenant.password_policy": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.UsersCreatedBy(); ok {
+		if err := tenant.UsersCreatedByValidator(v); err != nil {
+			return &ValidationError{Name: "users_created_by", err: fmt.Errorf(`ent: validator failed for field "Tenant.users_created_by": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -355,6 +444,27 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Currency(); ok {
 		_spec.SetField(tenant.FieldCurrency, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.UsersCreatedBy(); ok {
+		_spec.SetField(tenant.FieldUsersCreatedBy, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.NamesChangeable(); ok {
+		_spec.SetField(tenant.FieldNamesChangeable, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.MandatoryContactFields(); ok {
+		_spec.SetField(tenant.FieldMandatoryContactFields, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SessionIdleMinutes(); ok {
+		_spec.SetField(tenant.FieldSessionIdleMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSessionIdleMinutes(); ok {
+		_spec.AddField(tenant.FieldSessionIdleMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.SessionAbsoluteMinutes(); ok {
+		_spec.SetField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSessionAbsoluteMinutes(); ok {
+		_spec.AddField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)
@@ -607,6 +717,90 @@ func (_u *TenantUpdateOne) SetNillableCurrency(v *string) *TenantUpdateOne {
 	return _u
 }
 
+// SetUsersCreatedBy sets the "users_created_by" field.
+func (_u *TenantUpdateOne) SetUsersCreatedBy(v tenant.UsersCreatedBy) *TenantUpdateOne {
+	_u.mutation.SetUsersCreatedBy(v)
+	return _u
+}
+
+// SetNillableUsersCreatedBy sets the "users_created_by" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableUsersCreatedBy(v *tenant.UsersCreatedBy) *TenantUpdateOne {
+	if v != nil {
+		_u.SetUsersCreatedBy(*v)
+	}
+	return _u
+}
+
+// SetNamesChangeable sets the "names_changeable" field.
+func (_u *TenantUpdateOne) SetNamesChangeable(v bool) *TenantUpdateOne {
+	_u.mutation.SetNamesChangeable(v)
+	return _u
+}
+
+// SetNillableNamesChangeable sets the "names_changeable" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableNamesChangeable(v *bool) *TenantUpdateOne {
+	if v != nil {
+		_u.SetNamesChangeable(*v)
+	}
+	return _u
+}
+
+// SetMandatoryContactFields sets the "mandatory_contact_fields" field.
+func (_u *TenantUpdateOne) SetMandatoryContactFields(v string) *TenantUpdateOne {
+	_u.mutation.SetMandatoryContactFields(v)
+	return _u
+}
+
+// SetNillableMandatoryContactFields sets the "mandatory_contact_fields" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableMandatoryContactFields(v *string) *TenantUpdateOne {
+	if v != nil {
+		_u.SetMandatoryContactFields(*v)
+	}
+	return _u
+}
+
+// SetSessionIdleMinutes sets the "session_idle_minutes" field.
+func (_u *TenantUpdateOne) SetSessionIdleMinutes(v int) *TenantUpdateOne {
+	_u.mutation.ResetSessionIdleMinutes()
+	_u.mutation.SetSessionIdleMinutes(v)
+	return _u
+}
+
+// SetNillableSessionIdleMinutes sets the "session_idle_minutes" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableSessionIdleMinutes(v *int) *TenantUpdateOne {
+	if v != nil {
+		_u.SetSessionIdleMinutes(*v)
+	}
+	return _u
+}
+
+// AddSessionIdleMinutes adds value to the "session_idle_minutes" field.
+func (_u *TenantUpdateOne) AddSessionIdleMinutes(v int) *TenantUpdateOne {
+	_u.mutation.AddSessionIdleMinutes(v)
+	return _u
+}
+
+// SetSessionAbsoluteMinutes sets the "session_absolute_minutes" field.
+func (_u *TenantUpdateOne) SetSessionAbsoluteMinutes(v int) *TenantUpdateOne {
+	_u.mutation.ResetSessionAbsoluteMinutes()
+	_u.mutation.SetSessionAbsoluteMinutes(v)
+	return _u
+}
+
+// SetNillableSessionAbsoluteMinutes sets the "session_absolute_minutes" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableSessionAbsoluteMinutes(v *int) *TenantUpdateOne {
+	if v != nil {
+		_u.SetSessionAbsoluteMinutes(*v)
+	}
+	return _u
+}
+
+// AddSessionAbsoluteMinutes adds value to the "session_absolute_minutes" field.
+func (_u *TenantUpdateOne) AddSessionAbsoluteMinutes(v int) *TenantUpdateOne {
+	_u.mutation.AddSessionAbsoluteMinutes(v)
+	return _u
+}
+
 // SetContactName sets the "contact_name" field.
 func (_u *TenantUpdateOne) SetContactName(v string) *TenantUpdateOne {
 	_u.mutation.SetContactName(v)
@@ -753,6 +947,11 @@ func (_u *TenantUpdateOne) check() error {
 			return &ValidationError{Name: "password_policy", err: fmt.Errorf(`ent: validator failed for field "Tenant.password_policy": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.UsersCreatedBy(); ok {
+		if err := tenant.UsersCreatedByValidator(v); err != nil {
+			return &ValidationError{Name: "users_created_by", err: fmt.Errorf(`ent: validator failed for field "Tenant.users_created_by": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -817,6 +1016,27 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	}
 	if value, ok := _u.mutation.Currency(); ok {
 		_spec.SetField(tenant.FieldCurrency, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.UsersCreatedBy(); ok {
+		_spec.SetField(tenant.FieldUsersCreatedBy, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.NamesChangeable(); ok {
+		_spec.SetField(tenant.FieldNamesChangeable, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.MandatoryContactFields(); ok {
+		_spec.SetField(tenant.FieldMandatoryContactFields, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SessionIdleMinutes(); ok {
+		_spec.SetField(tenant.FieldSessionIdleMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSessionIdleMinutes(); ok {
+		_spec.AddField(tenant.FieldSessionIdleMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.SessionAbsoluteMinutes(); ok {
+		_spec.SetField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSessionAbsoluteMinutes(); ok {
+		_spec.AddField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)

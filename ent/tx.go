@@ -36,6 +36,8 @@ type Tx struct {
 	Mail *MailClient
 	// NumberSeries is the client for interacting with the NumberSeries builders.
 	NumberSeries *NumberSeriesClient
+	// OneTimeLink is the client for interacting with the OneTimeLink builders.
+	OneTimeLink *OneTimeLinkClient
 	// Order is the client for interacting with the Order builders.
 	Order *OrderClient
 	// OrderEvent is the client for interacting with the OrderEvent builders.
@@ -48,6 +50,10 @@ type Tx struct {
 	Price *PriceClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// RecoveryCode is the client for interacting with the RecoveryCode builders.
+	RecoveryCode *RecoveryCodeClient
+	// Registration is the client for interacting with the Registration builders.
+	Registration *RegistrationClient
 	// SavedAssignment is the client for interacting with the SavedAssignment builders.
 	SavedAssignment *SavedAssignmentClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -199,12 +205,15 @@ func (tx *Tx) init() {
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Mail = NewMailClient(tx.config)
 	tx.NumberSeries = NewNumberSeriesClient(tx.config)
+	tx.OneTimeLink = NewOneTimeLinkClient(tx.config)
 	tx.Order = NewOrderClient(tx.config)
 	tx.OrderEvent = NewOrderEventClient(tx.config)
 	tx.OrderItem = NewOrderItemClient(tx.config)
 	tx.PasswordHash = NewPasswordHashClient(tx.config)
 	tx.Price = NewPriceClient(tx.config)
 	tx.Product = NewProductClient(tx.config)
+	tx.RecoveryCode = NewRecoveryCodeClient(tx.config)
+	tx.Registration = NewRegistrationClient(tx.config)
 	tx.SavedAssignment = NewSavedAssignmentClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.User = NewUserClient(tx.config)

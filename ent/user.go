@@ -39,6 +39,14 @@ type User struct {
 	Phone string `json:"phone,omitempty"`
 	// Mobile holds the value of the "mobile" field.
 	Mobile string `json:"mobile,omitempty"`
+	// Street holds the value of the "street" field.
+	Street string `json:"street,omitempty"`
+	// PostalCode holds the value of the "postal_code" field.
+	PostalCode string `json:"postal_code,omitempty"`
+	// City holds the value of the "city" field.
+	City string `json:"city,omitempty"`
+	// Country holds the value of the "country" field.
+	Country string `json:"country,omitempty"`
 	// Language holds the value of the "language" field.
 	Language user.Language `json:"language,omitempty"`
 	// Status holds the value of the "status" field.
@@ -47,6 +55,12 @@ type User struct {
 	PasswordHash string `json:"-"`
 	// MustChangePassword holds the value of the "must_change_password" field.
 	MustChangePassword bool `json:"must_change_password,omitempty"`
+	// OtpEnabled holds the value of the "otp_enabled" field.
+	OtpEnabled bool `json:"otp_enabled,omitempty"`
+	// OtpSecret holds the value of the "otp_secret" field.
+	OtpSecret string `json:"-"`
+	// OtpLastStep holds the value of the "otp_last_step" field.
+	OtpLastStep int64 `json:"otp_last_step,omitempty"`
 	// SessionsValidAfter holds the value of the "sessions_valid_after" field.
 	SessionsValidAfter time.Time `json:"sessions_valid_after,omitempty"`
 	// SurvivingSession holds the value of the "surviving_session" field.
@@ -132,9 +146,11 @@ func (*User) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case user.FieldSuperiorID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case user.FieldMustChangePassword:
+		case user.FieldMustChangePassword, user.FieldOtpEnabled:
 			values[i] = new(sql.NullBool)
-		case user.FieldUsername, user.FieldUsernameKey, user.FieldEmail, user.FieldEmailKey, user.FieldTitle, user.FieldFirstName, user.FieldLastName, user.FieldPhone, user.FieldMobile, user.FieldLanguage, user.FieldStatus, user.FieldPasswordHash, user.FieldSurvivingSession:
+		case user.FieldOtpLastStep:
+			values[i] = new(sql.NullInt64)
+		case user.FieldUsername, user.FieldUsernameKey, user.FieldEmail, user.FieldEmailKey, user.FieldTitle, user.FieldFirstName, user.FieldLastName, user.FieldPhone, user.FieldMobile, user.FieldStreet, user.FieldPostalCode, user.FieldCity, user.FieldCountry, user.FieldLanguage, user.FieldStatus, user.FieldPasswordHash, user.FieldOtpSecret, user.FieldSurvivingSession:
 			values[i] = new(sql.NullString)
 		case user.FieldSessionsValidAfter, user.FieldLastLoginAt, user.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -221,6 +237,30 @@ func (_m *User) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Mobile = value.String
 			}
+		case user.FieldStreet:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field street", values[i])
+			} else if value.Valid {
+				_m.Street = value.String
+			}
+		case user.FieldPostalCode:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field postal_code", values[i])
+			} else if value.Valid {
+				_m.PostalCode = value.String
+			}
+		case user.FieldCity:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field city", values[i])
+			} else if value.Valid {
+				_m.City = value.String
+			}
+		case user.FieldCountry:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field country", values[i])
+			} else if value.Valid {
+				_m.Country = value.String
+			}
 		case user.FieldLanguage:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field language", values[i])
@@ -244,6 +284,24 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field must_change_password", values[i])
 			} else if value.Valid {
 				_m.MustChangePassword = value.Bool
+			}
+		case user.FieldOtpEnabled:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field otp_enabled", values[i])
+			} else if value.Valid {
+				_m.OtpEnabled = value.Bool
+			}
+		case user.FieldOtpSecret:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field otp_secret", values[i])
+			} else if value.Valid {
+				_m.OtpSecret = value.String
+			}
+		case user.FieldOtpLastStep:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field otp_last_step", values[i])
+			} else if value.Valid {
+				_m.OtpLastStep = value.Int64
 			}
 		case user.FieldSessionsValidAfter:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -363,6 +421,18 @@ func (_m *User) String() string {
 	builder.WriteString("mobile=")
 	builder.WriteString(_m.Mobile)
 	builder.WriteString(", ")
+	builder.WriteString("street=")
+	builder.WriteString(_m.Street)
+	builder.WriteString(", ")
+	builder.WriteString("postal_code=")
+	builder.WriteString(_m.PostalCode)
+	builder.WriteString(", ")
+	builder.WriteString("city=")
+	builder.WriteString(_m.City)
+	builder.WriteString(", ")
+	builder.WriteString("country=")
+	builder.WriteString(_m.Country)
+	builder.WriteString(", ")
 	builder.WriteString("language=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Language))
 	builder.WriteString(", ")
@@ -373,6 +443,14 @@ func (_m *User) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("must_change_password=")
 	builder.WriteString(fmt.Sprintf("%v", _m.MustChangePassword))
+	builder.WriteString(", ")
+	builder.WriteString("otp_enabled=")
+	builder.WriteString(fmt.Sprintf("%v", _m.OtpEnabled))
+	builder.WriteString(", ")
+	builder.WriteString("otp_secret=<sensitive>")
+	builder.WriteString(", ")
+	builder.WriteString("otp_last_step=")
+	builder.WriteString(fmt.Sprintf("%v", _m.OtpLastStep))
 	builder.WriteString(", ")
 	builder.WriteString("sessions_valid_after=")
 	builder.WriteString(_m.SessionsValidAfter.Format(time.ANSIC))

@@ -110,6 +110,62 @@ func (_c *UserCreate) SetNillableMobile(v *string) *UserCreate {
 	return _c
 }
 
+// SetStreet sets the "street" field.
+func (_c *UserCreate) SetStreet(v string) *UserCreate {
+	_c.mutation.SetStreet(v)
+	return _c
+}
+
+// SetNillableStreet sets the "street" field if the given value is not nil.
+func (_c *UserCreate) SetNillableStreet(v *string) *UserCreate {
+	if v != nil {
+		_c.SetStreet(*v)
+	}
+	return _c
+}
+
+// SetPostalCode sets the "postal_code" field.
+func (_c *UserCreate) SetPostalCode(v string) *UserCreate {
+	_c.mutation.SetPostalCode(v)
+	return _c
+}
+
+// SetNillablePostalCode sets the "postal_code" field if the given value is not nil.
+func (_c *UserCreate) SetNillablePostalCode(v *string) *UserCreate {
+	if v != nil {
+		_c.SetPostalCode(*v)
+	}
+	return _c
+}
+
+// SetCity sets the "city" field.
+func (_c *UserCreate) SetCity(v string) *UserCreate {
+	_c.mutation.SetCity(v)
+	return _c
+}
+
+// SetNillableCity sets the "city" field if the given value is not nil.
+func (_c *UserCreate) SetNillableCity(v *string) *UserCreate {
+	if v != nil {
+		_c.SetCity(*v)
+	}
+	return _c
+}
+
+// SetCountry sets the "country" field.
+func (_c *UserCreate) SetCountry(v string) *UserCreate {
+	_c.mutation.SetCountry(v)
+	return _c
+}
+
+// SetNillableCountry sets the "country" field if the given value is not nil.
+func (_c *UserCreate) SetNillableCountry(v *string) *UserCreate {
+	if v != nil {
+		_c.SetCountry(*v)
+	}
+	return _c
+}
+
 // SetLanguage sets the "language" field.
 func (_c *UserCreate) SetLanguage(v user.Language) *UserCreate {
 	_c.mutation.SetLanguage(v)
@@ -162,6 +218,48 @@ func (_c *UserCreate) SetMustChangePassword(v bool) *UserCreate {
 func (_c *UserCreate) SetNillableMustChangePassword(v *bool) *UserCreate {
 	if v != nil {
 		_c.SetMustChangePassword(*v)
+	}
+	return _c
+}
+
+// SetOtpEnabled sets the "otp_enabled" field.
+func (_c *UserCreate) SetOtpEnabled(v bool) *UserCreate {
+	_c.mutation.SetOtpEnabled(v)
+	return _c
+}
+
+// SetNillableOtpEnabled sets the "otp_enabled" field if the given value is not nil.
+func (_c *UserCreate) SetNillableOtpEnabled(v *bool) *UserCreate {
+	if v != nil {
+		_c.SetOtpEnabled(*v)
+	}
+	return _c
+}
+
+// SetOtpSecret sets the "otp_secret" field.
+func (_c *UserCreate) SetOtpSecret(v string) *UserCreate {
+	_c.mutation.SetOtpSecret(v)
+	return _c
+}
+
+// SetNillableOtpSecret sets the "otp_secret" field if the given value is not nil.
+func (_c *UserCreate) SetNillableOtpSecret(v *string) *UserCreate {
+	if v != nil {
+		_c.SetOtpSecret(*v)
+	}
+	return _c
+}
+
+// SetOtpLastStep sets the "otp_last_step" field.
+func (_c *UserCreate) SetOtpLastStep(v int64) *UserCreate {
+	_c.mutation.SetOtpLastStep(v)
+	return _c
+}
+
+// SetNillableOtpLastStep sets the "otp_last_step" field if the given value is not nil.
+func (_c *UserCreate) SetNillableOtpLastStep(v *int64) *UserCreate {
+	if v != nil {
+		_c.SetOtpLastStep(*v)
 	}
 	return _c
 }
@@ -323,6 +421,22 @@ func (_c *UserCreate) defaults() error {
 		v := user.DefaultMobile
 		_c.mutation.SetMobile(v)
 	}
+	if _, ok := _c.mutation.Street(); !ok {
+		v := user.DefaultStreet
+		_c.mutation.SetStreet(v)
+	}
+	if _, ok := _c.mutation.PostalCode(); !ok {
+		v := user.DefaultPostalCode
+		_c.mutation.SetPostalCode(v)
+	}
+	if _, ok := _c.mutation.City(); !ok {
+		v := user.DefaultCity
+		_c.mutation.SetCity(v)
+	}
+	if _, ok := _c.mutation.Country(); !ok {
+		v := user.DefaultCountry
+		_c.mutation.SetCountry(v)
+	}
 	if _, ok := _c.mutation.Language(); !ok {
 		v := user.DefaultLanguage
 		_c.mutation.SetLanguage(v)
@@ -338,6 +452,18 @@ func (_c *UserCreate) defaults() error {
 	if _, ok := _c.mutation.MustChangePassword(); !ok {
 		v := user.DefaultMustChangePassword
 		_c.mutation.SetMustChangePassword(v)
+	}
+	if _, ok := _c.mutation.OtpEnabled(); !ok {
+		v := user.DefaultOtpEnabled
+		_c.mutation.SetOtpEnabled(v)
+	}
+	if _, ok := _c.mutation.OtpSecret(); !ok {
+		v := user.DefaultOtpSecret
+		_c.mutation.SetOtpSecret(v)
+	}
+	if _, ok := _c.mutation.OtpLastStep(); !ok {
+		v := user.DefaultOtpLastStep
+		_c.mutation.SetOtpLastStep(v)
 	}
 	if _, ok := _c.mutation.SurvivingSession(); !ok {
 		v := user.DefaultSurvivingSession
@@ -385,6 +511,18 @@ func (_c *UserCreate) check() error {
 	if _, ok := _c.mutation.Mobile(); !ok {
 		return &ValidationError{Name: "mobile", err: errors.New(`ent: missing required field "User.mobile"`)}
 	}
+	if _, ok := _c.mutation.Street(); !ok {
+		return &ValidationError{Name: "street", err: errors.New(`ent: missing required field "User.street"`)}
+	}
+	if _, ok := _c.mutation.PostalCode(); !ok {
+		return &ValidationError{Name: "postal_code", err: errors.New(`ent: missing required field "User.postal_code"`)}
+	}
+	if _, ok := _c.mutation.City(); !ok {
+		return &ValidationError{Name: "city", err: errors.New(`ent: missing required field "User.city"`)}
+	}
+	if _, ok := _c.mutation.Country(); !ok {
+		return &ValidationError{Name: "country", err: errors.New(`ent: missing required field "User.country"`)}
+	}
 	if _, ok := _c.mutation.Language(); !ok {
 		return &ValidationError{Name: "language", err: errors.New(`ent: missing required field "User.language"`)}
 	}
@@ -406,6 +544,15 @@ func (_c *UserCreate) check() error {
 	}
 	if _, ok := _c.mutation.MustChangePassword(); !ok {
 		return &ValidationError{Name: "must_change_password", err: errors.New(`ent: missing required field "User.must_change_password"`)}
+	}
+	if _, ok := _c.mutation.OtpEnabled(); !ok {
+		return &ValidationError{Name: "otp_enabled", err: errors.New(`ent: missing required field "User.otp_enabled"`)}
+	}
+	if _, ok := _c.mutation.OtpSecret(); !ok {
+		return &ValidationError{Name: "otp_secret", err: errors.New(`ent: missing required field "User.otp_secret"`)}
+	}
+	if _, ok := _c.mutation.OtpLastStep(); !ok {
+		return &ValidationError{Name: "otp_last_step", err: errors.New(`ent: missing required field "User.otp_last_step"`)}
 	}
 	if _, ok := _c.mutation.SessionsValidAfter(); !ok {
 		return &ValidationError{Name: "sessions_valid_after", err: errors.New(`ent: missing required field "User.sessions_valid_after"`)}
@@ -491,6 +638,22 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		_spec.SetField(user.FieldMobile, field.TypeString, value)
 		_node.Mobile = value
 	}
+	if value, ok := _c.mutation.Street(); ok {
+		_spec.SetField(user.FieldStreet, field.TypeString, value)
+		_node.Street = value
+	}
+	if value, ok := _c.mutation.PostalCode(); ok {
+		_spec.SetField(user.FieldPostalCode, field.TypeString, value)
+		_node.PostalCode = value
+	}
+	if value, ok := _c.mutation.City(); ok {
+		_spec.SetField(user.FieldCity, field.TypeString, value)
+		_node.City = value
+	}
+	if value, ok := _c.mutation.Country(); ok {
+		_spec.SetField(user.FieldCountry, field.TypeString, value)
+		_node.Country = value
+	}
 	if value, ok := _c.mutation.Language(); ok {
 		_spec.SetField(user.FieldLanguage, field.TypeEnum, value)
 		_node.Language = value
@@ -506,6 +669,18 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
 		_node.MustChangePassword = value
+	}
+	if value, ok := _c.mutation.OtpEnabled(); ok {
+		_spec.SetField(user.FieldOtpEnabled, field.TypeBool, value)
+		_node.OtpEnabled = value
+	}
+	if value, ok := _c.mutation.OtpSecret(); ok {
+		_spec.SetField(user.FieldOtpSecret, field.TypeString, value)
+		_node.OtpSecret = value
+	}
+	if value, ok := _c.mutation.OtpLastStep(); ok {
+		_spec.SetField(user.FieldOtpLastStep, field.TypeInt64, value)
+		_node.OtpLastStep = value
 	}
 	if value, ok := _c.mutation.SessionsValidAfter(); ok {
 		_spec.SetField(user.FieldSessionsValidAfter, field.TypeTime, value)
@@ -749,6 +924,54 @@ func (u *UserUpsert) UpdateMobile() *UserUpsert {
 	return u
 }
 
+// SetStreet sets the "street" field.
+func (u *UserUpsert) SetStreet(v string) *UserUpsert {
+	u.Set(user.FieldStreet, v)
+	return u
+}
+
+// UpdateStreet sets the "street" field to the value that was provided on create.
+func (u *UserUpsert) UpdateStreet() *UserUpsert {
+	u.SetExcluded(user.FieldStreet)
+	return u
+}
+
+// SetPostalCode sets the "postal_code" field.
+func (u *UserUpsert) SetPostalCode(v string) *UserUpsert {
+	u.Set(user.FieldPostalCode, v)
+	return u
+}
+
+// UpdatePostalCode sets the "postal_code" field to the value that was provided on create.
+func (u *UserUpsert) UpdatePostalCode() *UserUpsert {
+	u.SetExcluded(user.FieldPostalCode)
+	return u
+}
+
+// SetCity sets the "city" field.
+func (u *UserUpsert) SetCity(v string) *UserUpsert {
+	u.Set(user.FieldCity, v)
+	return u
+}
+
+// UpdateCity sets the "city" field to the value that was provided on create.
+func (u *UserUpsert) UpdateCity() *UserUpsert {
+	u.SetExcluded(user.FieldCity)
+	return u
+}
+
+// SetCountry sets the "country" field.
+func (u *UserUpsert) SetCountry(v string) *UserUpsert {
+	u.Set(user.FieldCountry, v)
+	return u
+}
+
+// UpdateCountry sets the "country" field to the value that was provided on create.
+func (u *UserUpsert) UpdateCountry() *UserUpsert {
+	u.SetExcluded(user.FieldCountry)
+	return u
+}
+
 // SetLanguage sets the "language" field.
 func (u *UserUpsert) SetLanguage(v user.Language) *UserUpsert {
 	u.Set(user.FieldLanguage, v)
@@ -794,6 +1017,48 @@ func (u *UserUpsert) SetMustChangePassword(v bool) *UserUpsert {
 // UpdateMustChangePassword sets the "must_change_password" field to the value that was provided on create.
 func (u *UserUpsert) UpdateMustChangePassword() *UserUpsert {
 	u.SetExcluded(user.FieldMustChangePassword)
+	return u
+}
+
+// SetOtpEnabled sets the "otp_enabled" field.
+func (u *UserUpsert) SetOtpEnabled(v bool) *UserUpsert {
+	u.Set(user.FieldOtpEnabled, v)
+	return u
+}
+
+// UpdateOtpEnabled sets the "otp_enabled" field to the value that was provided on create.
+func (u *UserUpsert) UpdateOtpEnabled() *UserUpsert {
+	u.SetExcluded(user.FieldOtpEnabled)
+	return u
+}
+
+// SetOtpSecret sets the "otp_secret" field.
+func (u *UserUpsert) SetOtpSecret(v string) *UserUpsert {
+	u.Set(user.FieldOtpSecret, v)
+	return u
+}
+
+// UpdateOtpSecret sets the "otp_secret" field to the value that was provided on create.
+func (u *UserUpsert) UpdateOtpSecret() *UserUpsert {
+	u.SetExcluded(user.FieldOtpSecret)
+	return u
+}
+
+// SetOtpLastStep sets the "otp_last_step" field.
+func (u *UserUpsert) SetOtpLastStep(v int64) *UserUpsert {
+	u.Set(user.FieldOtpLastStep, v)
+	return u
+}
+
+// UpdateOtpLastStep sets the "otp_last_step" field to the value that was provided on create.
+func (u *UserUpsert) UpdateOtpLastStep() *UserUpsert {
+	u.SetExcluded(user.FieldOtpLastStep)
+	return u
+}
+
+// AddOtpLastStep adds v to the "otp_last_step" field.
+func (u *UserUpsert) AddOtpLastStep(v int64) *UserUpsert {
+	u.Add(user.FieldOtpLastStep, v)
 	return u
 }
 
@@ -1037,6 +1302,62 @@ func (u *UserUpsertOne) UpdateMobile() *UserUpsertOne {
 	})
 }
 
+// SetStreet sets the "street" field.
+func (u *UserUpsertOne) SetStreet(v string) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetStreet(v)
+	})
+}
+
+// UpdateStreet sets the "street" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateStreet() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateStreet()
+	})
+}
+
+// SetPostalCode sets the "postal_code" field.
+func (u *UserUpsertOne) SetPostalCode(v string) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetPostalCode(v)
+	})
+}
+
+// UpdatePostalCode sets the "postal_code" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdatePostalCode() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdatePostalCode()
+	})
+}
+
+// SetCity sets the "city" field.
+func (u *UserUpsertOne) SetCity(v string) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetCity(v)
+	})
+}
+
+// UpdateCity sets the "city" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateCity() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateCity()
+	})
+}
+
+// SetCountry sets the "country" field.
+func (u *UserUpsertOne) SetCountry(v string) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetCountry(v)
+	})
+}
+
+// UpdateCountry sets the "country" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateCountry() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateCountry()
+	})
+}
+
 // SetLanguage sets the "language" field.
 func (u *UserUpsertOne) SetLanguage(v user.Language) *UserUpsertOne {
 	return u.Update(func(s *UserUpsert) {
@@ -1090,6 +1411,55 @@ func (u *UserUpsertOne) SetMustChangePassword(v bool) *UserUpsertOne {
 func (u *UserUpsertOne) UpdateMustChangePassword() *UserUpsertOne {
 	return u.Update(func(s *UserUpsert) {
 		s.UpdateMustChangePassword()
+	})
+}
+
+// SetOtpEnabled sets the "otp_enabled" field.
+func (u *UserUpsertOne) SetOtpEnabled(v bool) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetOtpEnabled(v)
+	})
+}
+
+// UpdateOtpEnabled sets the "otp_enabled" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateOtpEnabled() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateOtpEnabled()
+	})
+}
+
+// SetOtpSecret sets the "otp_secret" field.
+func (u *UserUpsertOne) SetOtpSecret(v string) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetOtpSecret(v)
+	})
+}
+
+// UpdateOtpSecret sets the "otp_secret" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateOtpSecret() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateOtpSecret()
+	})
+}
+
+// SetOtpLastStep sets the "otp_last_step" field.
+func (u *UserUpsertOne) SetOtpLastStep(v int64) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetOtpLastStep(v)
+	})
+}
+
+// AddOtpLastStep adds v to the "otp_last_step" field.
+func (u *UserUpsertOne) AddOtpLastStep(v int64) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.AddOtpLastStep(v)
+	})
+}
+
+// UpdateOtpLastStep sets the "otp_last_step" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateOtpLastStep() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateOtpLastStep()
 	})
 }
 
@@ -1510,6 +1880,62 @@ func (u *UserUpsertBulk) UpdateMobile() *UserUpsertBulk {
 	})
 }
 
+// SetStreet sets the "street" field.
+func (u *UserUpsertBulk) SetStreet(v string) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetStreet(v)
+	})
+}
+
+// UpdateStreet sets the "street" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateStreet() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateStreet()
+	})
+}
+
+// SetPostalCode sets the "postal_code" field.
+func (u *UserUpsertBulk) SetPostalCode(v string) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetPostalCode(v)
+	})
+}
+
+// UpdatePostalCode sets the "postal_code" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdatePostalCode() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdatePostalCode()
+	})
+}
+
+// SetCity sets the "city" field.
+func (u *UserUpsertBulk) SetCity(v string) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetCity(v)
+	})
+}
+
+// UpdateCity sets the "city" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateCity() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateCity()
+	})
+}
+
+// SetCountry sets the "country" field.
+func (u *UserUpsertBulk) SetCountry(v string) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetCountry(v)
+	})
+}
+
+// UpdateCountry sets the "country" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateCountry() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateCountry()
+	})
+}
+
 // SetLanguage sets the "language" field.
 func (u *UserUpsertBulk) SetLanguage(v user.Language) *UserUpsertBulk {
 	return u.Update(func(s *UserUpsert) {
@@ -1563,6 +1989,55 @@ func (u *UserUpsertBulk) SetMustChangePassword(v bool) *UserUpsertBulk {
 func (u *UserUpsertBulk) UpdateMustChangePassword() *UserUpsertBulk {
 	return u.Update(func(s *UserUpsert) {
 		s.UpdateMustChangePassword()
+	})
+}
+
+// SetOtpEnabled sets the "otp_enabled" field.
+func (u *UserUpsertBulk) SetOtpEnabled(v bool) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetOtpEnabled(v)
+	})
+}
+
+// UpdateOtpEnabled sets the "otp_enabled" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateOtpEnabled() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateOtpEnabled()
+	})
+}
+
+// SetOtpSecret sets the "otp_secret" field.
+func (u *UserUpsertBulk) SetOtpSecret(v string) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetOtpSecret(v)
+	})
+}
+
+// UpdateOtpSecret sets the "otp_secret" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateOtpSecret() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateOtpSecret()
+	})
+}
+
+// SetOtpLastStep sets the "otp_last_step" field.
+func (u *UserUpsertBulk) SetOtpLastStep(v int64) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetOtpLastStep(v)
+	})
+}
+
+// AddOtpLastStep adds v to the "otp_last_step" field.
+func (u *UserUpsertBulk) AddOtpLastStep(v int64) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.AddOtpLastStep(v)
+	})
+}
+
+// UpdateOtpLastStep sets the "otp_last_step" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateOtpLastStep() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateOtpLastStep()
 	})
 }
 

@@ -157,6 +157,62 @@ func (_u *UserUpdate) SetNillableMobile(v *string) *UserUpdate {
 	return _u
 }
 
+// SetStreet sets the "street" field.
+func (_u *UserUpdate) SetStreet(v string) *UserUpdate {
+	_u.mutation.SetStreet(v)
+	return _u
+}
+
+// SetNillableStreet sets the "street" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableStreet(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetStreet(*v)
+	}
+	return _u
+}
+
+// SetPostalCode sets the "postal_code" field.
+func (_u *UserUpdate) SetPostalCode(v string) *UserUpdate {
+	_u.mutation.SetPostalCode(v)
+	return _u
+}
+
+// SetNillablePostalCode sets the "postal_code" field if the given value is not nil.
+func (_u *UserUpdate) SetNillablePostalCode(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetPostalCode(*v)
+	}
+	return _u
+}
+
+// SetCity sets the "city" field.
+func (_u *UserUpdate) SetCity(v string) *UserUpdate {
+	_u.mutation.SetCity(v)
+	return _u
+}
+
+// SetNillableCity sets the "city" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableCity(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetCity(*v)
+	}
+	return _u
+}
+
+// SetCountry sets the "country" field.
+func (_u *UserUpdate) SetCountry(v string) *UserUpdate {
+	_u.mutation.SetCountry(v)
+	return _u
+}
+
+// SetNillableCountry sets the "country" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableCountry(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetCountry(*v)
+	}
+	return _u
+}
+
 // SetLanguage sets the "language" field.
 func (_u *UserUpdate) SetLanguage(v user.Language) *UserUpdate {
 	_u.mutation.SetLanguage(v)
@@ -210,6 +266,55 @@ func (_u *UserUpdate) SetNillableMustChangePassword(v *bool) *UserUpdate {
 	if v != nil {
 		_u.SetMustChangePassword(*v)
 	}
+	return _u
+}
+
+// SetOtpEnabled sets the "otp_enabled" field.
+func (_u *UserUpdate) SetOtpEnabled(v bool) *UserUpdate {
+	_u.mutation.SetOtpEnabled(v)
+	return _u
+}
+
+// SetNillableOtpEnabled sets the "otp_enabled" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableOtpEnabled(v *bool) *UserUpdate {
+	if v != nil {
+		_u.SetOtpEnabled(*v)
+	}
+	return _u
+}
+
+// SetOtpSecret sets the "otp_secret" field.
+func (_u *UserUpdate) SetOtpSecret(v string) *UserUpdate {
+	_u.mutation.SetOtpSecret(v)
+	return _u
+}
+
+// SetNillableOtpSecret sets the "otp_secret" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableOtpSecret(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetOtpSecret(*v)
+	}
+	return _u
+}
+
+// SetOtpLastStep sets the "otp_last_step" field.
+func (_u *UserUpdate) SetOtpLastStep(v int64) *UserUpdate {
+	_u.mutation.ResetOtpLastStep()
+	_u.mutation.SetOtpLastStep(v)
+	return _u
+}
+
+// SetNillableOtpLastStep sets the "otp_last_step" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableOtpLastStep(v *int64) *UserUpdate {
+	if v != nil {
+		_u.SetOtpLastStep(*v)
+	}
+	return _u
+}
+
+// AddOtpLastStep adds value to the "otp_last_step" field.
+func (_u *UserUpdate) AddOtpLastStep(v int64) *UserUpdate {
+	_u.mutation.AddOtpLastStep(v)
 	return _u
 }
 
@@ -459,6 +564,18 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Mobile(); ok {
 		_spec.SetField(user.FieldMobile, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Street(); ok {
+		_spec.SetField(user.FieldStreet, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PostalCode(); ok {
+		_spec.SetField(user.FieldPostalCode, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.City(); ok {
+		_spec.SetField(user.FieldCity, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Country(); ok {
+		_spec.SetField(user.FieldCountry, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Language(); ok {
 		_spec.SetField(user.FieldLanguage, field.TypeEnum, value)
 	}
@@ -470,6 +587,18 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OtpEnabled(); ok {
+		_spec.SetField(user.FieldOtpEnabled, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OtpSecret(); ok {
+		_spec.SetField(user.FieldOtpSecret, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.OtpLastStep(); ok {
+		_spec.SetField(user.FieldOtpLastStep, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedOtpLastStep(); ok {
+		_spec.AddField(user.FieldOtpLastStep, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.SessionsValidAfter(); ok {
 		_spec.SetField(user.FieldSessionsValidAfter, field.TypeTime, value)
@@ -750,6 +879,62 @@ func (_u *UserUpdateOne) SetNillableMobile(v *string) *UserUpdateOne {
 	return _u
 }
 
+// SetStreet sets the "street" field.
+func (_u *UserUpdateOne) SetStreet(v string) *UserUpdateOne {
+	_u.mutation.SetStreet(v)
+	return _u
+}
+
+// SetNillableStreet sets the "street" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableStreet(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetStreet(*v)
+	}
+	return _u
+}
+
+// SetPostalCode sets the "postal_code" field.
+func (_u *UserUpdateOne) SetPostalCode(v string) *UserUpdateOne {
+	_u.mutation.SetPostalCode(v)
+	return _u
+}
+
+// SetNillablePostalCode sets the "postal_code" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillablePostalCode(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetPostalCode(*v)
+	}
+	return _u
+}
+
+// SetCity sets the "city" field.
+func (_u *UserUpdateOne) SetCity(v string) *UserUpdateOne {
+	_u.mutation.SetCity(v)
+	return _u
+}
+
+// SetNillableCity sets the "city" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableCity(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetCity(*v)
+	}
+	return _u
+}
+
+// SetCountry sets the "country" field.
+func (_u *UserUpdateOne) SetCountry(v string) *UserUpdateOne {
+	_u.mutation.SetCountry(v)
+	return _u
+}
+
+// SetNillableCountry sets the "country" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableCountry(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetCountry(*v)
+	}
+	return _u
+}
+
 // SetLanguage sets the "language" field.
 func (_u *UserUpdateOne) SetLanguage(v user.Language) *UserUpdateOne {
 	_u.mutation.SetLanguage(v)
@@ -803,6 +988,55 @@ func (_u *UserUpdateOne) SetNillableMustChangePassword(v *bool) *UserUpdateOne {
 	if v != nil {
 		_u.SetMustChangePassword(*v)
 	}
+	return _u
+}
+
+// SetOtpEnabled sets the "otp_enabled" field.
+func (_u *UserUpdateOne) SetOtpEnabled(v bool) *UserUpdateOne {
+	_u.mutation.SetOtpEnabled(v)
+	return _u
+}
+
+// SetNillableOtpEnabled sets the "otp_enabled" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableOtpEnabled(v *bool) *UserUpdateOne {
+	if v != nil {
+		_u.SetOtpEnabled(*v)
+	}
+	return _u
+}
+
+// SetOtpSecret sets the "otp_secret" field.
+func (_u *UserUpdateOne) SetOtpSecret(v string) *UserUpdateOne {
+	_u.mutation.SetOtpSecret(v)
+	return _u
+}
+
+// SetNillableOtpSecret sets the "otp_secret" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableOtpSecret(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetOtpSecret(*v)
+	}
+	return _u
+}
+
+// SetOtpLastStep sets the "otp_last_step" field.
+func (_u *UserUpdateOne) SetOtpLastStep(v int64) *UserUpdateOne {
+	_u.mutation.ResetOtpLastStep()
+	_u.mutation.SetOtpLastStep(v)
+	return _u
+}
+
+// SetNillableOtpLastStep sets the "otp_last_step" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableOtpLastStep(v *int64) *UserUpdateOne {
+	if v != nil {
+		_u.SetOtpLastStep(*v)
+	}
+	return _u
+}
+
+// AddOtpLastStep adds value to the "otp_last_step" field.
+func (_u *UserUpdateOne) AddOtpLastStep(v int64) *UserUpdateOne {
+	_u.mutation.AddOtpLastStep(v)
 	return _u
 }
 
@@ -1082,6 +1316,18 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	if value, ok := _u.mutation.Mobile(); ok {
 		_spec.SetField(user.FieldMobile, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Street(); ok {
+		_spec.SetField(user.FieldStreet, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PostalCode(); ok {
+		_spec.SetField(user.FieldPostalCode, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.City(); ok {
+		_spec.SetField(user.FieldCity, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Country(); ok {
+		_spec.SetField(user.FieldCountry, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Language(); ok {
 		_spec.SetField(user.FieldLanguage, field.TypeEnum, value)
 	}
@@ -1093,6 +1339,18 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	}
 	if value, ok := _u.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OtpEnabled(); ok {
+		_spec.SetField(user.FieldOtpEnabled, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OtpSecret(); ok {
+		_spec.SetField(user.FieldOtpSecret, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.OtpLastStep(); ok {
+		_spec.SetField(user.FieldOtpLastStep, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedOtpLastStep(); ok {
+		_spec.AddField(user.FieldOtpLastStep, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.SessionsValidAfter(); ok {
 		_spec.SetField(user.FieldSessionsValidAfter, field.TypeTime, value)

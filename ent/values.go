@@ -84,3 +84,7 @@ func alsoSelect(c *QueryContext, fields []string) {
 		c.AppendFieldOnce(field)
 	}
 }
+
+// UsernameIsEmail tells whether the user logs in with its e-mail address only, as
+// the invited do until they choose a name.
+func (u *User) UsernameIsEmail() bool { return u.UsernameKey == u.EmailKey }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"kontor/authz"
 	"kontor/ent"
 	"kontor/internal/fault"
 	"kontor/internal/identity"
@@ -35,7 +37,9 @@ var refusals = []struct {
 	{fault.ErrUnauthenticated, CodeUnauthenticated},
 	{fault.ErrForbidden, "FORBIDDEN"},
 	{fault.ErrNotFound, "NOT_FOUND"},
-	{errPasswordChangeRequired, "PASSWORD_CHANGE_REQUIRED"},
+	{steps[authz.ChangePassword].err, "PASSWORD_CHANGE_REQUIRED"},
+	{steps[authz.CompleteContactData].err, "CONTACT_DATA_REQUIRED"},
+	{steps[authz.EnrolOTP].err, "OTP_ENROLMENT_REQUIRED"},
 	{fault.ErrUnavailable, CodeUnavailable},
 	{context.DeadlineExceeded, CodeUnavailable},
 	{identity.ErrBusy, CodeRateLimited},
@@ -69,7 +73,12 @@ func presenter(requestID func(context.Context) string, log *slog.Logger) graphql
 			}
 		}
 		var invalid fault.Invalid
+		var limited *fault.RateLimited
 		switch {
+		case errors.As(err, &limited):
+			tell(CodeRateLimited, lang.Text(language, CodeRateLimited, nil))
+			shown.Extensions["retryAfter"] = max(1, int(math.Ceil(limited.RetryAfter.Seconds())))
+			return shown
 		case errors.As(err, &invalid):
 			return tell(CodeBadUserInput, string(invalid))
 		case ent.IsNotFound(err):

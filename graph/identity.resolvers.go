@@ -12,6 +12,7 @@ import (
 	"kontor/graph/generated"
 	"kontor/graph/model"
 	"kontor/internal/fault"
+	"kontor/internal/gid"
 	"kontor/internal/identity"
 	"kontor/internal/lang"
 	"kontor/internal/password"
@@ -20,8 +21,12 @@ import (
 func (r *mutationResolver) Login(ctx context.Context, input identity.LoginInput) (*model.LoginPayload, error) {
 	login, err := r.identity.Login(ctx, input)
 	errors, err := r.userErrors(ctx, err)
-	if login == nil {
+	switch {
+	case login == nil:
 		return &model.LoginPayload{Errors: errors}, err
+	case login.Challenge != nil:
+		waiting := &model.LoginChallenge{ID: gid.ID(login.Challenge.Name), Kind: model.ChallengeKindTotp, ExpiresAt: login.Challenge.ExpiresAt}
+		return &model.LoginPayload{Challenge: waiting, Errors: errors}, err
 	}
 	return &model.LoginPayload{Viewer: viewerOf(login.Viewer), Token: login.Token, Errors: errors}, err
 }
@@ -72,7 +77,7 @@ func (r *viewerResolver) Tenant(ctx context.Context, obj *model.Viewer) (*ent.Te
 
 func (r *viewerResolver) Session(ctx context.Context, obj *model.Viewer) (*model.Session, error) {
 	ctx = authz.NewContext(ctx, obj.Of)
-	all, err := r.identity.Sessions(ctx)
+	all, err := r.identity.OwnSessions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +96,7 @@ func (r *viewerResolver) Session(ctx context.Context, obj *model.Viewer) (*model
 
 func (r *viewerResolver) Sessions(ctx context.Context, obj *model.Viewer) ([]*model.Session, error) {
 	ctx = authz.NewContext(ctx, obj.Of)
-	all, err := r.identity.Sessions(ctx)
+	all, err := r.identity.OwnSessions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +128,16 @@ func (r *Resolver) PasswordRule() generated.PasswordRuleResolver { return &passw
 
 func (r *Resolver) Person() generated.PersonResolver { return &personResolver{r} }
 
+func (r *Resolver) Tenant() generated.TenantResolver { return &tenantResolver{r} }
+
+func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
+
 func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
 
 type (
 	passwordRuleResolver struct{ *Resolver }
 	personResolver       struct{ *Resolver }
+	tenantResolver       struct{ *Resolver }
+	userResolver         struct{ *Resolver }
 	viewerResolver       struct{ *Resolver }
 )

@@ -71,7 +71,9 @@ func (r *Resolver) userErrors(ctx context.Context, err error) ([]*model.UserErro
 		if told[i].Field == nil {
 			told[i].Field = []string{}
 		}
-		if f.AskContact {
+		if f.Person != nil {
+			told[i].Contact = f.Person
+		} else if f.AskContact {
 			t, err := r.identity.Tenant(ctx)
 			if err != nil {
 				return nil, err

@@ -5,19 +5,18 @@ import (
 
 	"kontor/authz"
 	"kontor/graph/model"
-	"kontor/internal/gid"
 	"kontor/internal/identity"
 	"kontor/internal/session"
 )
 
 // viewerOf is a viewer as the API shows it.
 func viewerOf(v *authz.Viewer) *model.Viewer {
-	shown := &model.Viewer{Of: v, Roles: v.Roles, PendingSteps: []model.PendingStep{}}
+	shown := &model.Viewer{Of: v, Roles: v.Roles, PendingSteps: v.Pending}
 	if shown.Roles == nil {
 		shown.Roles = []authz.Role{}
 	}
-	if v.MustChangePassword {
-		shown.PendingSteps = append(shown.PendingSteps, model.PendingStepChangePassword)
+	if shown.PendingSteps == nil {
+		shown.PendingSteps = []authz.Step{}
 	}
 	return shown
 }
@@ -38,9 +37,10 @@ func sessionsOf(ctx context.Context, all []session.Session) ([]*model.Session, e
 	return shown, nil
 }
 
-func unlessEmpty(id gid.ID) *gid.ID {
-	if id == "" {
+// unlessEmpty is a value that may be null.
+func unlessEmpty[T ~string](text T) *T {
+	if text == "" {
 		return nil
 	}
-	return &id
+	return &text
 }

@@ -124,7 +124,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l, ok := s.readLink(r.PathValue("token"))
-	if !ok || !l.isFor(v) || v.MustChangePassword {
+	if !ok || !l.isFor(v) || len(v.Pending) > 0 {
 		http.NotFound(w, r)
 		return
 	}

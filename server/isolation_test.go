@@ -28,6 +28,12 @@ type probe struct {
 	kind string
 }
 
+// Kinds of places where a company's own objects get no other answer than foreign ones.
+const (
+	operators = "of operators"
+	alike     = "always alike"
+)
+
 // probes has an operation for each place where a client can name an object.
 var probes = map[string]probe{
 	"Query.node.id":   {`query($id: ID!) { node(id: $id) { __typename id } }`, ent.KindOrder},
@@ -57,6 +63,27 @@ var probes = map[string]probe{
 	"Mutation.placeOrder.input.idempotencyKey": {`mutation($id: String!) {
 		placeOrder(input: {idempotencyKey: $id, expectedGross: "0.01"}) { order { number } errors { code field message } } }`, "key"},
 
+	"Mutation.createUser.input.tenantId": {`mutation($id: ID!) { createUser(input: {tenantId: $id, firstName: "Eva", lastName: "Neu", email: "eva.neu@brandt.example",
+		roles: [GENERAL_USER]}) { user { status } errors { code field message } } }`, ent.KindTenant},
+	"Mutation.setUserRoles.input.id":      {`mutation($id: ID!) { setUserRoles(input: {id: $id, roles: [MASTER_ADMIN]}) { user { lastName roles } errors { code field message } } }`, ent.KindUser},
+	"Mutation.deactivateUser.input.id":    {`mutation($id: ID!) { deactivateUser(input: {id: $id}) { user { status } errors { code field message } } }`, ent.KindUser},
+	"Mutation.reactivateUser.input.id":    {`mutation($id: ID!) { reactivateUser(input: {id: $id}) { user { status } errors { code field message } } }`, ent.KindUser},
+	"Mutation.sendPasswordReset.input.id": {`mutation($id: ID!) { sendPasswordReset(input: {id: $id}) { user { lastName } errors { code field message } } }`, ent.KindUser},
+	"Mutation.resendInvitation.input.id":  {`mutation($id: ID!) { resendInvitation(input: {id: $id}) { user { lastName } errors { code field message } } }`, ent.KindUser},
+	"Mutation.revokeInvitation.input.id":  {`mutation($id: ID!) { revokeInvitation(input: {id: $id}) { user { lastName } errors { code field message } } }`, ent.KindUser},
+	"Mutation.deactivateUser.input.newSuperiorId": {`mutation($id: ID!, $colleague: ID!) {
+		deactivateUser(input: {id: $colleague, newSuperiorId: $id}) { user { status } errors { code field message } } }`, ent.KindUser},
+	// The operator's own: others are refused whatever they name.
+	"Mutation.inviteCompany.input.parentId": {`mutation($id: ID!) { inviteCompany(input: {company: {name: "Neu"}, email: "eva@neu.example", organizationId: "NEU",
+		parentId: $id}) { tenant { name } errors { code field message } } }`, operators},
+	"Mutation.updateTenantSettings.input.tenantId": {`mutation($id: ID!) { updateTenantSettings(input: {tenantId: $id}) { tenant { name } errors { code field message } } }`, operators},
+	// A secret that names a login, and a form that never tells what there is.
+	"Mutation.answerChallenge.input.challengeId": {`mutation($id: ID!) { answerChallenge(input: {challengeId: $id, code: "123456"}) { token errors { code field message } } }`, alike},
+	"Mutation.register.input.customerNumber": {`mutation($id: String!) { register(input: {company: "Neu", customerNumber: $id, firstName: "Eva", lastName: "Neu",
+		email: "eva@neu.example"}) { accepted errors { code field message } } }`, "customer number"},
+	"Query.users.where.search":   {`query($id: String!) { users(first: 100, where: {search: $id}) { totalCount nodes { lastName } } }`, "user name"},
+	"Query.users.where.tenantId": {`query($id: ID!) { users(first: 100, where: {tenantId: $id}) { totalCount nodes { lastName } } }`, ent.KindTenant},
+
 	"Query.product.sku":               {`query($id: String!) { product(sku: $id) { id name price { amount } } }`, "sku"},
 	"Query.order.number":              {`query($id: String!) { order(number: $id) { id gross { amount } } }`, "order number"},
 	"Query.contract.number":           {`query($id: String!) { contract(number: $id) { id tenant { name } } }`, "contract number"},
@@ -79,6 +106,9 @@ var (
 		"after", "before", "username", "password", "organization", "currentPassword", "newPassword",
 		"label", "company", "contact", "street", "postalCode", "city", "country",
 		"costCentre", "glAccount", "project", "plant", "name", "customerOrderNumber", "referenceNumber",
+		"title", "firstName", "lastName", "phone", "mobile", "email", "newEmail", "newUsername", "currency", "mandatoryContactFields",
+		"emailDomain", "organizationId", // of a new company
+		"token", "code", "activationCode", // secrets, which name nothing that could be guessed
 	}
 )
 
@@ -134,12 +164,13 @@ func TestIsolationOfForeignIDs(t *testing.T) {
 		martha, malte := shopperAs(t, k, "martha.hansen"), shopperAs(t, k, "malte.brandt")
 		own := martha.add(item("TEL-DT-0101", "1")).OK(t).String(t, "addCartItems.cart.items.0.id")
 		named := numbersOf(malte)
+		colleague := globalID(ent.KindUser, columnOf(t, d, `SELECT id FROM users WHERE username = 'gerd.grau'`)[0])
 		foreign := worldOf(t, d, malte)
 		before := dump(t, d, "BRANDT")
 		refused := 0
 		for place, p := range probes {
 			ask := func(id string) string {
-				answer := martha.Do(t, p.document, servertest.Vars{"id": id, "own": own, "sku": "TEL-DT-0101"})
+				answer := martha.Do(t, p.document, servertest.Vars{"id": id, "own": own, "sku": "TEL-DT-0101", "colleague": colleague})
 				return strings.ReplaceAll(fmt.Sprint(answer.Status, " ", plain(answer)), id, "…")
 			}
 			compare := func(what, id, none string) {
@@ -167,13 +198,13 @@ func TestIsolationOfForeignIDs(t *testing.T) {
 		if len(martha.lines()) != 1 {
 			t.Errorf("the cart has %v", martha.lines())
 		}
-		expectReal(t, malte, foreign, named)
+		expectReal(t, malte, foreign, named, globalID(ent.KindUser, columnOf(t, d, `SELECT id FROM users WHERE username = 'gisela.gross'`)[0]))
 	})
 }
 
 // expectReal makes sure that the probes can tell: the owner gets another answer for
 // its own objects than for those that do not exist.
-func expectReal(t *testing.T, owner shopper, objects map[string]string, named map[string][2]string) {
+func expectReal(t *testing.T, owner shopper, objects map[string]string, named map[string][2]string, colleague string) {
 	t.Helper()
 	objects = maps.Clone(objects)
 	objects[ent.KindCategory] = categoriesOf(t, owner.Client)["Metalle"].id // a company has no categories of its own
@@ -186,12 +217,15 @@ func expectReal(t *testing.T, owner shopper, objects map[string]string, named ma
 	})
 	for _, place := range stages {
 		p := probes[place]
+		if p.kind == operators || p.kind == alike || place == "Mutation.register.input.customerNumber" {
+			continue
+		}
 		id, none := named[p.kind][0], named[p.kind][1]
 		if id == "" {
 			id, none = objects[p.kind], nobodys(t, objects[p.kind])
 		}
 		ask := func(id string) string {
-			answer := owner.Do(t, p.document, servertest.Vars{"id": id, "own": objects[ent.KindCartItem], "sku": "MET-AL-0101"})
+			answer := owner.Do(t, p.document, servertest.Vars{"id": id, "own": objects[ent.KindCartItem], "sku": "MET-AL-0101", "colleague": colleague})
 			return strings.ReplaceAll(fmt.Sprint(answer.Status, " ", plain(answer)), id, "…")
 		}
 		if missing, real := ask(none), ask(id); missing == real {
@@ -254,6 +288,7 @@ func numbersOf(owner shopper) map[string][2]string {
 		"contract number": {"RV-300001", "RV-900001"},
 		"customer number": {"2310000001", "2390000001"},
 		"key":             {"key of BRANDT", "key of nobody"},
+		"user name":       {"gisela.gross", "nobody.nowhere"},
 	}
 }
 

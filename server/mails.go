@@ -27,13 +27,17 @@ func (s *Server) mails(ctx context.Context, to string) ([]page.Mail, error) {
 	}
 	shown := make([]page.Mail, len(all))
 	for i, m := range all {
-		shown[i] = page.Mail{To: m.Recipient, Subject: m.Subject, Text: m.Text, HTML: m.HTML, At: m.CreatedAt.UTC()}
+		text, html, err := s.outbox.Read(m)
+		if err != nil {
+			return nil, err
+		}
+		shown[i] = page.Mail{To: m.Recipient, Subject: m.Subject, Text: text, HTML: html, At: m.CreatedAt.UTC()}
 	}
 	return shown, nil
 }
 
-// sender is the address that mails come from: at the portal's own host.
-func (s *Server) sender() string {
+// from is the address that mails come from: at the portal's own host.
+func (s *Server) from() string {
 	base, err := url.Parse(s.config.BaseURL)
 	if err != nil {
 		return "kontor@localhost"

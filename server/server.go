@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +26,9 @@ import (
 	"kontor/internal/mail"
 	"kontor/internal/ordering"
 	"kontor/internal/password"
+	"kontor/internal/seal"
 	"kontor/internal/session"
+	"kontor/internal/throttle"
 	"kontor/server/page"
 )
 
@@ -39,7 +42,8 @@ type Server struct {
 	rooms    graph.Rooms
 	executor *executor.Executor
 	page     *page.Page
-	outbox   *mail.Sender // nil in a demonstration, where mails are shown on a page
+	outbox   *mail.Outbox
+	sender   *mail.Sender // nil in a demonstration, where mails are shown on a page
 	secrets  []string
 	draining atomic.Bool
 	closers  []func() error
@@ -105,9 +109,15 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	if o.hasher == nil {
 		o.hasher = password.NewHasher(0, loginQueue)
 	}
-	s.furnish(o)
+	sealer, err := seal.New(s.secrets)
+	if err != nil {
+		return nil, err
+	}
+	s.outbox = mail.NewOutbox(sealer)
+	s.furnish(o, sealer)
+	s.closers = append(s.closers, s.rooms.Identity.Close)
 	if c.SMTPURL != "" {
-		if s.outbox, err = mail.NewSender(s.db, log, o.now, c.SMTPURL, s.sender()); err != nil {
+		if s.sender, err = mail.NewSender(s.db, s.outbox, log, o.now, c.SMTPURL, s.from()); err != nil {
 			return nil, err
 		}
 	}
@@ -122,12 +132,15 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 }
 
 // furnish makes the rooms and the API over them.
-func (s *Server) furnish(o options) {
+func (s *Server) furnish(o options, sealer *seal.Sealer) {
 	rights, products := access.New(s.db), catalog.New(s.db)
 	carts := cart.New(s.db, products, o.now)
 	s.rooms = graph.Rooms{
-		Client:   s.db.Client,
-		Identity: identity.New(s.db, session.NewStore(s.redis, o.now), o.hasher, o.now),
+		Client: s.db.Client,
+		Identity: identity.New(identity.Needs{
+			DB: s.db, Sessions: session.NewStore(s.redis, o.now), Hasher: o.hasher, Throttle: throttle.New(s.redis, o.now),
+			Sealer: sealer, Outbox: s.outbox, BaseURL: strings.TrimSuffix(s.config.BaseURL, "/"), Now: o.now, Log: s.log,
+		}),
 		Access:   rights,
 		Catalog:  products,
 		Cart:     carts,
@@ -203,8 +216,8 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 		return errors.Join(err, server.Close())
 	}
 	defer stopDebug()
-	if s.outbox != nil {
-		go s.outbox.Run(ctx)
+	if s.sender != nil {
+		go s.sender.Run(ctx)
 	}
 	ready(listener.Addr())
 	select {

@@ -139,7 +139,7 @@ func (s *seeder) people() error {
 	err = s.copyRows("users", []string{"id", "tenant_id", "username", "username_key", "email", "email_key", "title", "first_name", "last_name", "phone", "mobile",
 		"language", "status", "password_hash", "must_change_password", "sessions_valid_after", "surviving_session", "created_at"}, len(people), func(i int) []any {
 		name := fmt.Sprintf("user%d.%d", i/2, i%2)
-		return []any{people[i], s.d.tenants[i/2], name, name, name + "@bench.example", name + "@bench.example", "", "First", "Last", "", "", "de", "ACTIVE", s.hash, false, s.now, "", s.now}
+		return []any{people[i], s.d.tenants[i/2], name, name, name + "@bench.example", name + "@bench.example", "", "First", "Last", "+49 40 123456", "", "de", "ACTIVE", s.hash, false, s.now, "", s.now}
 	})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func userCreateCommand() *cli.Command {
 				user.Roles = append(user.Roles, authz.Role(role))
 			}
 			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
-				room := identity.New(d, nil, password.NewHasher(0, 0), time.Now)
+				room := identity.New(identity.Needs{DB: d, Hasher: password.NewHasher(0, 0), Now: time.Now})
 				created, err := room.CreateUser(ctx, user)
 				if err != nil {
 					return err

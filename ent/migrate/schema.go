@@ -329,6 +329,33 @@ var (
 		Columns:    NumberSeriesColumns,
 		PrimaryKey: []*schema.Column{NumberSeriesColumns[0]},
 	}
+	// OneTimeLinksColumns holds the columns for the "one_time_links" table.
+	OneTimeLinksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "purpose", Type: field.TypeEnum, Enums: []string{"INVITATION", "PASSWORD_RESET", "EMAIL_CHANGE"}},
+		{Name: "token_hash", Type: field.TypeString},
+		{Name: "email", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "user_id", Type: field.TypeUUID},
+	}
+	// OneTimeLinksTable holds the schema information for the "one_time_links" table.
+	OneTimeLinksTable = &schema.Table{
+		Name:       "one_time_links",
+		Columns:    OneTimeLinksColumns,
+		PrimaryKey: []*schema.Column{OneTimeLinksColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "one_time_links_users_user",
+				Columns:    []*schema.Column{OneTimeLinksColumns[9]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
 	// OrdersColumns holds the columns for the "orders" table.
 	OrdersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -511,6 +538,44 @@ var (
 			},
 		},
 	}
+	// RecoveryCodesColumns holds the columns for the "recovery_codes" table.
+	RecoveryCodesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID},
+		{Name: "code_hash", Type: field.TypeString},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+	}
+	// RecoveryCodesTable holds the schema information for the "recovery_codes" table.
+	RecoveryCodesTable = &schema.Table{
+		Name:       "recovery_codes",
+		Columns:    RecoveryCodesColumns,
+		PrimaryKey: []*schema.Column{RecoveryCodesColumns[0]},
+	}
+	// RegistrationsColumns holds the columns for the "registrations" table.
+	RegistrationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "company", Type: field.TypeString},
+		{Name: "customer_number", Type: field.TypeString},
+		{Name: "title", Type: field.TypeString},
+		{Name: "first_name", Type: field.TypeString},
+		{Name: "last_name", Type: field.TypeString},
+		{Name: "email", Type: field.TypeString},
+		{Name: "email_key", Type: field.TypeString},
+		{Name: "phone", Type: field.TypeString},
+		{Name: "language", Type: field.TypeEnum, Enums: []string{"de", "en"}},
+		{Name: "code_hash", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+	}
+	// RegistrationsTable holds the schema information for the "registrations" table.
+	RegistrationsTable = &schema.Table{
+		Name:       "registrations",
+		Columns:    RegistrationsColumns,
+		PrimaryKey: []*schema.Column{RegistrationsColumns[0]},
+	}
 	// SavedAssignmentsColumns holds the columns for the "saved_assignments" table.
 	SavedAssignmentsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -542,6 +607,11 @@ var (
 		{Name: "login_needs_organization", Type: field.TypeBool, Default: false},
 		{Name: "language", Type: field.TypeString, Default: "de"},
 		{Name: "currency", Type: field.TypeString, Default: "EUR"},
+		{Name: "users_created_by", Type: field.TypeEnum, Enums: []string{"MASTER_ADMINS", "OPERATOR"}, Default: "MASTER_ADMINS"},
+		{Name: "names_changeable", Type: field.TypeBool, Default: false},
+		{Name: "mandatory_contact_fields", Type: field.TypeString, Default: "phone"},
+		{Name: "session_idle_minutes", Type: field.TypeInt, Default: 0},
+		{Name: "session_absolute_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "contact_name", Type: field.TypeString, Default: ""},
 		{Name: "contact_phone", Type: field.TypeString, Default: ""},
 		{Name: "contact_email", Type: field.TypeString, Default: ""},
@@ -556,7 +626,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tenants_tenants_children",
-				Columns:    []*schema.Column{TenantsColumns[14]},
+				Columns:    []*schema.Column{TenantsColumns[19]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -574,10 +644,17 @@ var (
 		{Name: "last_name", Type: field.TypeString},
 		{Name: "phone", Type: field.TypeString, Default: ""},
 		{Name: "mobile", Type: field.TypeString, Default: ""},
+		{Name: "street", Type: field.TypeString, Default: ""},
+		{Name: "postal_code", Type: field.TypeString, Default: ""},
+		{Name: "city", Type: field.TypeString, Default: ""},
+		{Name: "country", Type: field.TypeString, Default: ""},
 		{Name: "language", Type: field.TypeEnum, Enums: []string{"de", "en"}, Default: "de"},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"INVITED", "ACTIVE", "LOCKED", "DEACTIVATED"}, Default: "ACTIVE"},
 		{Name: "password_hash", Type: field.TypeString, Default: ""},
 		{Name: "must_change_password", Type: field.TypeBool, Default: false},
+		{Name: "otp_enabled", Type: field.TypeBool, Default: false},
+		{Name: "otp_secret", Type: field.TypeString, Default: ""},
+		{Name: "otp_last_step", Type: field.TypeInt64, Default: 0},
 		{Name: "sessions_valid_after", Type: field.TypeTime},
 		{Name: "surviving_session", Type: field.TypeString, Default: ""},
 		{Name: "last_login_at", Type: field.TypeTime, Nullable: true},
@@ -593,13 +670,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "users_tenants_tenant",
-				Columns:    []*schema.Column{UsersColumns[18]},
+				Columns:    []*schema.Column{UsersColumns[25]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "users_users_subordinates",
-				Columns:    []*schema.Column{UsersColumns[19]},
+				Columns:    []*schema.Column{UsersColumns[26]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -640,12 +717,15 @@ var (
 		IdempotencyKeysTable,
 		MailsTable,
 		NumberSeriesTable,
+		OneTimeLinksTable,
 		OrdersTable,
 		OrderEventsTable,
 		OrderItemsTable,
 		PasswordHashesTable,
 		PricesTable,
 		ProductsTable,
+		RecoveryCodesTable,
+		RegistrationsTable,
 		SavedAssignmentsTable,
 		TenantsTable,
 		UsersTable,
@@ -669,6 +749,7 @@ func init() {
 	GrantsTable.ForeignKeys[0].RefTable = ContractsTable
 	GrantsTable.ForeignKeys[1].RefTable = UsersTable
 	GrantsTable.ForeignKeys[2].RefTable = UsersTable
+	OneTimeLinksTable.ForeignKeys[0].RefTable = UsersTable
 	OrdersTable.ForeignKeys[0].RefTable = ContractsTable
 	OrdersTable.ForeignKeys[1].RefTable = UsersTable
 	OrdersTable.ForeignKeys[2].RefTable = TenantsTable

@@ -42,6 +42,9 @@ type Mail func(*sql.Selector)
 // NumberSeries is the predicate function for numberseries builders.
 type NumberSeries func(*sql.Selector)
 
+// OneTimeLink is the predicate function for onetimelink builders.
+type OneTimeLink func(*sql.Selector)
+
 // Order is the predicate function for order builders.
 type Order func(*sql.Selector)
 
@@ -59,6 +62,12 @@ type Price func(*sql.Selector)
 
 // Product is the predicate function for product builders.
 type Product func(*sql.Selector)
+
+// RecoveryCode is the predicate function for recoverycode builders.
+type RecoveryCode func(*sql.Selector)
+
+// Registration is the predicate function for registration builders.
+type Registration func(*sql.Selector)
 
 // SavedAssignment is the predicate function for savedassignment builders.
 type SavedAssignment func(*sql.Selector)

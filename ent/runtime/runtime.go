@@ -15,12 +15,15 @@ import (
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
 	"kontor/ent/numberseries"
+	"kontor/ent/onetimelink"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
+	"kontor/ent/recoverycode"
+	"kontor/ent/registration"
 	"kontor/ent/savedassignment"
 	"kontor/ent/schema"
 	"kontor/ent/tenant"
@@ -249,6 +252,19 @@ func init() {
 	numberseriesDescID := numberseriesMixinFields0[0].Descriptor()
 	// numberseries.DefaultID holds the default value on creation for the id field.
 	numberseries.DefaultID = numberseriesDescID.Default.(func() uuid.UUID)
+	onetimelinkMixin := schema.OneTimeLink{}.Mixin()
+	onetimelinkMixinHooks0 := onetimelinkMixin[0].Hooks()
+	onetimelink.Hooks[0] = onetimelinkMixinHooks0[0]
+	onetimelinkMixinInters0 := onetimelinkMixin[0].Interceptors()
+	onetimelink.Interceptors[0] = onetimelinkMixinInters0[0]
+	onetimelinkMixinFields0 := onetimelinkMixin[0].Fields()
+	_ = onetimelinkMixinFields0
+	onetimelinkFields := schema.OneTimeLink{}.Fields()
+	_ = onetimelinkFields
+	// onetimelinkDescID is the schema descriptor for id field.
+	onetimelinkDescID := onetimelinkMixinFields0[0].Descriptor()
+	// onetimelink.DefaultID holds the default value on creation for the id field.
+	onetimelink.DefaultID = onetimelinkDescID.Default.(func() uuid.UUID)
 	orderMixin := schema.Order{}.Mixin()
 	orderMixinHooks0 := orderMixin[0].Hooks()
 	order.Hooks[0] = orderMixinHooks0[0]
@@ -367,6 +383,32 @@ func init() {
 	productDescID := productMixinFields0[0].Descriptor()
 	// product.DefaultID holds the default value on creation for the id field.
 	product.DefaultID = productDescID.Default.(func() uuid.UUID)
+	recoverycodeMixin := schema.RecoveryCode{}.Mixin()
+	recoverycodeMixinHooks0 := recoverycodeMixin[0].Hooks()
+	recoverycode.Hooks[0] = recoverycodeMixinHooks0[0]
+	recoverycodeMixinInters0 := recoverycodeMixin[0].Interceptors()
+	recoverycode.Interceptors[0] = recoverycodeMixinInters0[0]
+	recoverycodeMixinFields0 := recoverycodeMixin[0].Fields()
+	_ = recoverycodeMixinFields0
+	recoverycodeFields := schema.RecoveryCode{}.Fields()
+	_ = recoverycodeFields
+	// recoverycodeDescID is the schema descriptor for id field.
+	recoverycodeDescID := recoverycodeMixinFields0[0].Descriptor()
+	// recoverycode.DefaultID holds the default value on creation for the id field.
+	recoverycode.DefaultID = recoverycodeDescID.Default.(func() uuid.UUID)
+	registrationMixin := schema.Registration{}.Mixin()
+	registrationMixinHooks0 := registrationMixin[0].Hooks()
+	registration.Hooks[0] = registrationMixinHooks0[0]
+	registrationMixinInters0 := registrationMixin[0].Interceptors()
+	registration.Interceptors[0] = registrationMixinInters0[0]
+	registrationMixinFields0 := registrationMixin[0].Fields()
+	_ = registrationMixinFields0
+	registrationFields := schema.Registration{}.Fields()
+	_ = registrationFields
+	// registrationDescID is the schema descriptor for id field.
+	registrationDescID := registrationMixinFields0[0].Descriptor()
+	// registration.DefaultID holds the default value on creation for the id field.
+	registration.DefaultID = registrationDescID.Default.(func() uuid.UUID)
 	savedassignmentMixin := schema.SavedAssignment{}.Mixin()
 	savedassignmentMixinHooks0 := savedassignmentMixin[0].Hooks()
 	savedassignment.Hooks[0] = savedassignmentMixinHooks0[0]
@@ -421,16 +463,32 @@ func init() {
 	tenantDescCurrency := tenantFields[9].Descriptor()
 	// tenant.DefaultCurrency holds the default value on creation for the currency field.
 	tenant.DefaultCurrency = tenantDescCurrency.Default.(string)
+	// tenantDescNamesChangeable is the schema descriptor for names_changeable field.
+	tenantDescNamesChangeable := tenantFields[11].Descriptor()
+	// tenant.DefaultNamesChangeable holds the default value on creation for the names_changeable field.
+	tenant.DefaultNamesChangeable = tenantDescNamesChangeable.Default.(bool)
+	// tenantDescMandatoryContactFields is the schema descriptor for mandatory_contact_fields field.
+	tenantDescMandatoryContactFields := tenantFields[12].Descriptor()
+	// tenant.DefaultMandatoryContactFields holds the default value on creation for the mandatory_contact_fields field.
+	tenant.DefaultMandatoryContactFields = tenantDescMandatoryContactFields.Default.(string)
+	// tenantDescSessionIdleMinutes is the schema descriptor for session_idle_minutes field.
+	tenantDescSessionIdleMinutes := tenantFields[13].Descriptor()
+	// tenant.DefaultSessionIdleMinutes holds the default value on creation for the session_idle_minutes field.
+	tenant.DefaultSessionIdleMinutes = tenantDescSessionIdleMinutes.Default.(int)
+	// tenantDescSessionAbsoluteMinutes is the schema descriptor for session_absolute_minutes field.
+	tenantDescSessionAbsoluteMinutes := tenantFields[14].Descriptor()
+	// tenant.DefaultSessionAbsoluteMinutes holds the default value on creation for the session_absolute_minutes field.
+	tenant.DefaultSessionAbsoluteMinutes = tenantDescSessionAbsoluteMinutes.Default.(int)
 	// tenantDescContactName is the schema descriptor for contact_name field.
-	tenantDescContactName := tenantFields[10].Descriptor()
+	tenantDescContactName := tenantFields[15].Descriptor()
 	// tenant.DefaultContactName holds the default value on creation for the contact_name field.
 	tenant.DefaultContactName = tenantDescContactName.Default.(string)
 	// tenantDescContactPhone is the schema descriptor for contact_phone field.
-	tenantDescContactPhone := tenantFields[11].Descriptor()
+	tenantDescContactPhone := tenantFields[16].Descriptor()
 	// tenant.DefaultContactPhone holds the default value on creation for the contact_phone field.
 	tenant.DefaultContactPhone = tenantDescContactPhone.Default.(string)
 	// tenantDescContactEmail is the schema descriptor for contact_email field.
-	tenantDescContactEmail := tenantFields[12].Descriptor()
+	tenantDescContactEmail := tenantFields[17].Descriptor()
 	// tenant.DefaultContactEmail holds the default value on creation for the contact_email field.
 	tenant.DefaultContactEmail = tenantDescContactEmail.Default.(string)
 	// tenantDescID is the schema descriptor for id field.
@@ -458,16 +516,44 @@ func init() {
 	userDescMobile := userFields[8].Descriptor()
 	// user.DefaultMobile holds the default value on creation for the mobile field.
 	user.DefaultMobile = userDescMobile.Default.(string)
+	// userDescStreet is the schema descriptor for street field.
+	userDescStreet := userFields[9].Descriptor()
+	// user.DefaultStreet holds the default value on creation for the street field.
+	user.DefaultStreet = userDescStreet.Default.(string)
+	// userDescPostalCode is the schema descriptor for postal_code field.
+	userDescPostalCode := userFields[10].Descriptor()
+	// user.DefaultPostalCode holds the default value on creation for the postal_code field.
+	user.DefaultPostalCode = userDescPostalCode.Default.(string)
+	// userDescCity is the schema descriptor for city field.
+	userDescCity := userFields[11].Descriptor()
+	// user.DefaultCity holds the default value on creation for the city field.
+	user.DefaultCity = userDescCity.Default.(string)
+	// userDescCountry is the schema descriptor for country field.
+	userDescCountry := userFields[12].Descriptor()
+	// user.DefaultCountry holds the default value on creation for the country field.
+	user.DefaultCountry = userDescCountry.Default.(string)
 	// userDescPasswordHash is the schema descriptor for password_hash field.
-	userDescPasswordHash := userFields[11].Descriptor()
+	userDescPasswordHash := userFields[15].Descriptor()
 	// user.DefaultPasswordHash holds the default value on creation for the password_hash field.
 	user.DefaultPasswordHash = userDescPasswordHash.Default.(string)
 	// userDescMustChangePassword is the schema descriptor for must_change_password field.
-	userDescMustChangePassword := userFields[12].Descriptor()
+	userDescMustChangePassword := userFields[16].Descriptor()
 	// user.DefaultMustChangePassword holds the default value on creation for the must_change_password field.
 	user.DefaultMustChangePassword = userDescMustChangePassword.Default.(bool)
+	// userDescOtpEnabled is the schema descriptor for otp_enabled field.
+	userDescOtpEnabled := userFields[17].Descriptor()
+	// user.DefaultOtpEnabled holds the default value on creation for the otp_enabled field.
+	user.DefaultOtpEnabled = userDescOtpEnabled.Default.(bool)
+	// userDescOtpSecret is the schema descriptor for otp_secret field.
+	userDescOtpSecret := userFields[18].Descriptor()
+	// user.DefaultOtpSecret holds the default value on creation for the otp_secret field.
+	user.DefaultOtpSecret = userDescOtpSecret.Default.(string)
+	// userDescOtpLastStep is the schema descriptor for otp_last_step field.
+	userDescOtpLastStep := userFields[19].Descriptor()
+	// user.DefaultOtpLastStep holds the default value on creation for the otp_last_step field.
+	user.DefaultOtpLastStep = userDescOtpLastStep.Default.(int64)
 	// userDescSurvivingSession is the schema descriptor for surviving_session field.
-	userDescSurvivingSession := userFields[14].Descriptor()
+	userDescSurvivingSession := userFields[21].Descriptor()
 	// user.DefaultSurvivingSession holds the default value on creation for the surviving_session field.
 	user.DefaultSurvivingSession = userDescSurvivingSession.Default.(string)
 	// userDescID is the schema descriptor for id field.

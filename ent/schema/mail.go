@@ -19,8 +19,9 @@ func (Mail) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("recipient").Immutable(),
 		field.String("subject").Immutable(),
-		field.String("text").Immutable(),
-		field.String("html").Immutable(),
+		// Sealed, because it may hold a link or a code; empty once the mail was sent.
+		field.String("text").Sensitive(),
+		field.String("html").Sensitive(),
 		field.Time("created_at").Immutable(),
 		field.Time("sent_at").Optional().Nillable(),
 		field.Time("next_attempt_at"),

@@ -32,6 +32,13 @@ func (Tenant) Fields() []ent.Field {
 		field.Bool("login_needs_organization").Default(false),
 		field.String("language").Default("de"),
 		field.String("currency").Default("EUR"),
+		// What differs between portals (ID-21). Minutes of 0 stand for the server's defaults.
+		field.Enum("users_created_by").Values("MASTER_ADMINS", "OPERATOR").Default("MASTER_ADMINS"),
+		field.Bool("names_changeable").Default(false),
+		// Names of contact data, as in the API, separated by spaces (ID-08).
+		field.String("mandatory_contact_fields").Default("phone"),
+		field.Int("session_idle_minutes").Default(0),
+		field.Int("session_absolute_minutes").Default(0),
 		field.String("contact_name").Default(""),
 		field.String("contact_phone").Default(""),
 		field.String("contact_email").Default(""),

@@ -23,24 +23,33 @@ func (User) Fields() []ent.Field {
 		field.String("username"),
 		// The keys are what login compares: NFKC, lower case, unique on the platform.
 		field.String("username_key").Annotations(entgql.Skip(entgql.SkipAll)),
-		field.String("email"),
+		field.String("email").Annotations(entgql.OrderField("EMAIL")),
 		field.String("email_key").Annotations(entgql.Skip(entgql.SkipAll)),
 		field.String("title").Default(""),
 		field.String("first_name"),
 		field.String("last_name").Annotations(entgql.OrderField("LAST_NAME")),
 		field.String("phone").Default(""),
 		field.String("mobile").Default(""),
+		field.String("street").Default(""),
+		field.String("postal_code").Default(""),
+		field.String("city").Default(""),
+		field.String("country").Default(""),
 		field.Enum("language").Values("de", "en").Default("de"),
 		field.Enum("status").Values("INVITED", "ACTIVE", "LOCKED", "DEACTIVATED").Default("ACTIVE"),
 		field.String("password_hash").Sensitive().Default("").Annotations(entgql.Skip(entgql.SkipAll)),
 		field.Bool("must_change_password").Default(false),
+		field.Bool("otp_enabled").Default(false),
+		// Sealed; set and not yet enabled while one-time codes are being set up (ID-18).
+		field.String("otp_secret").Sensitive().Default("").Annotations(entgql.Skip(entgql.SkipAll)),
+		// The step of the last code that was used: a code works once.
+		field.Int64("otp_last_step").Default(0).Annotations(entgql.Skip(entgql.SkipAll)),
 		// Sessions that began before this moment are over, whatever Redis says (ID-16).
 		field.Time("sessions_valid_after").Annotations(entgql.Skip(entgql.SkipAll)),
 		// The one session that a cut-off spares: the one in which the password was changed.
 		field.String("surviving_session").Default("").Annotations(entgql.Skip(entgql.SkipAll)),
 		field.Time("last_login_at").Optional().Nillable(),
 		field.UUID("superior_id", uuid.UUID{}).Optional().Nillable(),
-		field.Time("created_at").Immutable(),
+		field.Time("created_at").Immutable().Annotations(entgql.OrderField("CREATED_AT")),
 	}
 }
 

@@ -38,6 +38,16 @@ const (
 	FieldLanguage = "language"
 	// FieldCurrency holds the string denoting the currency field in the database.
 	FieldCurrency = "currency"
+	// FieldUsersCreatedBy holds the string denoting the users_created_by field in the database.
+	FieldUsersCreatedBy = "users_created_by"
+	// FieldNamesChangeable holds the string denoting the names_changeable field in the database.
+	FieldNamesChangeable = "names_changeable"
+	// FieldMandatoryContactFields holds the string denoting the mandatory_contact_fields field in the database.
+	FieldMandatoryContactFields = "mandatory_contact_fields"
+	// FieldSessionIdleMinutes holds the string denoting the session_idle_minutes field in the database.
+	FieldSessionIdleMinutes = "session_idle_minutes"
+	// FieldSessionAbsoluteMinutes holds the string denoting the session_absolute_minutes field in the database.
+	FieldSessionAbsoluteMinutes = "session_absolute_minutes"
 	// FieldContactName holds the string denoting the contact_name field in the database.
 	FieldContactName = "contact_name"
 	// FieldContactPhone holds the string denoting the contact_phone field in the database.
@@ -75,6 +85,11 @@ var Columns = []string{
 	FieldLoginNeedsOrganization,
 	FieldLanguage,
 	FieldCurrency,
+	FieldUsersCreatedBy,
+	FieldNamesChangeable,
+	FieldMandatoryContactFields,
+	FieldSessionIdleMinutes,
+	FieldSessionAbsoluteMinutes,
 	FieldContactName,
 	FieldContactPhone,
 	FieldContactEmail,
@@ -105,6 +120,14 @@ var (
 	DefaultLanguage string
 	// DefaultCurrency holds the default value on creation for the "currency" field.
 	DefaultCurrency string
+	// DefaultNamesChangeable holds the default value on creation for the "names_changeable" field.
+	DefaultNamesChangeable bool
+	// DefaultMandatoryContactFields holds the default value on creation for the "mandatory_contact_fields" field.
+	DefaultMandatoryContactFields string
+	// DefaultSessionIdleMinutes holds the default value on creation for the "session_idle_minutes" field.
+	DefaultSessionIdleMinutes int
+	// DefaultSessionAbsoluteMinutes holds the default value on creation for the "session_absolute_minutes" field.
+	DefaultSessionAbsoluteMinutes int
 	// DefaultContactName holds the default value on creation for the "contact_name" field.
 	DefaultContactName string
 	// DefaultContactPhone holds the default value on creation for the "contact_phone" field.
@@ -167,6 +190,32 @@ func PasswordPolicyValidator(pp PasswordPolicy) error {
 	}
 }
 
+// UsersCreatedBy defines the type for the "users_created_by" enum field.
+type UsersCreatedBy string
+
+// UsersCreatedByMASTER_ADMINS is the default value of the UsersCreatedBy enum.
+const DefaultUsersCreatedBy = UsersCreatedByMASTER_ADMINS
+
+// UsersCreatedBy values.
+const (
+	UsersCreatedByMASTER_ADMINS UsersCreatedBy = "MASTER_ADMINS"
+	UsersCreatedByOPERATOR      UsersCreatedBy = "OPERATOR"
+)
+
+func (ucb UsersCreatedBy) String() string {
+	return string(ucb)
+}
+
+// UsersCreatedByValidator is a validator for the "users_created_by" field enum values. It is called by the builders before save.
+func UsersCreatedByValidator(ucb UsersCreatedBy) error {
+	switch ucb {
+	case UsersCreatedByMASTER_ADMINS, UsersCreatedByOPERATOR:
+		return nil
+	default:
+		return fmt.Errorf("tenant: invalid enum value for users_created_by field: %q", ucb)
+	}
+}
+
 // OrderOption defines the ordering options for the Tenant queries.
 type OrderOption func(*sql.Selector)
 
@@ -223,6 +272,31 @@ func ByLanguage(opts ...sql.OrderTermOption) OrderOption {
 // ByCurrency orders the results by the currency field.
 func ByCurrency(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCurrency, opts...).ToFunc()
+}
+
+// ByUsersCreatedBy orders the results by the users_created_by field.
+func ByUsersCreatedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUsersCreatedBy, opts...).ToFunc()
+}
+
+// ByNamesChangeable orders the results by the names_changeable field.
+func ByNamesChangeable(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNamesChangeable, opts...).ToFunc()
+}
+
+// ByMandatoryContactFields orders the results by the mandatory_contact_fields field.
+func ByMandatoryContactFields(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMandatoryContactFields, opts...).ToFunc()
+}
+
+// BySessionIdleMinutes orders the results by the session_idle_minutes field.
+func BySessionIdleMinutes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSessionIdleMinutes, opts...).ToFunc()
+}
+
+// BySessionAbsoluteMinutes orders the results by the session_absolute_minutes field.
+func BySessionAbsoluteMinutes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSessionAbsoluteMinutes, opts...).ToFunc()
 }
 
 // ByContactName orders the results by the contact_name field.
@@ -312,6 +386,24 @@ func (e *PasswordPolicy) UnmarshalGQL(val interface{}) error {
 	*e = PasswordPolicy(str)
 	if err := PasswordPolicyValidator(*e); err != nil {
 		return fmt.Errorf("%s is not a valid PasswordPolicy", str)
+	}
+	return nil
+}
+
+// MarshalGQL implements graphql.Marshaler interface.
+func (e UsersCreatedBy) MarshalGQL(w io.Writer) {
+	io.WriteString(w, strconv.Quote(e.String()))
+}
+
+// UnmarshalGQL implements graphql.Unmarshaler interface.
+func (e *UsersCreatedBy) UnmarshalGQL(val interface{}) error {
+	str, ok := val.(string)
+	if !ok {
+		return fmt.Errorf("enum %T must be a string", val)
+	}
+	*e = UsersCreatedBy(str)
+	if err := UsersCreatedByValidator(*e); err != nil {
+		return fmt.Errorf("%s is not a valid UsersCreatedBy", str)
 	}
 	return nil
 }

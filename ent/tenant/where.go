@@ -96,6 +96,26 @@ func Currency(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldCurrency, v))
 }
 
+// NamesChangeable applies equality check predicate on the "names_changeable" field. It's identical to NamesChangeableEQ.
+func NamesChangeable(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldNamesChangeable, v))
+}
+
+// MandatoryContactFields applies equality check predicate on the "mandatory_contact_fields" field. It's identical to MandatoryContactFieldsEQ.
+func MandatoryContactFields(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldMandatoryContactFields, v))
+}
+
+// SessionIdleMinutes applies equality check predicate on the "session_idle_minutes" field. It's identical to SessionIdleMinutesEQ.
+func SessionIdleMinutes(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSessionIdleMinutes, v))
+}
+
+// SessionAbsoluteMinutes applies equality check predicate on the "session_absolute_minutes" field. It's identical to SessionAbsoluteMinutesEQ.
+func SessionAbsoluteMinutes(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSessionAbsoluteMinutes, v))
+}
+
 // ContactName applies equality check predicate on the "contact_name" field. It's identical to ContactNameEQ.
 func ContactName(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldContactName, v))
@@ -584,6 +604,181 @@ func CurrencyEqualFold(v string) predicate.Tenant {
 // CurrencyContainsFold applies the ContainsFold predicate on the "currency" field.
 func CurrencyContainsFold(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldContainsFold(FieldCurrency, v))
+}
+
+// UsersCreatedByEQ applies the EQ predicate on the "users_created_by" field.
+func UsersCreatedByEQ(v UsersCreatedBy) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldUsersCreatedBy, v))
+}
+
+// UsersCreatedByNEQ applies the NEQ predicate on the "users_created_by" field.
+func UsersCreatedByNEQ(v UsersCreatedBy) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldUsersCreatedBy, v))
+}
+
+// UsersCreatedByIn applies the In predicate on the "users_created_by" field.
+func UsersCreatedByIn(vs ...UsersCreatedBy) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldUsersCreatedBy, vs...))
+}
+
+// UsersCreatedByNotIn applies the NotIn predicate on the "users_created_by" field.
+func UsersCreatedByNotIn(vs ...UsersCreatedBy) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldUsersCreatedBy, vs...))
+}
+
+// NamesChangeableEQ applies the EQ predicate on the "names_changeable" field.
+func NamesChangeableEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldNamesChangeable, v))
+}
+
+// NamesChangeableNEQ applies the NEQ predicate on the "names_changeable" field.
+func NamesChangeableNEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldNamesChangeable, v))
+}
+
+// MandatoryContactFieldsEQ applies the EQ predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsNEQ applies the NEQ predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsNEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsIn applies the In predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldMandatoryContactFields, vs...))
+}
+
+// MandatoryContactFieldsNotIn applies the NotIn predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsNotIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldMandatoryContactFields, vs...))
+}
+
+// MandatoryContactFieldsGT applies the GT predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsGT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsGTE applies the GTE predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsGTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsLT applies the LT predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsLT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsLTE applies the LTE predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsLTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsContains applies the Contains predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsContains(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContains(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsHasPrefix applies the HasPrefix predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsHasPrefix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasPrefix(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsHasSuffix applies the HasSuffix predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsHasSuffix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasSuffix(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsEqualFold applies the EqualFold predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsEqualFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEqualFold(FieldMandatoryContactFields, v))
+}
+
+// MandatoryContactFieldsContainsFold applies the ContainsFold predicate on the "mandatory_contact_fields" field.
+func MandatoryContactFieldsContainsFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContainsFold(FieldMandatoryContactFields, v))
+}
+
+// SessionIdleMinutesEQ applies the EQ predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesEQ(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSessionIdleMinutes, v))
+}
+
+// SessionIdleMinutesNEQ applies the NEQ predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesNEQ(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldSessionIdleMinutes, v))
+}
+
+// SessionIdleMinutesIn applies the In predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesIn(vs ...int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldSessionIdleMinutes, vs...))
+}
+
+// SessionIdleMinutesNotIn applies the NotIn predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesNotIn(vs ...int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldSessionIdleMinutes, vs...))
+}
+
+// SessionIdleMinutesGT applies the GT predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesGT(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldSessionIdleMinutes, v))
+}
+
+// SessionIdleMinutesGTE applies the GTE predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesGTE(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldSessionIdleMinutes, v))
+}
+
+// SessionIdleMinutesLT applies the LT predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesLT(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldSessionIdleMinutes, v))
+}
+
+// SessionIdleMinutesLTE applies the LTE predicate on the "session_idle_minutes" field.
+func SessionIdleMinutesLTE(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldSessionIdleMinutes, v))
+}
+
+// SessionAbsoluteMinutesEQ applies the EQ predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesEQ(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSessionAbsoluteMinutes, v))
+}
+
+// SessionAbsoluteMinutesNEQ applies the NEQ predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesNEQ(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldSessionAbsoluteMinutes, v))
+}
+
+// SessionAbsoluteMinutesIn applies the In predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesIn(vs ...int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldSessionAbsoluteMinutes, vs...))
+}
+
+// SessionAbsoluteMinutesNotIn applies the NotIn predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesNotIn(vs ...int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldSessionAbsoluteMinutes, vs...))
+}
+
+// SessionAbsoluteMinutesGT applies the GT predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesGT(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldSessionAbsoluteMinutes, v))
+}
+
+// SessionAbsoluteMinutesGTE applies the GTE predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesGTE(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldSessionAbsoluteMinutes, v))
+}
+
+// SessionAbsoluteMinutesLT applies the LT predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesLT(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldSessionAbsoluteMinutes, v))
+}
+
+// SessionAbsoluteMinutesLTE applies the LTE predicate on the "session_absolute_minutes" field.
+func SessionAbsoluteMinutesLTE(v int) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldSessionAbsoluteMinutes, v))
 }
 
 // ContactNameEQ applies the EQ predicate on the "contact_name" field.

@@ -38,6 +38,14 @@ const (
 	FieldPhone = "phone"
 	// FieldMobile holds the string denoting the mobile field in the database.
 	FieldMobile = "mobile"
+	// FieldStreet holds the string denoting the street field in the database.
+	FieldStreet = "street"
+	// FieldPostalCode holds the string denoting the postal_code field in the database.
+	FieldPostalCode = "postal_code"
+	// FieldCity holds the string denoting the city field in the database.
+	FieldCity = "city"
+	// FieldCountry holds the string denoting the country field in the database.
+	FieldCountry = "country"
 	// FieldLanguage holds the string denoting the language field in the database.
 	FieldLanguage = "language"
 	// FieldStatus holds the string denoting the status field in the database.
@@ -46,6 +54,12 @@ const (
 	FieldPasswordHash = "password_hash"
 	// FieldMustChangePassword holds the string denoting the must_change_password field in the database.
 	FieldMustChangePassword = "must_change_password"
+	// FieldOtpEnabled holds the string denoting the otp_enabled field in the database.
+	FieldOtpEnabled = "otp_enabled"
+	// FieldOtpSecret holds the string denoting the otp_secret field in the database.
+	FieldOtpSecret = "otp_secret"
+	// FieldOtpLastStep holds the string denoting the otp_last_step field in the database.
+	FieldOtpLastStep = "otp_last_step"
 	// FieldSessionsValidAfter holds the string denoting the sessions_valid_after field in the database.
 	FieldSessionsValidAfter = "sessions_valid_after"
 	// FieldSurvivingSession holds the string denoting the surviving_session field in the database.
@@ -103,10 +117,17 @@ var Columns = []string{
 	FieldLastName,
 	FieldPhone,
 	FieldMobile,
+	FieldStreet,
+	FieldPostalCode,
+	FieldCity,
+	FieldCountry,
 	FieldLanguage,
 	FieldStatus,
 	FieldPasswordHash,
 	FieldMustChangePassword,
+	FieldOtpEnabled,
+	FieldOtpSecret,
+	FieldOtpLastStep,
 	FieldSessionsValidAfter,
 	FieldSurvivingSession,
 	FieldLastLoginAt,
@@ -138,10 +159,24 @@ var (
 	DefaultPhone string
 	// DefaultMobile holds the default value on creation for the "mobile" field.
 	DefaultMobile string
+	// DefaultStreet holds the default value on creation for the "street" field.
+	DefaultStreet string
+	// DefaultPostalCode holds the default value on creation for the "postal_code" field.
+	DefaultPostalCode string
+	// DefaultCity holds the default value on creation for the "city" field.
+	DefaultCity string
+	// DefaultCountry holds the default value on creation for the "country" field.
+	DefaultCountry string
 	// DefaultPasswordHash holds the default value on creation for the "password_hash" field.
 	DefaultPasswordHash string
 	// DefaultMustChangePassword holds the default value on creation for the "must_change_password" field.
 	DefaultMustChangePassword bool
+	// DefaultOtpEnabled holds the default value on creation for the "otp_enabled" field.
+	DefaultOtpEnabled bool
+	// DefaultOtpSecret holds the default value on creation for the "otp_secret" field.
+	DefaultOtpSecret string
+	// DefaultOtpLastStep holds the default value on creation for the "otp_last_step" field.
+	DefaultOtpLastStep int64
 	// DefaultSurvivingSession holds the default value on creation for the "surviving_session" field.
 	DefaultSurvivingSession string
 	// DefaultID holds the default value on creation for the "id" field.
@@ -260,6 +295,26 @@ func ByMobile(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMobile, opts...).ToFunc()
 }
 
+// ByStreet orders the results by the street field.
+func ByStreet(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStreet, opts...).ToFunc()
+}
+
+// ByPostalCode orders the results by the postal_code field.
+func ByPostalCode(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPostalCode, opts...).ToFunc()
+}
+
+// ByCity orders the results by the city field.
+func ByCity(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCity, opts...).ToFunc()
+}
+
+// ByCountry orders the results by the country field.
+func ByCountry(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCountry, opts...).ToFunc()
+}
+
 // ByLanguage orders the results by the language field.
 func ByLanguage(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLanguage, opts...).ToFunc()
@@ -278,6 +333,21 @@ func ByPasswordHash(opts ...sql.OrderTermOption) OrderOption {
 // ByMustChangePassword orders the results by the must_change_password field.
 func ByMustChangePassword(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMustChangePassword, opts...).ToFunc()
+}
+
+// ByOtpEnabled orders the results by the otp_enabled field.
+func ByOtpEnabled(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOtpEnabled, opts...).ToFunc()
+}
+
+// ByOtpSecret orders the results by the otp_secret field.
+func ByOtpSecret(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOtpSecret, opts...).ToFunc()
+}
+
+// ByOtpLastStep orders the results by the otp_last_step field.
+func ByOtpLastStep(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOtpLastStep, opts...).ToFunc()
 }
 
 // BySessionsValidAfter orders the results by the sessions_valid_after field.

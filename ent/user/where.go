@@ -106,6 +106,26 @@ func Mobile(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldMobile, v))
 }
 
+// Street applies equality check predicate on the "street" field. It's identical to StreetEQ.
+func Street(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldStreet, v))
+}
+
+// PostalCode applies equality check predicate on the "postal_code" field. It's identical to PostalCodeEQ.
+func PostalCode(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPostalCode, v))
+}
+
+// City applies equality check predicate on the "city" field. It's identical to CityEQ.
+func City(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldCity, v))
+}
+
+// Country applies equality check predicate on the "country" field. It's identical to CountryEQ.
+func Country(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldCountry, v))
+}
+
 // PasswordHash applies equality check predicate on the "password_hash" field. It's identical to PasswordHashEQ.
 func PasswordHash(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldPasswordHash, v))
@@ -114,6 +134,21 @@ func PasswordHash(v string) predicate.User {
 // MustChangePassword applies equality check predicate on the "must_change_password" field. It's identical to MustChangePasswordEQ.
 func MustChangePassword(v bool) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldMustChangePassword, v))
+}
+
+// OtpEnabled applies equality check predicate on the "otp_enabled" field. It's identical to OtpEnabledEQ.
+func OtpEnabled(v bool) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldOtpEnabled, v))
+}
+
+// OtpSecret applies equality check predicate on the "otp_secret" field. It's identical to OtpSecretEQ.
+func OtpSecret(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldOtpSecret, v))
+}
+
+// OtpLastStep applies equality check predicate on the "otp_last_step" field. It's identical to OtpLastStepEQ.
+func OtpLastStep(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldOtpLastStep, v))
 }
 
 // SessionsValidAfter applies equality check predicate on the "sessions_valid_after" field. It's identical to SessionsValidAfterEQ.
@@ -746,6 +781,266 @@ func MobileContainsFold(v string) predicate.User {
 	return predicate.User(sql.FieldContainsFold(FieldMobile, v))
 }
 
+// StreetEQ applies the EQ predicate on the "street" field.
+func StreetEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldStreet, v))
+}
+
+// StreetNEQ applies the NEQ predicate on the "street" field.
+func StreetNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldStreet, v))
+}
+
+// StreetIn applies the In predicate on the "street" field.
+func StreetIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldStreet, vs...))
+}
+
+// StreetNotIn applies the NotIn predicate on the "street" field.
+func StreetNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldStreet, vs...))
+}
+
+// StreetGT applies the GT predicate on the "street" field.
+func StreetGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldStreet, v))
+}
+
+// StreetGTE applies the GTE predicate on the "street" field.
+func StreetGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldStreet, v))
+}
+
+// StreetLT applies the LT predicate on the "street" field.
+func StreetLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldStreet, v))
+}
+
+// StreetLTE applies the LTE predicate on the "street" field.
+func StreetLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldStreet, v))
+}
+
+// StreetContains applies the Contains predicate on the "street" field.
+func StreetContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldStreet, v))
+}
+
+// StreetHasPrefix applies the HasPrefix predicate on the "street" field.
+func StreetHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldStreet, v))
+}
+
+// StreetHasSuffix applies the HasSuffix predicate on the "street" field.
+func StreetHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldStreet, v))
+}
+
+// StreetEqualFold applies the EqualFold predicate on the "street" field.
+func StreetEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldStreet, v))
+}
+
+// StreetContainsFold applies the ContainsFold predicate on the "street" field.
+func StreetContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldStreet, v))
+}
+
+// PostalCodeEQ applies the EQ predicate on the "postal_code" field.
+func PostalCodeEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPostalCode, v))
+}
+
+// PostalCodeNEQ applies the NEQ predicate on the "postal_code" field.
+func PostalCodeNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldPostalCode, v))
+}
+
+// PostalCodeIn applies the In predicate on the "postal_code" field.
+func PostalCodeIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldPostalCode, vs...))
+}
+
+// PostalCodeNotIn applies the NotIn predicate on the "postal_code" field.
+func PostalCodeNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldPostalCode, vs...))
+}
+
+// PostalCodeGT applies the GT predicate on the "postal_code" field.
+func PostalCodeGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldPostalCode, v))
+}
+
+// PostalCodeGTE applies the GTE predicate on the "postal_code" field.
+func PostalCodeGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldPostalCode, v))
+}
+
+// PostalCodeLT applies the LT predicate on the "postal_code" field.
+func PostalCodeLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldPostalCode, v))
+}
+
+// PostalCodeLTE applies the LTE predicate on the "postal_code" field.
+func PostalCodeLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldPostalCode, v))
+}
+
+// PostalCodeContains applies the Contains predicate on the "postal_code" field.
+func PostalCodeContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldPostalCode, v))
+}
+
+// PostalCodeHasPrefix applies the HasPrefix predicate on the "postal_code" field.
+func PostalCodeHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldPostalCode, v))
+}
+
+// PostalCodeHasSuffix applies the HasSuffix predicate on the "postal_code" field.
+func PostalCodeHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldPostalCode, v))
+}
+
+// PostalCodeEqualFold applies the EqualFold predicate on the "postal_code" field.
+func PostalCodeEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldPostalCode, v))
+}
+
+// PostalCodeContainsFold applies the ContainsFold predicate on the "postal_code" field.
+func PostalCodeContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldPostalCode, v))
+}
+
+// CityEQ applies the EQ predicate on the "city" field.
+func CityEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldCity, v))
+}
+
+// CityNEQ applies the NEQ predicate on the "city" field.
+func CityNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldCity, v))
+}
+
+// CityIn applies the In predicate on the "city" field.
+func CityIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldCity, vs...))
+}
+
+// CityNotIn applies the NotIn predicate on the "city" field.
+func CityNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldCity, vs...))
+}
+
+// CityGT applies the GT predicate on the "city" field.
+func CityGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldCity, v))
+}
+
+// CityGTE applies the GTE predicate on the "city" field.
+func CityGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldCity, v))
+}
+
+// CityLT applies the LT predicate on the "city" field.
+func CityLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldCity, v))
+}
+
+// CityLTE applies the LTE predicate on the "city" field.
+func CityLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldCity, v))
+}
+
+// CityContains applies the Contains predicate on the "city" field.
+func CityContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldCity, v))
+}
+
+// CityHasPrefix applies the HasPrefix predicate on the "city" field.
+func CityHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldCity, v))
+}
+
+// CityHasSuffix applies the HasSuffix predicate on the "city" field.
+func CityHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldCity, v))
+}
+
+// CityEqualFold applies the EqualFold predicate on the "city" field.
+func CityEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldCity, v))
+}
+
+// CityContainsFold applies the ContainsFold predicate on the "city" field.
+func CityContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldCity, v))
+}
+
+// CountryEQ applies the EQ predicate on the "country" field.
+func CountryEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldCountry, v))
+}
+
+// CountryNEQ applies the NEQ predicate on the "country" field.
+func CountryNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldCountry, v))
+}
+
+// CountryIn applies the In predicate on the "country" field.
+func CountryIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldCountry, vs...))
+}
+
+// CountryNotIn applies the NotIn predicate on the "country" field.
+func CountryNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldCountry, vs...))
+}
+
+// CountryGT applies the GT predicate on the "country" field.
+func CountryGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldCountry, v))
+}
+
+// CountryGTE applies the GTE predicate on the "country" field.
+func CountryGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldCountry, v))
+}
+
+// CountryLT applies the LT predicate on the "country" field.
+func CountryLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldCountry, v))
+}
+
+// CountryLTE applies the LTE predicate on the "country" field.
+func CountryLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldCountry, v))
+}
+
+// CountryContains applies the Contains predicate on the "country" field.
+func CountryContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldCountry, v))
+}
+
+// CountryHasPrefix applies the HasPrefix predicate on the "country" field.
+func CountryHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldCountry, v))
+}
+
+// CountryHasSuffix applies the HasSuffix predicate on the "country" field.
+func CountryHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldCountry, v))
+}
+
+// CountryEqualFold applies the EqualFold predicate on the "country" field.
+func CountryEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldCountry, v))
+}
+
+// CountryContainsFold applies the ContainsFold predicate on the "country" field.
+func CountryContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldCountry, v))
+}
+
 // LanguageEQ applies the EQ predicate on the "language" field.
 func LanguageEQ(v Language) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldLanguage, v))
@@ -859,6 +1154,121 @@ func MustChangePasswordEQ(v bool) predicate.User {
 // MustChangePasswordNEQ applies the NEQ predicate on the "must_change_password" field.
 func MustChangePasswordNEQ(v bool) predicate.User {
 	return predicate.User(sql.FieldNEQ(FieldMustChangePassword, v))
+}
+
+// OtpEnabledEQ applies the EQ predicate on the "otp_enabled" field.
+func OtpEnabledEQ(v bool) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldOtpEnabled, v))
+}
+
+// OtpEnabledNEQ applies the NEQ predicate on the "otp_enabled" field.
+func OtpEnabledNEQ(v bool) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldOtpEnabled, v))
+}
+
+// OtpSecretEQ applies the EQ predicate on the "otp_secret" field.
+func OtpSecretEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldOtpSecret, v))
+}
+
+// OtpSecretNEQ applies the NEQ predicate on the "otp_secret" field.
+func OtpSecretNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldOtpSecret, v))
+}
+
+// OtpSecretIn applies the In predicate on the "otp_secret" field.
+func OtpSecretIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldOtpSecret, vs...))
+}
+
+// OtpSecretNotIn applies the NotIn predicate on the "otp_secret" field.
+func OtpSecretNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldOtpSecret, vs...))
+}
+
+// OtpSecretGT applies the GT predicate on the "otp_secret" field.
+func OtpSecretGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldOtpSecret, v))
+}
+
+// OtpSecretGTE applies the GTE predicate on the "otp_secret" field.
+func OtpSecretGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldOtpSecret, v))
+}
+
+// OtpSecretLT applies the LT predicate on the "otp_secret" field.
+func OtpSecretLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldOtpSecret, v))
+}
+
+// OtpSecretLTE applies the LTE predicate on the "otp_secret" field.
+func OtpSecretLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldOtpSecret, v))
+}
+
+// OtpSecretContains applies the Contains predicate on the "otp_secret" field.
+func OtpSecretContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldOtpSecret, v))
+}
+
+// OtpSecretHasPrefix applies the HasPrefix predicate on the "otp_secret" field.
+func OtpSecretHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldOtpSecret, v))
+}
+
+// OtpSecretHasSuffix applies the HasSuffix predicate on the "otp_secret" field.
+func OtpSecretHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldOtpSecret, v))
+}
+
+// OtpSecretEqualFold applies the EqualFold predicate on the "otp_secret" field.
+func OtpSecretEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldOtpSecret, v))
+}
+
+// OtpSecretContainsFold applies the ContainsFold predicate on the "otp_secret" field.
+func OtpSecretContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldOtpSecret, v))
+}
+
+// OtpLastStepEQ applies the EQ predicate on the "otp_last_step" field.
+func OtpLastStepEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldOtpLastStep, v))
+}
+
+// OtpLastStepNEQ applies the NEQ predicate on the "otp_last_step" field.
+func OtpLastStepNEQ(v int64) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldOtpLastStep, v))
+}
+
+// OtpLastStepIn applies the In predicate on the "otp_last_step" field.
+func OtpLastStepIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldIn(FieldOtpLastStep, vs...))
+}
+
+// OtpLastStepNotIn applies the NotIn predicate on the "otp_last_step" field.
+func OtpLastStepNotIn(vs ...int64) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldOtpLastStep, vs...))
+}
+
+// OtpLastStepGT applies the GT predicate on the "otp_last_step" field.
+func OtpLastStepGT(v int64) predicate.User {
+	return predicate.User(sql.FieldGT(FieldOtpLastStep, v))
+}
+
+// OtpLastStepGTE applies the GTE predicate on the "otp_last_step" field.
+func OtpLastStepGTE(v int64) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldOtpLastStep, v))
+}
+
+// OtpLastStepLT applies the LT predicate on the "otp_last_step" field.
+func OtpLastStepLT(v int64) predicate.User {
+	return predicate.User(sql.FieldLT(FieldOtpLastStep, v))
+}
+
+// OtpLastStepLTE applies the LTE predicate on the "otp_last_step" field.
+func OtpLastStepLTE(v int64) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldOtpLastStep, v))
 }
 
 // SessionsValidAfterEQ applies the EQ predicate on the "sessions_valid_after" field.

@@ -22,6 +22,7 @@ import (
 	"kontor/internal/day"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
+	"kontor/internal/identity"
 	"kontor/internal/money"
 	"kontor/internal/password"
 	"time"
@@ -32,6 +33,13 @@ import (
 
 // directSchema tells which fields are written directly.
 var directSchema = direct.Schema{
+	"AcceptInvitationPayload": {
+		Satisfies: acceptInvitationPayloadImplementors,
+		Fields: map[string][]string{
+			"username": nil,
+			"errors":   {"UserError"},
+		},
+	},
 	"AccountAssignment": {
 		Satisfies: accountAssignmentImplementors,
 		Fields: map[string][]string{
@@ -39,6 +47,13 @@ var directSchema = direct.Schema{
 			"glAccount":  nil,
 			"project":    nil,
 			"plant":      nil,
+		},
+	},
+	"ActivateAccountPayload": {
+		Satisfies: activateAccountPayloadImplementors,
+		Fields: map[string][]string{
+			"username": nil,
+			"errors":   {"UserError"},
 		},
 	},
 	"AddCartItemsPayload": {
@@ -67,6 +82,14 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"name":  nil,
 			"email": nil,
+		},
+	},
+	"AnswerChallengePayload": {
+		Satisfies: answerChallengePayloadImplementors,
+		Fields: map[string][]string{
+			"viewer": {"Viewer"},
+			"token":  nil,
+			"errors": {"UserError"},
 		},
 	},
 	"Cart": {
@@ -115,9 +138,23 @@ var directSchema = direct.Schema{
 			"parent": {"Category"},
 		},
 	},
+	"ChangeEmailPayload": {
+		Satisfies: changeEmailPayloadImplementors,
+		Fields: map[string][]string{
+			"accepted": nil,
+			"errors":   {"UserError"},
+		},
+	},
 	"ChangePasswordPayload": {
 		Satisfies: changePasswordPayloadImplementors,
 		Fields: map[string][]string{
+			"errors": {"UserError"},
+		},
+	},
+	"ChangeUsernamePayload": {
+		Satisfies: changeUsernamePayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
 			"errors": {"UserError"},
 		},
 	},
@@ -126,6 +163,27 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"cart":   {"Cart"},
 			"errors": {"UserError"},
+		},
+	},
+	"ConfirmEmailPayload": {
+		Satisfies: confirmEmailPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"ConfirmedEmail"},
+			"errors": {"UserError"},
+		},
+	},
+	"ConfirmOtpPayload": {
+		Satisfies: confirmOtpPayloadImplementors,
+		Fields: map[string][]string{
+			"recoveryCodes": nil,
+			"errors":        {"UserError"},
+		},
+	},
+	"ConfirmedEmail": {
+		Satisfies: confirmedEmailImplementors,
+		Fields: map[string][]string{
+			"id":    nil,
+			"email": nil,
 		},
 	},
 	"ContactPerson": {
@@ -181,12 +239,34 @@ var directSchema = direct.Schema{
 			"price":             {"Money"},
 		},
 	},
+	"CreateUserPayload": {
+		Satisfies: createUserPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
+			"errors": {"UserError"},
+		},
+	},
+	"CustomerCentreLink": {
+		Satisfies: customerCentreLinkImplementors,
+		Fields: map[string][]string{
+			"linked":   nil,
+			"linkedAt": nil,
+			"subject":  nil,
+		},
+	},
 	"CustomerNumber": {
 		Satisfies: customerNumberImplementors,
 		Fields: map[string][]string{
 			"id":     nil,
 			"number": nil,
 			"line":   nil,
+		},
+	},
+	"DeactivateUserPayload": {
+		Satisfies: deactivateUserPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
+			"errors": {"UserError"},
 		},
 	},
 	"DeleteAddressPayload": {
@@ -205,6 +285,12 @@ var directSchema = direct.Schema{
 			"postalCode": nil,
 			"city":       nil,
 			"country":    nil,
+		},
+	},
+	"DisableOtpPayload": {
+		Satisfies: disableOtpPayloadImplementors,
+		Fields: map[string][]string{
+			"errors": {"UserError"},
 		},
 	},
 	"Document": {
@@ -230,6 +316,37 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"sessions": {"Session"},
 			"errors":   {"UserError"},
+		},
+	},
+	"EnrolOtpPayload": {
+		Satisfies: enrolOtpPayloadImplementors,
+		Fields: map[string][]string{
+			"secret":     nil,
+			"otpauthUri": nil,
+			"errors":     {"UserError"},
+		},
+	},
+	"Invitation": {
+		Satisfies: invitationImplementors,
+		Fields: map[string][]string{
+			"status":             nil,
+			"email":              nil,
+			"title":              nil,
+			"firstName":          nil,
+			"lastName":           nil,
+			"tenantName":         nil,
+			"becomesMasterAdmin": nil,
+			"expiresAt":          nil,
+			"passwordPolicy":     {"PasswordPolicy"},
+			"contactPerson":      {"ContactPerson"},
+		},
+	},
+	"InviteCompanyPayload": {
+		Satisfies: inviteCompanyPayloadImplementors,
+		Fields: map[string][]string{
+			"tenant":     {"Tenant"},
+			"invitation": {"SentInvitation"},
+			"errors":     {"UserError"},
 		},
 	},
 	"LoginChallenge": {
@@ -450,10 +567,58 @@ var directSchema = direct.Schema{
 			"number": nil,
 		},
 	},
+	"ReactivateUserPayload": {
+		Satisfies: reactivateUserPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
+			"errors": {"UserError"},
+		},
+	},
+	"RegisterPayload": {
+		Satisfies: registerPayloadImplementors,
+		Fields: map[string][]string{
+			"accepted": nil,
+			"errors":   {"UserError"},
+		},
+	},
+	"ReissueActivationCodePayload": {
+		Satisfies: reissueActivationCodePayloadImplementors,
+		Fields: map[string][]string{
+			"accepted": nil,
+			"errors":   {"UserError"},
+		},
+	},
 	"RemoveCartItemsPayload": {
 		Satisfies: removeCartItemsPayloadImplementors,
 		Fields: map[string][]string{
 			"cart":   {"Cart"},
+			"errors": {"UserError"},
+		},
+	},
+	"RequestPasswordResetPayload": {
+		Satisfies: requestPasswordResetPayloadImplementors,
+		Fields: map[string][]string{
+			"accepted": nil,
+			"errors":   {"UserError"},
+		},
+	},
+	"ResendInvitationPayload": {
+		Satisfies: resendInvitationPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
+			"errors": {"UserError"},
+		},
+	},
+	"ResetPasswordPayload": {
+		Satisfies: resetPasswordPayloadImplementors,
+		Fields: map[string][]string{
+			"errors": {"UserError"},
+		},
+	},
+	"RevokeInvitationPayload": {
+		Satisfies: revokeInvitationPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
 			"errors": {"UserError"},
 		},
 	},
@@ -514,6 +679,21 @@ var directSchema = direct.Schema{
 			"isDefault":  nil,
 		},
 	},
+	"SendPasswordResetPayload": {
+		Satisfies: sendPasswordResetPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
+			"errors": {"UserError"},
+		},
+	},
+	"SentInvitation": {
+		Satisfies: sentInvitationImplementors,
+		Fields: map[string][]string{
+			"email":     nil,
+			"status":    nil,
+			"expiresAt": nil,
+		},
+	},
 	"Session": {
 		Satisfies: sessionImplementors,
 		Fields: map[string][]string{
@@ -526,6 +706,25 @@ var directSchema = direct.Schema{
 			"expiresAt":  nil,
 		},
 	},
+	"SetUserRolesPayload": {
+		Satisfies: setUserRolesPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
+			"errors": {"UserError"},
+		},
+	},
+	"Superior": {
+		Satisfies: superiorImplementors,
+		Fields: map[string][]string{
+			"id":          nil,
+			"displayName": nil,
+			"firstName":   nil,
+			"lastName":    nil,
+			"email":       nil,
+			"phone":       nil,
+			"mobile":      nil,
+		},
+	},
 	"Tenant": {
 		Satisfies: tenantImplementors,
 		Fields: map[string][]string{
@@ -534,6 +733,18 @@ var directSchema = direct.Schema{
 			"organizationId": nil,
 			"kind":           nil,
 			"contactPerson":  {"ContactPerson"},
+		},
+	},
+	"TenantSettings": {
+		Satisfies: tenantSettingsImplementors,
+		Fields: map[string][]string{
+			"loginNeedsOrganization": nil,
+			"usersCreatedBy":         nil,
+			"namesChangeable":        nil,
+			"passwordPolicy":         nil,
+			"mandatoryContactFields": nil,
+			"sessionIdleMinutes":     nil,
+			"sessionAbsoluteMinutes": nil,
 		},
 	},
 	"UpdateCartItemPayload": {
@@ -547,6 +758,21 @@ var directSchema = direct.Schema{
 		Satisfies: updateCartPayloadImplementors,
 		Fields: map[string][]string{
 			"cart":   {"Cart"},
+			"errors": {"UserError"},
+		},
+	},
+	"UpdateContactDataPayload": {
+		Satisfies: updateContactDataPayloadImplementors,
+		Fields: map[string][]string{
+			"user":         {"User"},
+			"pendingSteps": nil,
+			"errors":       {"UserError"},
+		},
+	},
+	"UpdateTenantSettingsPayload": {
+		Satisfies: updateTenantSettingsPayloadImplementors,
+		Fields: map[string][]string{
+			"tenant": {"Tenant"},
 			"errors": {"UserError"},
 		},
 	},
@@ -564,6 +790,29 @@ var directSchema = direct.Schema{
 			"language":    nil,
 			"status":      nil,
 			"displayName": nil,
+			"street":      nil,
+			"postalCode":  nil,
+			"city":        nil,
+			"country":     nil,
+			"otpEnabled":  nil,
+			"superior":    {"Superior"},
+			"lastLoginAt": nil,
+		},
+	},
+	"UserConnection": {
+		Satisfies: userConnectionImplementors,
+		Fields: map[string][]string{
+			"totalCount": nil,
+			"nodes":      {"User"},
+			"edges":      {"UserEdge"},
+			"pageInfo":   {"PageInfo"},
+		},
+	},
+	"UserEdge": {
+		Satisfies: userEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"User"},
+			"cursor": nil,
 		},
 	},
 	"UserError": {
@@ -583,6 +832,19 @@ var directSchema = direct.Schema{
 			"pendingSteps": nil,
 		},
 	},
+}
+
+func fieldAcceptInvitationPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AcceptInvitationPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AcceptInvitationPayload")
+	case "username":
+		return writeOString2ᚖstring(ctx, w, f, obj.Username)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldAccountAssignment(ctx context.Context, w *direct.Writer, f *direct.Field, obj *account.Assignment) bool {
@@ -612,6 +874,19 @@ func selectionAccountAssignment(ctx context.Context, w *direct.Writer, plan *dir
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldActivateAccountPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ActivateAccountPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ActivateAccountPayload")
+	case "username":
+		return writeOString2ᚖstring(ctx, w, f, obj.Username)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldAddCartItemsPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AddCartItemsPayload) bool {
@@ -674,6 +949,21 @@ func fieldAgreement(ctx context.Context, w *direct.Writer, f *direct.Field, obj 
 		return writeNString2string(ctx, w, f, obj.Name)
 	case "email":
 		return writeNString2string(ctx, w, f, obj.Email)
+	default:
+		return false
+	}
+}
+
+func fieldAnswerChallengePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AnswerChallengePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AnswerChallengePayload")
+	case "viewer":
+		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
 		return false
 	}
@@ -819,10 +1109,36 @@ func selectionCategory(ctx context.Context, w *direct.Writer, plan *direct.Plan,
 	return w.Close('}')
 }
 
+func fieldChangeEmailPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ChangeEmailPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ChangeEmailPayload")
+	case "accepted":
+		return writeNBoolean2bool(ctx, w, f, obj.Accepted)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldChangePasswordPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ChangePasswordPayload) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("ChangePasswordPayload")
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldChangeUsernamePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ChangeUsernamePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ChangeUsernamePayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -841,6 +1157,57 @@ func fieldClearCartPayload(ctx context.Context, w *direct.Writer, f *direct.Fiel
 	default:
 		return false
 	}
+}
+
+func fieldConfirmEmailPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ConfirmEmailPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ConfirmEmailPayload")
+	case "user":
+		return writeOConfirmedEmail2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldConfirmOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ConfirmOtpPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ConfirmOtpPayload")
+	case "recoveryCodes":
+		return writeOString2ᚕstringᚄ(ctx, w, f, obj.RecoveryCodes)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldConfirmedEmail(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.User) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ConfirmedEmail")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "email":
+		return writeNString2string(ctx, w, f, obj.Email)
+	default:
+		return false
+	}
+}
+
+func selectionConfirmedEmail(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.User) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldConfirmedEmail(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
 }
 
 func fieldContactPerson(ctx context.Context, w *direct.Writer, f *direct.Field, obj *fault.Contact) bool {
@@ -1001,6 +1368,34 @@ func selectionContractPosition(ctx context.Context, w *direct.Writer, plan *dire
 	return w.Close('}')
 }
 
+func fieldCreateUserPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.CreateUserPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("CreateUserPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.CustomerCentreLink) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("CustomerCentreLink")
+	case "linked":
+		return writeNBoolean2bool(ctx, w, f, obj.Linked)
+	case "linkedAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.LinkedAt)
+	case "subject":
+		return writeOString2ᚖstring(ctx, w, f, obj.Subject)
+	default:
+		return false
+	}
+}
+
 func fieldCustomerNumber(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.CustomerNumber) bool {
 	switch f.Name {
 	case "__typename":
@@ -1026,6 +1421,19 @@ func selectionCustomerNumber(ctx context.Context, w *direct.Writer, plan *direct
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldDeactivateUserPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.DeactivateUserPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("DeactivateUserPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldDeleteAddressPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.DeleteAddressPayload) bool {
@@ -1072,6 +1480,17 @@ func selectionDeliveryAddress(ctx context.Context, w *direct.Writer, plan *direc
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldDisableOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.DisableOtpPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("DisableOtpPayload")
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldDocument(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.Document) bool {
@@ -1138,6 +1557,65 @@ func fieldEndSessionsPayload(ctx context.Context, w *direct.Writer, f *direct.Fi
 		return w.String("EndSessionsPayload")
 	case "sessions":
 		return writeNSession2ᚕᚖkontorᚋgraphᚋmodelᚐSessionᚄ(ctx, w, f, obj.Sessions)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldEnrolOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.EnrolOtpPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("EnrolOtpPayload")
+	case "secret":
+		return writeOString2ᚖstring(ctx, w, f, obj.Secret)
+	case "otpauthUri":
+		return writeOString2ᚖstring(ctx, w, f, obj.OtpauthURI)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldInvitation(ctx context.Context, w *direct.Writer, f *direct.Field, obj *identity.Invitation) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("Invitation")
+	case "status":
+		return writeNLinkStatus2kontorᚋinternalᚋidentityᚐLinkStatus(ctx, w, f, obj.Status)
+	case "email":
+		return writeOString2ᚖstring(ctx, w, f, obj.Email)
+	case "title":
+		return writeOString2ᚖstring(ctx, w, f, obj.Title)
+	case "firstName":
+		return writeOString2ᚖstring(ctx, w, f, obj.FirstName)
+	case "lastName":
+		return writeOString2ᚖstring(ctx, w, f, obj.LastName)
+	case "tenantName":
+		return writeNString2string(ctx, w, f, obj.TenantName)
+	case "becomesMasterAdmin":
+		return writeNBoolean2bool(ctx, w, f, obj.BecomesMasterAdmin)
+	case "expiresAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.ExpiresAt)
+	case "passwordPolicy":
+		return writeNPasswordPolicy2kontorᚋinternalᚋpasswordᚐPolicy(ctx, w, f, obj.PasswordPolicy)
+	case "contactPerson":
+		return writeNContactPerson2kontorᚋinternalᚋfaultᚐContact(ctx, w, f, obj.ContactPerson)
+	default:
+		return false
+	}
+}
+
+func fieldInviteCompanyPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.InviteCompanyPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("InviteCompanyPayload")
+	case "tenant":
+		return writeOTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, obj.Tenant)
+	case "invitation":
+		return writeOSentInvitation2ᚖkontorᚋinternalᚋidentityᚐSentInvitation(ctx, w, f, obj.Invitation)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -1525,6 +2003,18 @@ func fieldPasswordPolicy(ctx context.Context, w *direct.Writer, f *direct.Field,
 	}
 }
 
+func selectionPasswordPolicy(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *password.Policy) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldPasswordPolicy(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldPasswordRule(ctx context.Context, w *direct.Writer, f *direct.Field, obj *password.Rule) bool {
 	switch f.Name {
 	case "__typename":
@@ -1779,12 +2269,101 @@ func selectionQuote(ctx context.Context, w *direct.Writer, plan *direct.Plan, ob
 	return w.Close('}')
 }
 
+func fieldReactivateUserPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ReactivateUserPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ReactivateUserPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldRegisterPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RegisterPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RegisterPayload")
+	case "accepted":
+		return writeNBoolean2bool(ctx, w, f, obj.Accepted)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldReissueActivationCodePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ReissueActivationCodePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ReissueActivationCodePayload")
+	case "accepted":
+		return writeNBoolean2bool(ctx, w, f, obj.Accepted)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldRemoveCartItemsPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RemoveCartItemsPayload) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("RemoveCartItemsPayload")
 	case "cart":
 		return writeOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, w, f, obj.Cart)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldRequestPasswordResetPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RequestPasswordResetPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RequestPasswordResetPayload")
+	case "accepted":
+		return writeNBoolean2bool(ctx, w, f, obj.Accepted)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldResendInvitationPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ResendInvitationPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ResendInvitationPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldResetPasswordPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ResetPasswordPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ResetPasswordPayload")
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldRevokeInvitationPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RevokeInvitationPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RevokeInvitationPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -1947,6 +2526,46 @@ func selectionSavedAccountAssignment(ctx context.Context, w *direct.Writer, plan
 	return w.Close('}')
 }
 
+func fieldSendPasswordResetPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SendPasswordResetPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SendPasswordResetPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldSentInvitation(ctx context.Context, w *direct.Writer, f *direct.Field, obj *identity.SentInvitation) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SentInvitation")
+	case "email":
+		return writeNString2string(ctx, w, f, obj.Email)
+	case "status":
+		return writeNLinkStatus2kontorᚋinternalᚋidentityᚐLinkStatus(ctx, w, f, obj.Status)
+	case "expiresAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.ExpiresAt)
+	default:
+		return false
+	}
+}
+
+func selectionSentInvitation(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *identity.SentInvitation) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldSentInvitation(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldSession(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.Session) bool {
 	switch f.Name {
 	case "__typename":
@@ -1976,6 +2595,54 @@ func selectionSession(ctx context.Context, w *direct.Writer, plan *direct.Plan, 
 		f := &plan.Fields[i]
 		w.Key(f)
 		if !fieldSession(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldSetUserRolesPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SetUserRolesPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SetUserRolesPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldSuperior(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.User) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("Superior")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "displayName":
+		return writeNString2string(ctx, w, f, obj.DisplayName())
+	case "firstName":
+		return writeNString2string(ctx, w, f, obj.FirstName)
+	case "lastName":
+		return writeNString2string(ctx, w, f, obj.LastName)
+	case "email":
+		return writeNString2string(ctx, w, f, obj.Email)
+	case "phone":
+		return writeNString2string(ctx, w, f, obj.Phone)
+	case "mobile":
+		return writeNString2string(ctx, w, f, obj.Mobile)
+	default:
+		return false
+	}
+}
+
+func selectionSuperior(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.User) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldSuperior(ctx, w, f, obj) {
 			return false
 		}
 	}
@@ -2013,6 +2680,29 @@ func selectionTenant(ctx context.Context, w *direct.Writer, plan *direct.Plan, o
 	return w.Close('}')
 }
 
+func fieldTenantSettings(ctx context.Context, w *direct.Writer, f *direct.Field, obj *identity.Settings) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TenantSettings")
+	case "loginNeedsOrganization":
+		return writeNBoolean2bool(ctx, w, f, obj.LoginNeedsOrganization)
+	case "usersCreatedBy":
+		return writeNUsersCreatedBy2kontorᚋentᚋtenantᚐUsersCreatedBy(ctx, w, f, obj.UsersCreatedBy)
+	case "namesChangeable":
+		return writeNBoolean2bool(ctx, w, f, obj.NamesChangeable)
+	case "passwordPolicy":
+		return writeNPasswordPolicyName2kontorᚋentᚋtenantᚐPasswordPolicy(ctx, w, f, obj.PasswordPolicy)
+	case "mandatoryContactFields":
+		return writeNString2ᚕstringᚄ(ctx, w, f, obj.MandatoryContactFields)
+	case "sessionIdleMinutes":
+		return writeOInt2ᚖint(ctx, w, f, obj.SessionIdleMinutes)
+	case "sessionAbsoluteMinutes":
+		return writeOInt2ᚖint(ctx, w, f, obj.SessionAbsoluteMinutes)
+	default:
+		return false
+	}
+}
+
 func fieldUpdateCartItemPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.UpdateCartItemPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -2032,6 +2722,34 @@ func fieldUpdateCartPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 		return w.String("UpdateCartPayload")
 	case "cart":
 		return writeOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, w, f, obj.Cart)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldUpdateContactDataPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.UpdateContactDataPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UpdateContactDataPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "pendingSteps":
+		return writeNPendingStep2ᚕkontorᚋauthzᚐStepᚄ(ctx, w, f, obj.PendingSteps)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldUpdateTenantSettingsPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.UpdateTenantSettingsPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UpdateTenantSettingsPayload")
+	case "tenant":
+		return writeOTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, obj.Tenant)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2065,6 +2783,24 @@ func fieldUser(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.
 		return writeNUserStatus2kontorᚋentᚋuserᚐStatus(ctx, w, f, obj.Status)
 	case "displayName":
 		return writeNString2string(ctx, w, f, obj.DisplayName())
+	case "street":
+		return writeNString2string(ctx, w, f, obj.Street)
+	case "postalCode":
+		return writeNString2string(ctx, w, f, obj.PostalCode)
+	case "city":
+		return writeNString2string(ctx, w, f, obj.City)
+	case "country":
+		return writeNString2string(ctx, w, f, obj.Country)
+	case "otpEnabled":
+		return writeNBoolean2bool(ctx, w, f, obj.OtpEnabled)
+	case "superior":
+		if _, err := obj.Edges.SuperiorOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.Superior(ctx)
+		return err == nil && writeOSuperior2ᚖkontorᚋentᚐUser(ctx, w, f, v)
+	case "lastLoginAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.LastLoginAt)
 	default:
 		return false
 	}
@@ -2076,6 +2812,48 @@ func selectionUser(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj
 		f := &plan.Fields[i]
 		w.Key(f)
 		if !fieldUser(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldUserConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.UserConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UserConnection")
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	case "nodes":
+		return writeNUser2ᚕᚖkontorᚋentᚐUserᚄ(ctx, w, f, obj.Nodes())
+	case "edges":
+		return writeOUserEdge2ᚕᚖkontorᚋentᚐUserEdge(ctx, w, f, obj.Edges)
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	default:
+		return false
+	}
+}
+
+func fieldUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.UserEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UserEdge")
+	case "node":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionUserEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.UserEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldUserEdge(ctx, w, f, obj) {
 			return false
 		}
 	}
@@ -2120,7 +2898,7 @@ func fieldViewer(ctx context.Context, w *direct.Writer, f *direct.Field, obj *mo
 	case "roles":
 		return writeNRole2ᚕkontorᚋauthzᚐRoleᚄ(ctx, w, f, obj.Roles)
 	case "pendingSteps":
-		return writeNPendingStep2ᚕkontorᚋgraphᚋmodelᚐPendingStepᚄ(ctx, w, f, obj.PendingSteps)
+		return writeNPendingStep2ᚕkontorᚋauthzᚐStepᚄ(ctx, w, f, obj.PendingSteps)
 	default:
 		return false
 	}
@@ -2219,6 +2997,10 @@ func writeNCategory2ᚖkontorᚋentᚐCategory(ctx context.Context, w *direct.Wr
 func writeNChallengeKind2kontorᚋgraphᚋmodelᚐChallengeKind(ctx context.Context, w *direct.Writer, f *direct.Field, v model.ChallengeKind) bool {
 	v.MarshalGQL(w)
 	return true
+}
+
+func writeNContactPerson2kontorᚋinternalᚋfaultᚐContact(ctx context.Context, w *direct.Writer, f *direct.Field, v fault.Contact) bool {
+	return selectionContactPerson(ctx, w, f.Plans[0], &v)
 }
 
 func writeNContactPerson2ᚖkontorᚋinternalᚋfaultᚐContact(ctx context.Context, w *direct.Writer, f *direct.Field, v *fault.Contact) bool {
@@ -2364,6 +3146,10 @@ func writeNLanguage2kontorᚋentᚋuserᚐLanguage(ctx context.Context, w *direc
 	return true
 }
 
+func writeNLinkStatus2kontorᚋinternalᚋidentityᚐLinkStatus(ctx context.Context, w *direct.Writer, f *direct.Field, v identity.LinkStatus) bool {
+	return w.String(string(v))
+}
+
 func writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx context.Context, w *direct.Writer, f *direct.Field, v money.Money) bool {
 	return selectionMoney(ctx, w, f.Plans[0], &v)
 }
@@ -2490,6 +3276,15 @@ func writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx context.Context
 	return selectionPageInfo(ctx, w, f.Plans[0], &v)
 }
 
+func writeNPasswordPolicy2kontorᚋinternalᚋpasswordᚐPolicy(ctx context.Context, w *direct.Writer, f *direct.Field, v password.Policy) bool {
+	return selectionPasswordPolicy(ctx, w, f.Plans[0], &v)
+}
+
+func writeNPasswordPolicyName2kontorᚋentᚋtenantᚐPasswordPolicy(ctx context.Context, w *direct.Writer, f *direct.Field, v tenant.PasswordPolicy) bool {
+	v.MarshalGQL(w)
+	return true
+}
+
 func writeNPasswordRule2kontorᚋinternalᚋpasswordᚐRule(ctx context.Context, w *direct.Writer, f *direct.Field, v password.Rule) bool {
 	return selectionPasswordRule(ctx, w, f.Plans[0], &v)
 }
@@ -2505,16 +3300,15 @@ func writeNPasswordRule2ᚕkontorᚋinternalᚋpasswordᚐRuleᚄ(ctx context.Co
 	return w.Close(']')
 }
 
-func writeNPendingStep2kontorᚋgraphᚋmodelᚐPendingStep(ctx context.Context, w *direct.Writer, f *direct.Field, v model.PendingStep) bool {
-	v.MarshalGQL(w)
-	return true
+func writeNPendingStep2kontorᚋauthzᚐStep(ctx context.Context, w *direct.Writer, f *direct.Field, v authz.Step) bool {
+	return w.String(string(v))
 }
 
-func writeNPendingStep2ᚕkontorᚋgraphᚋmodelᚐPendingStepᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []model.PendingStep) bool {
+func writeNPendingStep2ᚕkontorᚋauthzᚐStepᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []authz.Step) bool {
 	w.Open('[')
 	for i := range v {
 		w.Element(i)
-		if !writeNPendingStep2kontorᚋgraphᚋmodelᚐPendingStep(ctx, w, f, v[i]) {
+		if !writeNPendingStep2kontorᚋauthzᚐStep(ctx, w, f, v[i]) {
 			return false
 		}
 	}
@@ -2717,6 +3511,24 @@ func writeNTenantKind2kontorᚋentᚋtenantᚐKind(ctx context.Context, w *direc
 	return true
 }
 
+func writeNUser2ᚕᚖkontorᚋentᚐUserᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.User) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNUser2ᚖkontorᚋentᚐUser(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNUser2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.User) bool {
+	if v == nil {
+		return false
+	}
+	return selectionUser(ctx, w, f.Plans[0], v)
+}
+
 func writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.UserError) bool {
 	w.Open('[')
 	for i := range v {
@@ -2736,6 +3548,11 @@ func writeNUserError2ᚖkontorᚋgraphᚋmodelᚐUserError(ctx context.Context, 
 }
 
 func writeNUserStatus2kontorᚋentᚋuserᚐStatus(ctx context.Context, w *direct.Writer, f *direct.Field, v user.Status) bool {
+	v.MarshalGQL(w)
+	return true
+}
+
+func writeNUsersCreatedBy2kontorᚋentᚋtenantᚐUsersCreatedBy(ctx context.Context, w *direct.Writer, f *direct.Field, v tenant.UsersCreatedBy) bool {
 	v.MarshalGQL(w)
 	return true
 }
@@ -2795,6 +3612,13 @@ func writeOCategory2ᚖkontorᚋentᚐCategory(ctx context.Context, w *direct.Wr
 		return w.Null()
 	}
 	return selectionCategory(ctx, w, f.Plans[0], v)
+}
+
+func writeOConfirmedEmail2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.User) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionConfirmedEmail(ctx, w, f.Plans[0], v)
 }
 
 func writeOContactPerson2ᚖkontorᚋinternalᚋfaultᚐContact(ctx context.Context, w *direct.Writer, f *direct.Field, v *fault.Contact) bool {
@@ -2918,6 +3742,13 @@ func writeOID2ᚖkontorᚋinternalᚋgidᚐID(ctx context.Context, w *direct.Wri
 	}
 	v.MarshalGQL(w)
 	return true
+}
+
+func writeOInt2ᚖint(ctx context.Context, w *direct.Writer, f *direct.Field, v *int) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return w.Int(int64(*v))
 }
 
 func writeOLoginChallenge2ᚖkontorᚋgraphᚋmodelᚐLoginChallenge(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.LoginChallenge) bool {
@@ -3065,8 +3896,29 @@ func writeOSavedAccountAssignment2ᚖkontorᚋentᚐSavedAssignment(ctx context.
 	return selectionSavedAccountAssignment(ctx, w, f.Plans[0], v)
 }
 
+func writeOSentInvitation2ᚖkontorᚋinternalᚋidentityᚐSentInvitation(ctx context.Context, w *direct.Writer, f *direct.Field, v *identity.SentInvitation) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionSentInvitation(ctx, w, f.Plans[0], v)
+}
+
 func writeOString2string(ctx context.Context, w *direct.Writer, f *direct.Field, v string) bool {
 	return w.String(string(v))
+}
+
+func writeOString2ᚕstringᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []string) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNString2string(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
 }
 
 func writeOString2ᚖentgoᚗioᚋcontribᚋentgqlᚐCursor(ctx context.Context, w *direct.Writer, f *direct.Field, v *entgql.Cursor[uuid.UUID]) bool {
@@ -3084,11 +3936,46 @@ func writeOString2ᚖstring(ctx context.Context, w *direct.Writer, f *direct.Fie
 	return w.String(string(*v))
 }
 
+func writeOSuperior2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.User) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionSuperior(ctx, w, f.Plans[0], v)
+}
+
 func writeOTenant2ᚖkontorᚋentᚐTenant(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Tenant) bool {
 	if v == nil {
 		return w.Null()
 	}
 	return selectionTenant(ctx, w, f.Plans[0], v)
+}
+
+func writeOUser2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.User) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionUser(ctx, w, f.Plans[0], v)
+}
+
+func writeOUserEdge2ᚕᚖkontorᚋentᚐUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.UserEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOUserEdge2ᚖkontorᚋentᚐUserEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOUserEdge2ᚖkontorᚋentᚐUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.UserEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionUserEdge(ctx, w, f.Plans[0], v)
 }
 
 func writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.Viewer) bool {

@@ -45,6 +45,8 @@ type ResolverRoot interface {
 	Person() PersonResolver
 	Product() ProductResolver
 	Query() QueryResolver
+	Tenant() TenantResolver
+	User() UserResolver
 	Viewer() ViewerResolver
 }
 
@@ -53,11 +55,21 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AcceptInvitationPayload struct {
+		Errors   func(childComplexity int) int
+		Username func(childComplexity int) int
+	}
+
 	AccountAssignment struct {
 		CostCentre func(childComplexity int) int
 		GLAccount  func(childComplexity int) int
 		Plant      func(childComplexity int) int
 		Project    func(childComplexity int) int
+	}
+
+	ActivateAccountPayload struct {
+		Errors   func(childComplexity int) int
+		Username func(childComplexity int) int
 	}
 
 	AddCartItemsPayload struct {
@@ -80,6 +92,12 @@ type ComplexityRoot struct {
 	Agreement struct {
 		Email func(childComplexity int) int
 		Name  func(childComplexity int) int
+	}
+
+	AnswerChallengePayload struct {
+		Errors func(childComplexity int) int
+		Token  func(childComplexity int) int
+		Viewer func(childComplexity int) int
 	}
 
 	Cart struct {
@@ -122,13 +140,38 @@ type ComplexityRoot struct {
 		ProductCount func(childComplexity int) int
 	}
 
+	ChangeEmailPayload struct {
+		Accepted func(childComplexity int) int
+		Errors   func(childComplexity int) int
+	}
+
 	ChangePasswordPayload struct {
 		Errors func(childComplexity int) int
+	}
+
+	ChangeUsernamePayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
 	}
 
 	ClearCartPayload struct {
 		Cart   func(childComplexity int) int
 		Errors func(childComplexity int) int
+	}
+
+	ConfirmEmailPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
+	}
+
+	ConfirmOtpPayload struct {
+		Errors        func(childComplexity int) int
+		RecoveryCodes func(childComplexity int) int
+	}
+
+	ConfirmedEmail struct {
+		Email    func(childComplexity int) int
+		GlobalID func(childComplexity int) int
 	}
 
 	ContactPerson struct {
@@ -184,10 +227,26 @@ type ComplexityRoot struct {
 		Unit              func(childComplexity int) int
 	}
 
+	CreateUserPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
+	}
+
+	CustomerCentreLink struct {
+		Linked   func(childComplexity int) int
+		LinkedAt func(childComplexity int) int
+		Subject  func(childComplexity int) int
+	}
+
 	CustomerNumber struct {
 		GlobalID func(childComplexity int) int
 		Line     func(childComplexity int) int
 		Number   func(childComplexity int) int
+	}
+
+	DeactivateUserPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
 	}
 
 	DeleteAddressPayload struct {
@@ -202,6 +261,10 @@ type ComplexityRoot struct {
 		Country    func(childComplexity int) int
 		PostalCode func(childComplexity int) int
 		Street     func(childComplexity int) int
+	}
+
+	DisableOtpPayload struct {
+		Errors func(childComplexity int) int
 	}
 
 	Document struct {
@@ -221,6 +284,31 @@ type ComplexityRoot struct {
 	EndSessionsPayload struct {
 		Errors   func(childComplexity int) int
 		Sessions func(childComplexity int) int
+	}
+
+	EnrolOtpPayload struct {
+		Errors     func(childComplexity int) int
+		OtpauthURI func(childComplexity int) int
+		Secret     func(childComplexity int) int
+	}
+
+	Invitation struct {
+		BecomesMasterAdmin func(childComplexity int) int
+		ContactPerson      func(childComplexity int) int
+		Email              func(childComplexity int) int
+		ExpiresAt          func(childComplexity int) int
+		FirstName          func(childComplexity int) int
+		LastName           func(childComplexity int) int
+		PasswordPolicy     func(childComplexity int) int
+		Status             func(childComplexity int) int
+		TenantName         func(childComplexity int) int
+		Title              func(childComplexity int) int
+	}
+
+	InviteCompanyPayload struct {
+		Errors     func(childComplexity int) int
+		Invitation func(childComplexity int) int
+		Tenant     func(childComplexity int) int
 	}
 
 	LoginChallenge struct {
@@ -246,19 +334,42 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AcceptInvitation      func(childComplexity int, input identity.AcceptInvitationInput) int
+		ActivateAccount       func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems          func(childComplexity int, input cart.AddCartItemsInput) int
+		AnswerChallenge       func(childComplexity int, input identity.AnswerChallengeInput) int
+		ChangeEmail           func(childComplexity int, input identity.ChangeEmailInput) int
 		ChangePassword        func(childComplexity int, input identity.ChangePasswordInput) int
+		ChangeUsername        func(childComplexity int, input identity.ChangeUsernameInput) int
 		ClearCart             func(childComplexity int) int
+		ConfirmEmail          func(childComplexity int, input model.ConfirmEmailInput) int
+		ConfirmOtp            func(childComplexity int, input model.ConfirmOtpInput) int
+		CreateUser            func(childComplexity int, input identity.CreateUserInput) int
+		DeactivateUser        func(childComplexity int, input identity.DeactivateUserInput) int
 		DeleteAddress         func(childComplexity int, input model.DeleteAddressInput) int
+		DisableOtp            func(childComplexity int, input identity.DisableOtpInput) int
 		EndSessions           func(childComplexity int, input identity.EndSessionsInput) int
+		EnrolOtp              func(childComplexity int) int
+		InviteCompany         func(childComplexity int, input identity.InviteCompanyInput) int
 		Login                 func(childComplexity int, input identity.LoginInput) int
 		Logout                func(childComplexity int) int
 		PlaceOrder            func(childComplexity int, input ordering.PlaceOrderInput) int
+		ReactivateUser        func(childComplexity int, input model.ReactivateUserInput) int
+		Register              func(childComplexity int, input identity.RegisterInput) int
+		ReissueActivationCode func(childComplexity int, input model.ReissueActivationCodeInput) int
 		RemoveCartItems       func(childComplexity int, input cart.RemoveCartItemsInput) int
+		RequestPasswordReset  func(childComplexity int, input model.RequestPasswordResetInput) int
+		ResendInvitation      func(childComplexity int, input model.ResendInvitationInput) int
+		ResetPassword         func(childComplexity int, input identity.ResetPasswordInput) int
+		RevokeInvitation      func(childComplexity int, input model.RevokeInvitationInput) int
 		SaveAccountAssignment func(childComplexity int, input cart.SaveAccountAssignmentInput) int
 		SaveAddress           func(childComplexity int, input cart.SaveAddressInput) int
+		SendPasswordReset     func(childComplexity int, input model.SendPasswordResetInput) int
+		SetUserRoles          func(childComplexity int, input identity.SetUserRolesInput) int
 		UpdateCart            func(childComplexity int, input cart.UpdateCartInput) int
 		UpdateCartItem        func(childComplexity int, input cart.UpdateCartItemInput) int
+		UpdateContactData     func(childComplexity int, input identity.UpdateContactDataInput) int
+		UpdateTenantSettings  func(childComplexity int, input identity.UpdateTenantSettingsInput) int
 	}
 
 	Order struct {
@@ -421,12 +532,14 @@ type ComplexityRoot struct {
 		Categories func(childComplexity int) int
 		Contract   func(childComplexity int, number string) int
 		Contracts  func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
+		Invitation func(childComplexity int, token string) int
 		Node       func(childComplexity int, id gid.ID) int
 		Nodes      func(childComplexity int, ids []gid.ID) int
 		Order      func(childComplexity int, number string) int
 		Orders     func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
 		Product    func(childComplexity int, sku string) int
 		Products   func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
+		Users      func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
 		Viewer     func(childComplexity int) int
 	}
 
@@ -435,9 +548,43 @@ type ComplexityRoot struct {
 		Number func(childComplexity int) int
 	}
 
+	ReactivateUserPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
+	}
+
+	RegisterPayload struct {
+		Accepted func(childComplexity int) int
+		Errors   func(childComplexity int) int
+	}
+
+	ReissueActivationCodePayload struct {
+		Accepted func(childComplexity int) int
+		Errors   func(childComplexity int) int
+	}
+
 	RemoveCartItemsPayload struct {
 		Cart   func(childComplexity int) int
 		Errors func(childComplexity int) int
+	}
+
+	RequestPasswordResetPayload struct {
+		Accepted func(childComplexity int) int
+		Errors   func(childComplexity int) int
+	}
+
+	ResendInvitationPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
+	}
+
+	ResetPasswordPayload struct {
+		Errors func(childComplexity int) int
+	}
+
+	RevokeInvitationPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
 	}
 
 	RightHolder struct {
@@ -483,6 +630,17 @@ type ComplexityRoot struct {
 		Project    func(childComplexity int) int
 	}
 
+	SendPasswordResetPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
+	}
+
+	SentInvitation struct {
+		Email     func(childComplexity int) int
+		ExpiresAt func(childComplexity int) int
+		Status    func(childComplexity int) int
+	}
+
 	Session struct {
 		CreatedAt  func(childComplexity int) int
 		Current    func(childComplexity int) int
@@ -493,12 +651,38 @@ type ComplexityRoot struct {
 		LastSeenAt func(childComplexity int) int
 	}
 
+	SetUserRolesPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
+	}
+
+	Superior struct {
+		DisplayName func(childComplexity int) int
+		Email       func(childComplexity int) int
+		FirstName   func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		LastName    func(childComplexity int) int
+		Mobile      func(childComplexity int) int
+		Phone       func(childComplexity int) int
+	}
+
 	Tenant struct {
 		ContactPerson  func(childComplexity int) int
 		GlobalID       func(childComplexity int) int
 		Kind           func(childComplexity int) int
 		Name           func(childComplexity int) int
 		OrganizationID func(childComplexity int) int
+		Settings       func(childComplexity int) int
+	}
+
+	TenantSettings struct {
+		LoginNeedsOrganization func(childComplexity int) int
+		MandatoryContactFields func(childComplexity int) int
+		NamesChangeable        func(childComplexity int) int
+		PasswordPolicy         func(childComplexity int) int
+		SessionAbsoluteMinutes func(childComplexity int) int
+		SessionIdleMinutes     func(childComplexity int) int
+		UsersCreatedBy         func(childComplexity int) int
 	}
 
 	UpdateCartItemPayload struct {
@@ -511,18 +695,50 @@ type ComplexityRoot struct {
 		Errors func(childComplexity int) int
 	}
 
+	UpdateContactDataPayload struct {
+		Errors       func(childComplexity int) int
+		PendingSteps func(childComplexity int) int
+		User         func(childComplexity int) int
+	}
+
+	UpdateTenantSettingsPayload struct {
+		Errors func(childComplexity int) int
+		Tenant func(childComplexity int) int
+	}
+
 	User struct {
+		City        func(childComplexity int) int
+		Country     func(childComplexity int) int
 		DisplayName func(childComplexity int) int
 		Email       func(childComplexity int) int
 		FirstName   func(childComplexity int) int
 		GlobalID    func(childComplexity int) int
+		Invitation  func(childComplexity int) int
 		Language    func(childComplexity int) int
+		LastLoginAt func(childComplexity int) int
 		LastName    func(childComplexity int) int
 		Mobile      func(childComplexity int) int
+		OtpEnabled  func(childComplexity int) int
 		Phone       func(childComplexity int) int
+		PostalCode  func(childComplexity int) int
+		Roles       func(childComplexity int) int
 		Status      func(childComplexity int) int
+		Street      func(childComplexity int) int
+		Superior    func(childComplexity int) int
 		Title       func(childComplexity int) int
 		Username    func(childComplexity int) int
+	}
+
+	UserConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	UserEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	UserError struct {
@@ -533,17 +749,19 @@ type ComplexityRoot struct {
 	}
 
 	Viewer struct {
-		AccountAssignments func(childComplexity int) int
-		ActingFor          func(childComplexity int) int
-		Addresses          func(childComplexity int) int
-		ContactPerson      func(childComplexity int) int
-		PasswordPolicy     func(childComplexity int) int
-		PendingSteps       func(childComplexity int) int
-		Roles              func(childComplexity int) int
-		Session            func(childComplexity int) int
-		Sessions           func(childComplexity int) int
-		Tenant             func(childComplexity int) int
-		User               func(childComplexity int) int
+		AccountAssignments     func(childComplexity int) int
+		ActingFor              func(childComplexity int) int
+		Addresses              func(childComplexity int) int
+		ContactPerson          func(childComplexity int) int
+		CustomerCentre         func(childComplexity int) int
+		MandatoryContactFields func(childComplexity int) int
+		PasswordPolicy         func(childComplexity int) int
+		PendingSteps           func(childComplexity int) int
+		Roles                  func(childComplexity int) int
+		Session                func(childComplexity int) int
+		Sessions               func(childComplexity int) int
+		Tenant                 func(childComplexity int) int
+		User                   func(childComplexity int) int
 	}
 }
 
@@ -560,6 +778,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AcceptInvitationPayload.errors":
+		if e.ComplexityRoot.AcceptInvitationPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptInvitationPayload.Errors(childComplexity), true
+	case "AcceptInvitationPayload.username":
+		if e.ComplexityRoot.AcceptInvitationPayload.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptInvitationPayload.Username(childComplexity), true
 
 	case "AccountAssignment.costCentre":
 		if e.ComplexityRoot.AccountAssignment.CostCentre == nil {
@@ -585,6 +816,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AccountAssignment.Project(childComplexity), true
+
+	case "ActivateAccountPayload.errors":
+		if e.ComplexityRoot.ActivateAccountPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivateAccountPayload.Errors(childComplexity), true
+	case "ActivateAccountPayload.username":
+		if e.ComplexityRoot.ActivateAccountPayload.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivateAccountPayload.Username(childComplexity), true
 
 	case "AddCartItemsPayload.cart":
 		if e.ComplexityRoot.AddCartItemsPayload.Cart == nil {
@@ -666,6 +910,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Agreement.Name(childComplexity), true
+
+	case "AnswerChallengePayload.errors":
+		if e.ComplexityRoot.AnswerChallengePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnswerChallengePayload.Errors(childComplexity), true
+	case "AnswerChallengePayload.token":
+		if e.ComplexityRoot.AnswerChallengePayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnswerChallengePayload.Token(childComplexity), true
+	case "AnswerChallengePayload.viewer":
+		if e.ComplexityRoot.AnswerChallengePayload.Viewer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnswerChallengePayload.Viewer(childComplexity), true
 
 	case "Cart.accountAssignment":
 		if e.ComplexityRoot.Cart.AccountAssignment == nil {
@@ -839,12 +1102,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Category.ProductCount(childComplexity), true
 
+	case "ChangeEmailPayload.accepted":
+		if e.ComplexityRoot.ChangeEmailPayload.Accepted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeEmailPayload.Accepted(childComplexity), true
+	case "ChangeEmailPayload.errors":
+		if e.ComplexityRoot.ChangeEmailPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeEmailPayload.Errors(childComplexity), true
+
 	case "ChangePasswordPayload.errors":
 		if e.ComplexityRoot.ChangePasswordPayload.Errors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.ChangePasswordPayload.Errors(childComplexity), true
+
+	case "ChangeUsernamePayload.errors":
+		if e.ComplexityRoot.ChangeUsernamePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeUsernamePayload.Errors(childComplexity), true
+	case "ChangeUsernamePayload.user":
+		if e.ComplexityRoot.ChangeUsernamePayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeUsernamePayload.User(childComplexity), true
 
 	case "ClearCartPayload.cart":
 		if e.ComplexityRoot.ClearCartPayload.Cart == nil {
@@ -858,6 +1147,45 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ClearCartPayload.Errors(childComplexity), true
+
+	case "ConfirmEmailPayload.errors":
+		if e.ComplexityRoot.ConfirmEmailPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmEmailPayload.Errors(childComplexity), true
+	case "ConfirmEmailPayload.user":
+		if e.ComplexityRoot.ConfirmEmailPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmEmailPayload.User(childComplexity), true
+
+	case "ConfirmOtpPayload.errors":
+		if e.ComplexityRoot.ConfirmOtpPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmOtpPayload.Errors(childComplexity), true
+	case "ConfirmOtpPayload.recoveryCodes":
+		if e.ComplexityRoot.ConfirmOtpPayload.RecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmOtpPayload.RecoveryCodes(childComplexity), true
+
+	case "ConfirmedEmail.email":
+		if e.ComplexityRoot.ConfirmedEmail.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmedEmail.Email(childComplexity), true
+	case "ConfirmedEmail.id":
+		if e.ComplexityRoot.ConfirmedEmail.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmedEmail.GlobalID(childComplexity), true
 
 	case "ContactPerson.email":
 		if e.ComplexityRoot.ContactPerson.Email == nil {
@@ -1107,6 +1435,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ContractPosition.Unit(childComplexity), true
 
+	case "CreateUserPayload.errors":
+		if e.ComplexityRoot.CreateUserPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateUserPayload.Errors(childComplexity), true
+	case "CreateUserPayload.user":
+		if e.ComplexityRoot.CreateUserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateUserPayload.User(childComplexity), true
+
+	case "CustomerCentreLink.linked":
+		if e.ComplexityRoot.CustomerCentreLink.Linked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerCentreLink.Linked(childComplexity), true
+	case "CustomerCentreLink.linkedAt":
+		if e.ComplexityRoot.CustomerCentreLink.LinkedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerCentreLink.LinkedAt(childComplexity), true
+	case "CustomerCentreLink.subject":
+		if e.ComplexityRoot.CustomerCentreLink.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerCentreLink.Subject(childComplexity), true
+
 	case "CustomerNumber.id":
 		if e.ComplexityRoot.CustomerNumber.GlobalID == nil {
 			break
@@ -1125,6 +1485,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CustomerNumber.Number(childComplexity), true
+
+	case "DeactivateUserPayload.errors":
+		if e.ComplexityRoot.DeactivateUserPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeactivateUserPayload.Errors(childComplexity), true
+	case "DeactivateUserPayload.user":
+		if e.ComplexityRoot.DeactivateUserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeactivateUserPayload.User(childComplexity), true
 
 	case "DeleteAddressPayload.deletedId":
 		if e.ComplexityRoot.DeleteAddressPayload.DeletedID == nil {
@@ -1175,6 +1548,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeliveryAddress.Street(childComplexity), true
+
+	case "DisableOtpPayload.errors":
+		if e.ComplexityRoot.DisableOtpPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisableOtpPayload.Errors(childComplexity), true
 
 	case "Document.download":
 		if e.ComplexityRoot.Document.Download == nil {
@@ -1238,6 +1618,105 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EndSessionsPayload.Sessions(childComplexity), true
+
+	case "EnrolOtpPayload.errors":
+		if e.ComplexityRoot.EnrolOtpPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrolOtpPayload.Errors(childComplexity), true
+	case "EnrolOtpPayload.otpauthUri":
+		if e.ComplexityRoot.EnrolOtpPayload.OtpauthURI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrolOtpPayload.OtpauthURI(childComplexity), true
+	case "EnrolOtpPayload.secret":
+		if e.ComplexityRoot.EnrolOtpPayload.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrolOtpPayload.Secret(childComplexity), true
+
+	case "Invitation.becomesMasterAdmin":
+		if e.ComplexityRoot.Invitation.BecomesMasterAdmin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.BecomesMasterAdmin(childComplexity), true
+	case "Invitation.contactPerson":
+		if e.ComplexityRoot.Invitation.ContactPerson == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.ContactPerson(childComplexity), true
+	case "Invitation.email":
+		if e.ComplexityRoot.Invitation.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Email(childComplexity), true
+	case "Invitation.expiresAt":
+		if e.ComplexityRoot.Invitation.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.ExpiresAt(childComplexity), true
+	case "Invitation.firstName":
+		if e.ComplexityRoot.Invitation.FirstName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.FirstName(childComplexity), true
+	case "Invitation.lastName":
+		if e.ComplexityRoot.Invitation.LastName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.LastName(childComplexity), true
+	case "Invitation.passwordPolicy":
+		if e.ComplexityRoot.Invitation.PasswordPolicy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.PasswordPolicy(childComplexity), true
+	case "Invitation.status":
+		if e.ComplexityRoot.Invitation.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Status(childComplexity), true
+	case "Invitation.tenantName":
+		if e.ComplexityRoot.Invitation.TenantName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.TenantName(childComplexity), true
+	case "Invitation.title":
+		if e.ComplexityRoot.Invitation.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Title(childComplexity), true
+
+	case "InviteCompanyPayload.errors":
+		if e.ComplexityRoot.InviteCompanyPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InviteCompanyPayload.Errors(childComplexity), true
+	case "InviteCompanyPayload.invitation":
+		if e.ComplexityRoot.InviteCompanyPayload.Invitation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InviteCompanyPayload.Invitation(childComplexity), true
+	case "InviteCompanyPayload.tenant":
+		if e.ComplexityRoot.InviteCompanyPayload.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InviteCompanyPayload.Tenant(childComplexity), true
 
 	case "LoginChallenge.expiresAt":
 		if e.ComplexityRoot.LoginChallenge.ExpiresAt == nil {
@@ -1303,6 +1782,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Money.Currency(childComplexity), true
 
+	case "Mutation.acceptInvitation":
+		if e.ComplexityRoot.Mutation.AcceptInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptInvitation(childComplexity, args["input"].(identity.AcceptInvitationInput)), true
+	case "Mutation.activateAccount":
+		if e.ComplexityRoot.Mutation.ActivateAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_activateAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ActivateAccount(childComplexity, args["input"].(identity.ActivateAccountInput)), true
 	case "Mutation.addCartItems":
 		if e.ComplexityRoot.Mutation.AddCartItems == nil {
 			break
@@ -1314,6 +1815,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddCartItems(childComplexity, args["input"].(cart.AddCartItemsInput)), true
+	case "Mutation.answerChallenge":
+		if e.ComplexityRoot.Mutation.AnswerChallenge == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_answerChallenge_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AnswerChallenge(childComplexity, args["input"].(identity.AnswerChallengeInput)), true
+	case "Mutation.changeEmail":
+		if e.ComplexityRoot.Mutation.ChangeEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changeEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangeEmail(childComplexity, args["input"].(identity.ChangeEmailInput)), true
 	case "Mutation.changePassword":
 		if e.ComplexityRoot.Mutation.ChangePassword == nil {
 			break
@@ -1325,12 +1848,67 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(identity.ChangePasswordInput)), true
+	case "Mutation.changeUsername":
+		if e.ComplexityRoot.Mutation.ChangeUsername == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changeUsername_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangeUsername(childComplexity, args["input"].(identity.ChangeUsernameInput)), true
 	case "Mutation.clearCart":
 		if e.ComplexityRoot.Mutation.ClearCart == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Mutation.ClearCart(childComplexity), true
+	case "Mutation.confirmEmail":
+		if e.ComplexityRoot.Mutation.ConfirmEmail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmEmail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmEmail(childComplexity, args["input"].(model.ConfirmEmailInput)), true
+	case "Mutation.confirmOtp":
+		if e.ComplexityRoot.Mutation.ConfirmOtp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmOtp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmOtp(childComplexity, args["input"].(model.ConfirmOtpInput)), true
+	case "Mutation.createUser":
+		if e.ComplexityRoot.Mutation.CreateUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateUser(childComplexity, args["input"].(identity.CreateUserInput)), true
+	case "Mutation.deactivateUser":
+		if e.ComplexityRoot.Mutation.DeactivateUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deactivateUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeactivateUser(childComplexity, args["input"].(identity.DeactivateUserInput)), true
 	case "Mutation.deleteAddress":
 		if e.ComplexityRoot.Mutation.DeleteAddress == nil {
 			break
@@ -1342,6 +1920,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteAddress(childComplexity, args["input"].(model.DeleteAddressInput)), true
+	case "Mutation.disableOtp":
+		if e.ComplexityRoot.Mutation.DisableOtp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_disableOtp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DisableOtp(childComplexity, args["input"].(identity.DisableOtpInput)), true
 	case "Mutation.endSessions":
 		if e.ComplexityRoot.Mutation.EndSessions == nil {
 			break
@@ -1353,6 +1942,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EndSessions(childComplexity, args["input"].(identity.EndSessionsInput)), true
+	case "Mutation.enrolOtp":
+		if e.ComplexityRoot.Mutation.EnrolOtp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.EnrolOtp(childComplexity), true
+	case "Mutation.inviteCompany":
+		if e.ComplexityRoot.Mutation.InviteCompany == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_inviteCompany_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.InviteCompany(childComplexity, args["input"].(identity.InviteCompanyInput)), true
 	case "Mutation.login":
 		if e.ComplexityRoot.Mutation.Login == nil {
 			break
@@ -1381,6 +1987,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.PlaceOrder(childComplexity, args["input"].(ordering.PlaceOrderInput)), true
+	case "Mutation.reactivateUser":
+		if e.ComplexityRoot.Mutation.ReactivateUser == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reactivateUser_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReactivateUser(childComplexity, args["input"].(model.ReactivateUserInput)), true
+	case "Mutation.register":
+		if e.ComplexityRoot.Mutation.Register == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_register_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Register(childComplexity, args["input"].(identity.RegisterInput)), true
+	case "Mutation.reissueActivationCode":
+		if e.ComplexityRoot.Mutation.ReissueActivationCode == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reissueActivationCode_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReissueActivationCode(childComplexity, args["input"].(model.ReissueActivationCodeInput)), true
 	case "Mutation.removeCartItems":
 		if e.ComplexityRoot.Mutation.RemoveCartItems == nil {
 			break
@@ -1392,6 +2031,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemoveCartItems(childComplexity, args["input"].(cart.RemoveCartItemsInput)), true
+	case "Mutation.requestPasswordReset":
+		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestPasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["input"].(model.RequestPasswordResetInput)), true
+	case "Mutation.resendInvitation":
+		if e.ComplexityRoot.Mutation.ResendInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resendInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["input"].(model.ResendInvitationInput)), true
+	case "Mutation.resetPassword":
+		if e.ComplexityRoot.Mutation.ResetPassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetPassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(identity.ResetPasswordInput)), true
+	case "Mutation.revokeInvitation":
+		if e.ComplexityRoot.Mutation.RevokeInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeInvitation(childComplexity, args["input"].(model.RevokeInvitationInput)), true
 	case "Mutation.saveAccountAssignment":
 		if e.ComplexityRoot.Mutation.SaveAccountAssignment == nil {
 			break
@@ -1414,6 +2097,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveAddress(childComplexity, args["input"].(cart.SaveAddressInput)), true
+	case "Mutation.sendPasswordReset":
+		if e.ComplexityRoot.Mutation.SendPasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sendPasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SendPasswordReset(childComplexity, args["input"].(model.SendPasswordResetInput)), true
+	case "Mutation.setUserRoles":
+		if e.ComplexityRoot.Mutation.SetUserRoles == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setUserRoles_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetUserRoles(childComplexity, args["input"].(identity.SetUserRolesInput)), true
 	case "Mutation.updateCart":
 		if e.ComplexityRoot.Mutation.UpdateCart == nil {
 			break
@@ -1436,6 +2141,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateCartItem(childComplexity, args["input"].(cart.UpdateCartItemInput)), true
+	case "Mutation.updateContactData":
+		if e.ComplexityRoot.Mutation.UpdateContactData == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateContactData_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateContactData(childComplexity, args["input"].(identity.UpdateContactDataInput)), true
+	case "Mutation.updateTenantSettings":
+		if e.ComplexityRoot.Mutation.UpdateTenantSettings == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateTenantSettings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateTenantSettings(childComplexity, args["input"].(identity.UpdateTenantSettingsInput)), true
 
 	case "Order.accountAssignment":
 		if e.ComplexityRoot.Order.AccountAssignment == nil {
@@ -2084,6 +2811,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Contracts(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*company.ContractFilter), args["orderBy"].(*ent.ContractOrder)), true
 
+	case "Query.invitation":
+		if e.ComplexityRoot.Query.Invitation == nil {
+			break
+		}
+
+		args, err := ec.field_Query_invitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Invitation(childComplexity, args["token"].(string)), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -2150,6 +2888,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*catalog.ProductFilter), args["orderBy"].(*ent.ProductOrder)), true
+	case "Query.users":
+		if e.ComplexityRoot.Query.Users == nil {
+			break
+		}
+
+		args, err := ec.field_Query_users_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*identity.UserFilter), args["orderBy"].(*ent.UserOrder)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -2170,6 +2919,45 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Quote.Number(childComplexity), true
 
+	case "ReactivateUserPayload.errors":
+		if e.ComplexityRoot.ReactivateUserPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReactivateUserPayload.Errors(childComplexity), true
+	case "ReactivateUserPayload.user":
+		if e.ComplexityRoot.ReactivateUserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReactivateUserPayload.User(childComplexity), true
+
+	case "RegisterPayload.accepted":
+		if e.ComplexityRoot.RegisterPayload.Accepted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RegisterPayload.Accepted(childComplexity), true
+	case "RegisterPayload.errors":
+		if e.ComplexityRoot.RegisterPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RegisterPayload.Errors(childComplexity), true
+
+	case "ReissueActivationCodePayload.accepted":
+		if e.ComplexityRoot.ReissueActivationCodePayload.Accepted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReissueActivationCodePayload.Accepted(childComplexity), true
+	case "ReissueActivationCodePayload.errors":
+		if e.ComplexityRoot.ReissueActivationCodePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReissueActivationCodePayload.Errors(childComplexity), true
+
 	case "RemoveCartItemsPayload.cart":
 		if e.ComplexityRoot.RemoveCartItemsPayload.Cart == nil {
 			break
@@ -2182,6 +2970,52 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RemoveCartItemsPayload.Errors(childComplexity), true
+
+	case "RequestPasswordResetPayload.accepted":
+		if e.ComplexityRoot.RequestPasswordResetPayload.Accepted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestPasswordResetPayload.Accepted(childComplexity), true
+	case "RequestPasswordResetPayload.errors":
+		if e.ComplexityRoot.RequestPasswordResetPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestPasswordResetPayload.Errors(childComplexity), true
+
+	case "ResendInvitationPayload.errors":
+		if e.ComplexityRoot.ResendInvitationPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendInvitationPayload.Errors(childComplexity), true
+	case "ResendInvitationPayload.user":
+		if e.ComplexityRoot.ResendInvitationPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendInvitationPayload.User(childComplexity), true
+
+	case "ResetPasswordPayload.errors":
+		if e.ComplexityRoot.ResetPasswordPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.Errors(childComplexity), true
+
+	case "RevokeInvitationPayload.errors":
+		if e.ComplexityRoot.RevokeInvitationPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeInvitationPayload.Errors(childComplexity), true
+	case "RevokeInvitationPayload.user":
+		if e.ComplexityRoot.RevokeInvitationPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeInvitationPayload.User(childComplexity), true
 
 	case "RightHolder.kind":
 		if e.ComplexityRoot.RightHolder.Kind == nil {
@@ -2322,6 +3156,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SavedAccountAssignment.Project(childComplexity), true
 
+	case "SendPasswordResetPayload.errors":
+		if e.ComplexityRoot.SendPasswordResetPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendPasswordResetPayload.Errors(childComplexity), true
+	case "SendPasswordResetPayload.user":
+		if e.ComplexityRoot.SendPasswordResetPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendPasswordResetPayload.User(childComplexity), true
+
+	case "SentInvitation.email":
+		if e.ComplexityRoot.SentInvitation.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SentInvitation.Email(childComplexity), true
+	case "SentInvitation.expiresAt":
+		if e.ComplexityRoot.SentInvitation.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SentInvitation.ExpiresAt(childComplexity), true
+	case "SentInvitation.status":
+		if e.ComplexityRoot.SentInvitation.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SentInvitation.Status(childComplexity), true
+
 	case "Session.createdAt":
 		if e.ComplexityRoot.Session.CreatedAt == nil {
 			break
@@ -2365,6 +3231,62 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Session.LastSeenAt(childComplexity), true
 
+	case "SetUserRolesPayload.errors":
+		if e.ComplexityRoot.SetUserRolesPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUserRolesPayload.Errors(childComplexity), true
+	case "SetUserRolesPayload.user":
+		if e.ComplexityRoot.SetUserRolesPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUserRolesPayload.User(childComplexity), true
+
+	case "Superior.displayName":
+		if e.ComplexityRoot.Superior.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Superior.DisplayName(childComplexity), true
+	case "Superior.email":
+		if e.ComplexityRoot.Superior.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Superior.Email(childComplexity), true
+	case "Superior.firstName":
+		if e.ComplexityRoot.Superior.FirstName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Superior.FirstName(childComplexity), true
+	case "Superior.id":
+		if e.ComplexityRoot.Superior.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Superior.GlobalID(childComplexity), true
+	case "Superior.lastName":
+		if e.ComplexityRoot.Superior.LastName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Superior.LastName(childComplexity), true
+	case "Superior.mobile":
+		if e.ComplexityRoot.Superior.Mobile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Superior.Mobile(childComplexity), true
+	case "Superior.phone":
+		if e.ComplexityRoot.Superior.Phone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Superior.Phone(childComplexity), true
+
 	case "Tenant.contactPerson":
 		if e.ComplexityRoot.Tenant.ContactPerson == nil {
 			break
@@ -2395,6 +3317,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Tenant.OrganizationID(childComplexity), true
+	case "Tenant.settings":
+		if e.ComplexityRoot.Tenant.Settings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tenant.Settings(childComplexity), true
+
+	case "TenantSettings.loginNeedsOrganization":
+		if e.ComplexityRoot.TenantSettings.LoginNeedsOrganization == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.LoginNeedsOrganization(childComplexity), true
+	case "TenantSettings.mandatoryContactFields":
+		if e.ComplexityRoot.TenantSettings.MandatoryContactFields == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.MandatoryContactFields(childComplexity), true
+	case "TenantSettings.namesChangeable":
+		if e.ComplexityRoot.TenantSettings.NamesChangeable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.NamesChangeable(childComplexity), true
+	case "TenantSettings.passwordPolicy":
+		if e.ComplexityRoot.TenantSettings.PasswordPolicy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.PasswordPolicy(childComplexity), true
+	case "TenantSettings.sessionAbsoluteMinutes":
+		if e.ComplexityRoot.TenantSettings.SessionAbsoluteMinutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.SessionAbsoluteMinutes(childComplexity), true
+	case "TenantSettings.sessionIdleMinutes":
+		if e.ComplexityRoot.TenantSettings.SessionIdleMinutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.SessionIdleMinutes(childComplexity), true
+	case "TenantSettings.usersCreatedBy":
+		if e.ComplexityRoot.TenantSettings.UsersCreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.UsersCreatedBy(childComplexity), true
 
 	case "UpdateCartItemPayload.cart":
 		if e.ComplexityRoot.UpdateCartItemPayload.Cart == nil {
@@ -2422,6 +3393,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UpdateCartPayload.Errors(childComplexity), true
 
+	case "UpdateContactDataPayload.errors":
+		if e.ComplexityRoot.UpdateContactDataPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateContactDataPayload.Errors(childComplexity), true
+	case "UpdateContactDataPayload.pendingSteps":
+		if e.ComplexityRoot.UpdateContactDataPayload.PendingSteps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateContactDataPayload.PendingSteps(childComplexity), true
+	case "UpdateContactDataPayload.user":
+		if e.ComplexityRoot.UpdateContactDataPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateContactDataPayload.User(childComplexity), true
+
+	case "UpdateTenantSettingsPayload.errors":
+		if e.ComplexityRoot.UpdateTenantSettingsPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateTenantSettingsPayload.Errors(childComplexity), true
+	case "UpdateTenantSettingsPayload.tenant":
+		if e.ComplexityRoot.UpdateTenantSettingsPayload.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateTenantSettingsPayload.Tenant(childComplexity), true
+
+	case "User.city":
+		if e.ComplexityRoot.User.City == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.City(childComplexity), true
+	case "User.country":
+		if e.ComplexityRoot.User.Country == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Country(childComplexity), true
 	case "User.displayName":
 		if e.ComplexityRoot.User.DisplayName == nil {
 			break
@@ -2446,12 +3461,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.GlobalID(childComplexity), true
+	case "User.invitation":
+		if e.ComplexityRoot.User.Invitation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Invitation(childComplexity), true
 	case "User.language":
 		if e.ComplexityRoot.User.Language == nil {
 			break
 		}
 
 		return e.ComplexityRoot.User.Language(childComplexity), true
+	case "User.lastLoginAt":
+		if e.ComplexityRoot.User.LastLoginAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.LastLoginAt(childComplexity), true
 	case "User.lastName":
 		if e.ComplexityRoot.User.LastName == nil {
 			break
@@ -2464,18 +3491,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Mobile(childComplexity), true
+	case "User.otpEnabled":
+		if e.ComplexityRoot.User.OtpEnabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.OtpEnabled(childComplexity), true
 	case "User.phone":
 		if e.ComplexityRoot.User.Phone == nil {
 			break
 		}
 
 		return e.ComplexityRoot.User.Phone(childComplexity), true
+	case "User.postalCode":
+		if e.ComplexityRoot.User.PostalCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.PostalCode(childComplexity), true
+	case "User.roles":
+		if e.ComplexityRoot.User.Roles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Roles(childComplexity), true
 	case "User.status":
 		if e.ComplexityRoot.User.Status == nil {
 			break
 		}
 
 		return e.ComplexityRoot.User.Status(childComplexity), true
+	case "User.street":
+		if e.ComplexityRoot.User.Street == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Street(childComplexity), true
+	case "User.superior":
+		if e.ComplexityRoot.User.Superior == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Superior(childComplexity), true
 	case "User.title":
 		if e.ComplexityRoot.User.Title == nil {
 			break
@@ -2488,6 +3545,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Username(childComplexity), true
+
+	case "UserConnection.edges":
+		if e.ComplexityRoot.UserConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.Edges(childComplexity), true
+	case "UserConnection.nodes":
+		if e.ComplexityRoot.UserConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.Nodes(childComplexity), true
+	case "UserConnection.pageInfo":
+		if e.ComplexityRoot.UserConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.PageInfo(childComplexity), true
+	case "UserConnection.totalCount":
+		if e.ComplexityRoot.UserConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.TotalCount(childComplexity), true
+
+	case "UserEdge.cursor":
+		if e.ComplexityRoot.UserEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserEdge.Cursor(childComplexity), true
+	case "UserEdge.node":
+		if e.ComplexityRoot.UserEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserEdge.Node(childComplexity), true
 
 	case "UserError.code":
 		if e.ComplexityRoot.UserError.Code == nil {
@@ -2538,6 +3633,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Viewer.ContactPerson(childComplexity), true
+	case "Viewer.customerCentre":
+		if e.ComplexityRoot.Viewer.CustomerCentre == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.CustomerCentre(childComplexity), true
+	case "Viewer.mandatoryContactFields":
+		if e.ComplexityRoot.Viewer.MandatoryContactFields == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.MandatoryContactFields(childComplexity), true
 	case "Viewer.passwordPolicy":
 		if e.ComplexityRoot.Viewer.PasswordPolicy == nil {
 			break
@@ -2591,25 +3698,51 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec.plans = direct.NewPlans(ctx, opCtx, directSchema)
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AccountAssignmentInput", ec.unmarshalInputAccountAssignmentInput),
+			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
+			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
 			graphql.NewInputUnmarshaler("CartItemInput", ec.unmarshalInputCartItemInput),
+			graphql.NewInputUnmarshaler("ChangeEmailInput", ec.unmarshalInputChangeEmailInput),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
+			graphql.NewInputUnmarshaler("ChangeUsernameInput", ec.unmarshalInputChangeUsernameInput),
+			graphql.NewInputUnmarshaler("ConfirmEmailInput", ec.unmarshalInputConfirmEmailInput),
+			graphql.NewInputUnmarshaler("ConfirmOtpInput", ec.unmarshalInputConfirmOtpInput),
+			graphql.NewInputUnmarshaler("ContactPersonInput", ec.unmarshalInputContactPersonInput),
 			graphql.NewInputUnmarshaler("ContractFilter", ec.unmarshalInputContractFilter),
 			graphql.NewInputUnmarshaler("ContractOrder", ec.unmarshalInputContractOrder),
+			graphql.NewInputUnmarshaler("CreateUserInput", ec.unmarshalInputCreateUserInput),
+			graphql.NewInputUnmarshaler("DeactivateUserInput", ec.unmarshalInputDeactivateUserInput),
 			graphql.NewInputUnmarshaler("DeleteAddressInput", ec.unmarshalInputDeleteAddressInput),
+			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
+			graphql.NewInputUnmarshaler("InviteCompanyInput", ec.unmarshalInputInviteCompanyInput),
+			graphql.NewInputUnmarshaler("InvitedCompanyInput", ec.unmarshalInputInvitedCompanyInput),
 			graphql.NewInputUnmarshaler("LoginInput", ec.unmarshalInputLoginInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderOrder", ec.unmarshalInputOrderOrder),
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
 			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
 			graphql.NewInputUnmarshaler("ProductOrder", ec.unmarshalInputProductOrder),
+			graphql.NewInputUnmarshaler("ReactivateUserInput", ec.unmarshalInputReactivateUserInput),
+			graphql.NewInputUnmarshaler("RegisterInput", ec.unmarshalInputRegisterInput),
+			graphql.NewInputUnmarshaler("ReissueActivationCodeInput", ec.unmarshalInputReissueActivationCodeInput),
 			graphql.NewInputUnmarshaler("RemoveCartItemsInput", ec.unmarshalInputRemoveCartItemsInput),
+			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
+			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
+			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
+			graphql.NewInputUnmarshaler("RevokeInvitationInput", ec.unmarshalInputRevokeInvitationInput),
 			graphql.NewInputUnmarshaler("SaveAccountAssignmentInput", ec.unmarshalInputSaveAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("SaveAddressInput", ec.unmarshalInputSaveAddressInput),
+			graphql.NewInputUnmarshaler("SendPasswordResetInput", ec.unmarshalInputSendPasswordResetInput),
+			graphql.NewInputUnmarshaler("SetUserRolesInput", ec.unmarshalInputSetUserRolesInput),
 			graphql.NewInputUnmarshaler("UpdateCartInput", ec.unmarshalInputUpdateCartInput),
 			graphql.NewInputUnmarshaler("UpdateCartItemInput", ec.unmarshalInputUpdateCartItemInput),
+			graphql.NewInputUnmarshaler("UpdateContactDataInput", ec.unmarshalInputUpdateContactDataInput),
+			graphql.NewInputUnmarshaler("UpdateTenantSettingsInput", ec.unmarshalInputUpdateTenantSettingsInput),
+			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
+			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
 		)
 	}
 	first := true
@@ -2687,6 +3820,221 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/account.graphqls", Input: `"Who a user turns to first: the master admin of a sub admin (ID-14)."
+type Superior {
+  "Global ID."
+  id: ID!
+  "First and last name."
+  displayName: String!
+  "First name."
+  firstName: String!
+  "Last name."
+  lastName: String!
+  "E-mail address."
+  email: String!
+  "Phone number."
+  phone: String!
+  "Mobile number."
+  mobile: String!
+}
+
+"The link between the account and the operator's customer centre."
+type CustomerCentreLink {
+  "Whether the account is linked."
+  linked: Boolean!
+  "Since when."
+  linkedAt: DateTime
+  "Who the account is there."
+  subject: String
+}
+
+"A new user name, confirmed with the current password (ID-12)."
+input ChangeUsernameInput {
+  "The current password."
+  currentPassword: String!
+  "The new user name, 6 to 32 characters without spaces."
+  newUsername: String!
+}
+
+"Outcome of changing the user name."
+type ChangeUsernamePayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"A new e-mail address, confirmed with the current password (ID-13)."
+input ChangeEmailInput {
+  "The current password."
+  currentPassword: String!
+  "The new address. A link goes there; the address counts once the link was used."
+  newEmail: String!
+}
+
+"Outcome of asking for another e-mail address."
+type ChangeEmailPayload {
+  "Whether it was accepted: a mail follows."
+  accepted: Boolean!
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The link that went to the new address."
+input ConfirmEmailInput {
+  "The token from the link."
+  token: String!
+}
+
+"Outcome of confirming an e-mail address."
+type ConfirmEmailPayload {
+  "The user; null when it did not work."
+  user: ConfirmedEmail
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"What the holder of a confirmation link is told about the account."
+type ConfirmedEmail {
+  "Global ID."
+  id: ID!
+  "The address that counts now."
+  email: String!
+}
+
+"""
+Contact data. What is left out stays as it is. First and last name can be changed only where the portal allows it.
+"""
+input UpdateContactDataInput {
+  "Form of address or academic title."
+  title: String
+  "First name, where the portal lets users change it."
+  firstName: String
+  "Last name, where the portal lets users change it."
+  lastName: String
+  "Phone number."
+  phone: String
+  "Mobile number."
+  mobile: String
+  "Language of messages and mails."
+  language: Language
+  "Street and number."
+  street: String
+  "Postal code."
+  postalCode: String
+  "City."
+  city: String
+  "Country, ISO 3166-1 alpha-2."
+  country: String
+}
+
+"Outcome of changing contact data."
+type UpdateContactDataPayload {
+  "The user; null when it did not work."
+  user: User
+  "What must still be done before anything else."
+  pendingSteps: [PendingStep!]!
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"What an authenticator app needs to make one-time codes (ID-18)."
+type EnrolOtpPayload {
+  "The secret, in base32, to be typed. It is shown this once."
+  secret: String
+  "The same as a URI for a QR code."
+  otpauthUri: String
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The first code that the app shows."
+input ConfirmOtpInput {
+  "The code."
+  code: String!
+}
+
+"Outcome of setting up one-time codes. From now on every login asks for one."
+type ConfirmOtpPayload {
+  "Codes that replace the app when it is lost, each once. They are shown this once."
+  recoveryCodes: [String!]
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Switches one-time codes off."
+input DisableOtpInput {
+  "The current password."
+  currentPassword: String!
+  "A one-time code or a recovery code."
+  code: String!
+}
+
+"Outcome of switching one-time codes off."
+type DisableOtpPayload {
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The answer to a challenge."
+input AnswerChallengeInput {
+  "The challenge of the login."
+  challengeId: ID!
+  "A one-time code, or a recovery code."
+  code: String!
+}
+
+"Outcome of answering a challenge: the login is complete, or not."
+type AnswerChallengePayload {
+  "Who is logged in; null when it did not work."
+  viewer: Viewer
+  "The session token, with ` + "`" + `BEARER` + "`" + ` only."
+  token: String
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type User {
+  "Street and number."
+  street: String!
+  "Postal code."
+  postalCode: String!
+  "City."
+  city: String!
+  "Country, ISO 3166-1 alpha-2; empty when not given."
+  country: String!
+  "Whether every login asks for a one-time code."
+  otpEnabled: Boolean!
+  "The master admin of a sub admin; null for a master admin and for whoever has none."
+  superior: Superior
+}
+
+extend type Viewer {
+  "Contact data that must not be empty, named as in ` + "`" + `UpdateContactDataInput` + "`" + `."
+  mandatoryContactFields: [String!]!
+  "Whether the account is linked to the operator's customer centre."
+  customerCentre: CustomerCentreLink!
+}
+
+extend type Mutation {
+  "Complete a login that asked for a second factor. A challenge ends after five wrong codes."
+  answerChallenge(input: AnswerChallengeInput!): AnswerChallengePayload! @public
+  "Change the viewer's user name."
+  changeUsername(input: ChangeUsernameInput!): ChangeUsernamePayload! @can(do: "account.change")
+  "Ask for another e-mail address. It counts once the link in the mail was used."
+  changeEmail(input: ChangeEmailInput!): ChangeEmailPayload! @can(do: "account.change")
+  "Confirm a new e-mail address by the link that went there."
+  confirmEmail(input: ConfirmEmailInput!): ConfirmEmailPayload! @public
+  "Change the viewer's contact data."
+  updateContactData(input: UpdateContactDataInput!): UpdateContactDataPayload! @can(do: "contact.change")
+  "Begin to set up one-time codes; they count once a first code was confirmed."
+  enrolOtp: EnrolOtpPayload! @can(do: "otp.change")
+  "Confirm the first code: from now on every login asks for one."
+  confirmOtp(input: ConfirmOtpInput!): ConfirmOtpPayload! @can(do: "otp.change")
+  "Switch one-time codes off, unless the portal demands them."
+  disableOtp(input: DisableOtpInput!): DisableOtpPayload! @can(do: "otp.change")
+}
+`, BuiltIn: false},
 	{Name: "../schema/cart.graphqls", Input: `"Which accounts of the customer's books something belongs to."
 type AccountAssignment {
   "Cost centre."
@@ -3231,6 +4579,40 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `ITEM_UNKNOWN` + "`" + ` | no such position in the viewer's cart |
 | ` + "`" + `CONTRACT_REQUIRED` + "`" + ` | the business case is about a contract, which is not named |
 | ` + "`" + `CONTRACT_UNKNOWN` + "`" + ` | no such contract, or no right to order on it |
+| ` + "`" + `LINK_UNKNOWN` + "`" + ` | a link or code that was never sent, or not to this address |
+| ` + "`" + `LINK_USED` + "`" + ` | a link or code that was used; each works once |
+| ` + "`" + `LINK_EXPIRED` + "`" + ` | a link or code that was not used in time; the contact can help |
+| ` + "`" + `LINK_REVOKED` + "`" + ` | a link that was withdrawn or replaced by a newer one |
+| ` + "`" + `EMAIL_INVALID` + "`" + ` | not an e-mail address, or not a domain of one |
+| ` + "`" + `EMAIL_TAKEN` + "`" + ` | the e-mail address belongs to another user |
+| ` + "`" + `EMAIL_UNCHANGED` + "`" + ` | it is the address already |
+| ` + "`" + `EMAIL_DOMAIN_MISMATCH` + "`" + ` | users are created in the domain of whoever creates them |
+| ` + "`" + `USERNAME_INVALID` + "`" + ` | a user name has 6 to 32 characters, no spaces and no @ |
+| ` + "`" + `USERNAME_TAKEN` + "`" + ` | the user name belongs to somebody |
+| ` + "`" + `PHONE_INVALID` + "`" + ` | not a phone number |
+| ` + "`" + `NAME_NOT_CHANGEABLE` + "`" + ` | this portal does not let users change their own names |
+| ` + "`" + `ORGANIZATION_ID_INVALID` + "`" + ` | an organization ID has 2 to 32 letters, digits and hyphens |
+| ` + "`" + `ORGANIZATION_ID_TAKEN` + "`" + ` | the organization ID belongs to another tenant |
+| ` + "`" + `CURRENCY_INVALID` + "`" + ` | not a currency code of three capital letters |
+| ` + "`" + `TENANT_UNKNOWN` + "`" + ` | no such tenant, or none that the viewer may name |
+| ` + "`" + `TENANT_KIND_UNFIT` + "`" + ` | a tenant of this kind cannot be below that one |
+| ` + "`" + `REGISTRATION_UNKNOWN` + "`" + ` | nobody with this address registered and waits |
+| ` + "`" + `REGISTRATION_CLOSED` + "`" + ` | only the operator makes users of this company |
+| ` + "`" + `ROLE_NOT_ALLOWED` + "`" + ` | a role that cannot be given here |
+| ` + "`" + `USERS_CREATED_BY_OPERATOR` + "`" + ` | in this portal only the operator makes users |
+| ` + "`" + `LAST_MASTER_ADMIN` + "`" + ` | the last active master admin stays; the operator can change that |
+| ` + "`" + `NEW_SUPERIOR_REQUIRED` + "`" + ` | the user has sub admins: name an active master admin who takes them over |
+| ` + "`" + `USER_NOT_REGISTERED` + "`" + ` | the user has not registered yet: invite it again instead |
+| ` + "`" + `USER_REGISTERED` + "`" + ` | the user has registered already |
+| ` + "`" + `USER_DEACTIVATED` + "`" + ` | the user is switched off: switch it on first |
+| ` + "`" + `OTP_ALREADY_ENABLED` + "`" + ` | one-time codes are set up already |
+| ` + "`" + `OTP_NOT_BEGUN` + "`" + ` | begin with enrolOtp |
+| ` + "`" + `OTP_NOT_ENABLED` + "`" + ` | one-time codes are not set up |
+| ` + "`" + `OTP_MANDATORY` + "`" + ` | this portal demands one-time codes |
+| ` + "`" + `CODE_INVALID` + "`" + ` | the code is wrong, too old, or was used |
+| ` + "`" + `CHALLENGE_UNKNOWN` + "`" + ` | the challenge is over: log in again |
+| ` + "`" + `CONTACT_FIELD_UNKNOWN` + "`" + ` | no such contact data |
+| ` + "`" + `MINUTES_INVALID` + "`" + ` | not a number of minutes that is allowed |
 | ` + "`" + `IDEMPOTENCY_KEY_INVALID` + "`" + ` | the key must have 1 to 255 printable characters |
 | ` + "`" + `IDEMPOTENCY_KEY_REUSED` + "`" + ` | the key was used before, with another input |
 | ` + "`" + `CONFLICT` + "`" + ` | somebody else changed the same thing at the same time; load it again |
@@ -3858,7 +5240,7 @@ extend type Mutation {
   "End sessions of the viewer."
   endSessions(input: EndSessionsInput!): EndSessionsPayload! @can(do: "session.end")
   "Change the viewer's password."
-  changePassword(input: ChangePasswordInput!): ChangePasswordPayload! @can(do: "account.change")
+  changePassword(input: ChangePasswordInput!): ChangePasswordPayload! @can(do: "password.change")
 }
 `, BuiltIn: false},
 	{Name: "../schema/ordering.graphqls", Input: `"Where an order stands. ` + "`" + `Order.stateDescription` + "`" + ` says it in the user's language."
@@ -4186,12 +5568,547 @@ extend type Mutation {
   placeOrder(input: PlaceOrderInput!): PlaceOrderPayload! @can(do: "order.place")
 }
 `, BuiltIn: false},
+	{Name: "../schema/registration.graphqls", Input: `"What became of a link."
+enum LinkStatus {
+  "It can be used."
+  OPEN
+  "It was used; it works once."
+  USED
+  "It was not used in time."
+  EXPIRED
+  "It was withdrawn or replaced by a newer one."
+  REVOKED
+}
+
+"""
+What a registration page shows before anything is typed (ID-05). Of a link that is no longer open, only
+the status is told.
+"""
+type Invitation {
+  "Whether the link can still be used."
+  status: LinkStatus!
+  "E-mail address of the invited user; it is the first user name."
+  email: String
+  "Form of address or academic title, as prefilled."
+  title: String
+  "First name, as prefilled."
+  firstName: String
+  "Last name, as prefilled."
+  lastName: String
+  "Name of the company."
+  tenantName: String!
+  "Whether the user will be a master admin."
+  becomesMasterAdmin: Boolean!
+  "Until when the link can be used."
+  expiresAt: DateTime!
+  "The rules for the password."
+  passwordPolicy: PasswordPolicy!
+  "Whom to turn to when the link does not work."
+  contactPerson: ContactPerson!
+}
+
+"An invited user registers (ID-05)."
+input AcceptInvitationInput {
+  "The token from the link."
+  token: String!
+  "The password, by the policy of the invitation."
+  password: String!
+  "Form of address or academic title; as prefilled when left out."
+  title: String
+  "First name; as prefilled when left out."
+  firstName: String
+  "Last name; as prefilled when left out."
+  lastName: String
+  "Phone number."
+  phone: String
+  "Language of messages and mails; that of the request when left out."
+  language: Language
+}
+
+"Outcome of a registration by invitation."
+type AcceptInvitationPayload {
+  "Name to log in with; null when it did not work."
+  username: String
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Somebody registers without an invitation (ID-06)."
+input RegisterInput {
+  "Name of the company."
+  company: String!
+  "One of the company's customer numbers, fixed line or mobile."
+  customerNumber: String
+  "Form of address or academic title."
+  title: String
+  "First name."
+  firstName: String!
+  "Last name."
+  lastName: String!
+  "E-mail address, to which the activation code goes."
+  email: String!
+  "Phone number."
+  phone: String
+  "Language of messages and mails; that of the request when left out."
+  language: Language
+}
+
+"Outcome of a registration. It is the same whether the address has an account or not."
+type RegisterPayload {
+  "Whether the form was accepted: a mail follows."
+  accepted: Boolean!
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The activation code from the mail, and what the user logs in with from now on."
+input ActivateAccountInput {
+  "The code, as it stands in the mail."
+  activationCode: String!
+  "The address that the mail went to."
+  email: String!
+  "The user name, 6 to 32 characters."
+  username: String!
+  "The password."
+  password: String!
+}
+
+"Outcome of an activation."
+type ActivateAccountPayload {
+  "Name to log in with; null when it did not work."
+  username: String
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Somebody forgot its password (ID-09)."
+input RequestPasswordResetInput {
+  "E-mail address of the account."
+  email: String!
+}
+
+"Outcome of the request. It is the same whether the account exists or not."
+type RequestPasswordResetPayload {
+  "Whether the form was accepted: if there is an account, a mail follows."
+  accepted: Boolean!
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"A new password by a link."
+input ResetPasswordInput {
+  "The token from the link."
+  token: String!
+  "The new password."
+  newPassword: String!
+}
+
+"Outcome of a reset. All sessions of the user have ended."
+type ResetPasswordPayload {
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"A company that comes onto the platform."
+input InvitedCompanyInput {
+  "Name of the company."
+  name: String!
+  "Domain of its users' e-mail addresses; that of the invited address when left out."
+  emailDomain: String
+  "Operator, partner or customer."
+  kind: TenantKind! = CUSTOMER
+  "Language of mails to its users."
+  language: Language! = de
+  "Currency of its prices, ISO 4217."
+  currency: String! = "EUR"
+  "Whom its users turn to; the service agent who invites when left out."
+  contactPerson: ContactPersonInput
+}
+
+"The person that a tenant turns to."
+input ContactPersonInput {
+  "Name of the person or the desk."
+  name: String!
+  "Phone number."
+  phone: String!
+  "E-mail address."
+  email: String!
+}
+
+"A service agent invites a company (ID-03)."
+input InviteCompanyInput {
+  "The company."
+  company: InvitedCompanyInput!
+  "Where the invitation goes: whoever registers with it becomes the first master admin."
+  email: String!
+  "First name of the invited person, if known."
+  firstName: String
+  "Last name of the invited person, if known."
+  lastName: String
+  "Organization ID of the new tenant, unique on the platform."
+  organizationId: String!
+  "The rules for passwords."
+  passwordPolicy: PasswordPolicyName! = MODERN
+  "The tenant above; the operator when left out."
+  parentId: ID
+}
+
+"An invitation as it was sent."
+type SentInvitation {
+  "Where it went."
+  email: String!
+  "What became of it."
+  status: LinkStatus!
+  "Until when it can be used."
+  expiresAt: DateTime!
+}
+
+"Outcome of inviting a company."
+type InviteCompanyPayload {
+  "The new tenant."
+  tenant: Tenant
+  "The invitation of its first master admin."
+  invitation: SentInvitation
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"A new activation code for somebody whose code has expired or was lost."
+input ReissueActivationCodeInput {
+  "The address that the person registered with."
+  email: String!
+}
+
+"Outcome of issuing a code anew."
+type ReissueActivationCodePayload {
+  "Whether there was a registration, to which a new code was mailed."
+  accepted: Boolean!
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type Query {
+  "What the page behind an invitation's link shows; null for a link that was never sent."
+  invitation(
+    "The token from the link."
+    token: String!
+  ): Invitation @public
+}
+
+extend type Mutation {
+  "Register with an invitation. The user can log in right after."
+  acceptInvitation(input: AcceptInvitationInput!): AcceptInvitationPayload! @public
+  "Register without an invitation: a mail with an activation code follows."
+  register(input: RegisterInput!): RegisterPayload! @public
+  "Turn a registration into an account, with the code from the mail."
+  activateAccount(input: ActivateAccountInput!): ActivateAccountPayload! @public
+  "Ask for a link to set a new password. Whether the account exists is not told."
+  requestPasswordReset(input: RequestPasswordResetInput!): RequestPasswordResetPayload! @public
+  "Set a new password by a mailed link. All sessions of the user end."
+  resetPassword(input: ResetPasswordInput!): ResetPasswordPayload! @public
+  "Bring a company onto the platform and invite its first master admin. For service agents."
+  inviteCompany(input: InviteCompanyInput!): InviteCompanyPayload! @can(do: "tenant.invite")
+  "Mail a new activation code to somebody who registered. For service agents."
+  reissueActivationCode(input: ReissueActivationCodeInput!): ReissueActivationCodePayload! @can(do: "tenant.invite")
+}
+`, BuiltIn: false},
+	{Name: "../schema/users.graphqls", Input: `"Which users to list. Everything given must hold."
+input UserFilter {
+  "Part of a name, a user name or an e-mail address."
+  search: String
+  "Where the user stands."
+  status: UserStatus
+  "A role that the user has."
+  role: Role
+  "Users of this tenant only, for those who see several."
+  tenantId: ID
+}
+
+"By what users are ordered."
+enum UserOrderField {
+  "Last name."
+  LAST_NAME
+  "E-mail address."
+  EMAIL
+  "When the user was made."
+  CREATED_AT
+}
+
+"How users are ordered."
+input UserOrder {
+  "By what."
+  field: UserOrderField!
+  "Which way."
+  direction: OrderDirection! = ASC
+}
+
+"A user in a list."
+type UserEdge {
+  "The user."
+  node: User
+  "Where it is in the list."
+  cursor: String!
+}
+
+"A page of users."
+type UserConnection {
+  "How many there are in all."
+  totalCount: Int!
+  "The users of this page."
+  nodes: [User!]!
+  "The users of this page, with cursors."
+  edges: [UserEdge]
+  "Where the page lies."
+  pageInfo: PageInfo!
+}
+
+extend type User {
+  "The roles of the user."
+  roles: [Role!]!
+  "When the user logged in last; null when it never did."
+  lastLoginAt: DateTime
+  "The last invitation of the user; null for whoever came another way."
+  invitation: SentInvitation
+}
+
+"A new user (ID-04)."
+input CreateUserInput {
+  "Form of address or academic title."
+  title: String
+  "First name."
+  firstName: String!
+  "Last name."
+  lastName: String!
+  "E-mail address, in the same domain as that of whoever creates the user. An invitation goes there."
+  email: String!
+  "Roles: ` + "`" + `MASTER_ADMIN` + "`" + `, ` + "`" + `SUB_ADMIN` + "`" + `, ` + "`" + `GENERAL_USER` + "`" + `, ` + "`" + `APPROVER` + "`" + `; agents are made by service agents in tenants of agents."
+  roles: [Role!]!
+  "The tenant, for service agents; that of the viewer when left out."
+  tenantId: ID
+}
+
+"Outcome of creating a user."
+type CreateUserPayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The roles of a user, as a full set."
+input SetUserRolesInput {
+  "The user."
+  id: ID!
+  "All roles that it has from now on."
+  roles: [Role!]!
+}
+
+"Outcome of changing roles. They count from the next request of the user on."
+type SetUserRolesPayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Switches a user off."
+input DeactivateUserInput {
+  "The user."
+  id: ID!
+  "Who becomes the superior of a leaving master admin's sub admins; whoever deactivates when left out."
+  newSuperiorId: ID
+}
+
+"Outcome of switching a user off. Its sessions have ended and its links are dead."
+type DeactivateUserPayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Switches a user on again, or releases one that is locked."
+input ReactivateUserInput {
+  "The user."
+  id: ID!
+}
+
+"Outcome of switching a user on."
+type ReactivateUserPayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Whom to send a link for a new password."
+input SendPasswordResetInput {
+  "The user."
+  id: ID!
+}
+
+"Outcome of sending a link for a new password. Whoever was locked is released."
+type SendPasswordResetPayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Whom to invite again."
+input ResendInvitationInput {
+  "The user."
+  id: ID!
+}
+
+"Outcome of inviting again. Earlier links no longer work."
+type ResendInvitationPayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Whose invitation to withdraw."
+input RevokeInvitationInput {
+  "The user."
+  id: ID!
+}
+
+"Outcome of withdrawing an invitation."
+type RevokeInvitationPayload {
+  "The user; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The password policies (ID-10, ID-11)."
+enum PasswordPolicyName {
+  "8 to 32 characters of a fixed alphabet, with letter, digit and special character."
+  STRICT
+  "At least 8 characters, none of the common ones."
+  BASIC
+  "15 to 128 characters, 8 with one-time codes; none of the common ones."
+  MODERN
+  "Digits only, together with one-time codes at every login."
+  PIN_OTP
+}
+
+"Who makes users."
+enum UsersCreatedBy {
+  "Master admins, and the operator."
+  MASTER_ADMINS
+  "The operator only."
+  OPERATOR
+}
+
+"""
+What differs between portals (ID-21).
+"""
+type TenantSettings {
+  "Whether users give the organization ID at login."
+  loginNeedsOrganization: Boolean!
+  "Who makes users."
+  usersCreatedBy: UsersCreatedBy!
+  "Whether users may change their own first and last names."
+  namesChangeable: Boolean!
+  "The rules for passwords."
+  passwordPolicy: PasswordPolicyName!
+  "Contact data that must not be empty, named as in ` + "`" + `UpdateContactDataInput` + "`" + `."
+  mandatoryContactFields: [String!]!
+  "Minutes without use after which a session ends; null: 30 for cookies, 14 days for bearer tokens."
+  sessionIdleMinutes: Int
+  "Minutes after which a session ends in any case; null: 12 hours for cookies, 30 days for bearer tokens."
+  sessionAbsoluteMinutes: Int
+}
+
+extend type Tenant {
+  "What differs between portals."
+  settings: TenantSettings!
+}
+
+"Settings of a tenant; what is left out stays as it is."
+input UpdateTenantSettingsInput {
+  "The tenant."
+  tenantId: ID!
+  "Whether users give the organization ID at login."
+  loginNeedsOrganization: Boolean
+  "Who makes users."
+  usersCreatedBy: UsersCreatedBy
+  "Whether users may change their own first and last names."
+  namesChangeable: Boolean
+  "The rules for passwords. Those that users have already go on working."
+  passwordPolicy: PasswordPolicyName
+  "Contact data that must not be empty, named as in ` + "`" + `UpdateContactDataInput` + "`" + `."
+  mandatoryContactFields: [String!]
+  "Minutes without use after which new sessions end; 0 for the default."
+  sessionIdleMinutes: Int
+  "Minutes after which new sessions end in any case; 0 for the default."
+  sessionAbsoluteMinutes: Int
+}
+
+"Outcome of changing settings."
+type UpdateTenantSettingsPayload {
+  "The tenant; null when it did not work."
+  tenant: Tenant
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type Query {
+  "Users that the viewer administers."
+  users(
+    "The first so many, at most 100."
+    first: Int
+    "After this cursor."
+    after: String
+    "The last so many, at most 100."
+    last: Int
+    "Before this cursor."
+    before: String
+    "Which ones."
+    where: UserFilter
+    "In which order; by last name unless told."
+    orderBy: UserOrder
+  ): UserConnection! @can(do: "user.administer")
+}
+
+extend type Mutation {
+  "Make a user and invite it by mail."
+  createUser(input: CreateUserInput!): CreateUserPayload! @can(do: "user.administer")
+  "Change the roles of a user."
+  setUserRoles(input: SetUserRolesInput!): SetUserRolesPayload! @can(do: "user.administer")
+  "Switch a user off: its sessions end at once, everywhere."
+  deactivateUser(input: DeactivateUserInput!): DeactivateUserPayload! @can(do: "user.administer")
+  "Switch a user on again."
+  reactivateUser(input: ReactivateUserInput!): ReactivateUserPayload! @can(do: "user.administer")
+  "Mail a user a link to set a new password."
+  sendPasswordReset(input: SendPasswordResetInput!): SendPasswordResetPayload! @can(do: "user.administer")
+  "Invite a user again, with a new link."
+  resendInvitation(input: ResendInvitationInput!): ResendInvitationPayload! @can(do: "user.administer")
+  "Withdraw a user's invitation."
+  revokeInvitation(input: RevokeInvitationInput!): RevokeInvitationPayload! @can(do: "user.administer")
+  "Change what differs between portals. For service agents."
+  updateTenantSettings(input: UpdateTenantSettingsInput!): UpdateTenantSettingsPayload! @can(do: "tenant.settings")
+}
+`, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_AcceptInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "username":
+		return ec.fieldContext_AcceptInvitationPayload_username(ctx, field)
+	case "errors":
+		return ec.fieldContext_AcceptInvitationPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcceptInvitationPayload", field.Name)
+}
 
 func (ec *executionContext) childFields_AccountAssignment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -4205,6 +6122,16 @@ func (ec *executionContext) childFields_AccountAssignment(ctx context.Context, f
 		return ec.fieldContext_AccountAssignment_plant(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AccountAssignment", field.Name)
+}
+
+func (ec *executionContext) childFields_ActivateAccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "username":
+		return ec.fieldContext_ActivateAccountPayload_username(ctx, field)
+	case "errors":
+		return ec.fieldContext_ActivateAccountPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActivateAccountPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AddCartItemsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4249,6 +6176,18 @@ func (ec *executionContext) childFields_Agreement(ctx context.Context, field gra
 		return ec.fieldContext_Agreement_email(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Agreement", field.Name)
+}
+
+func (ec *executionContext) childFields_AnswerChallengePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "viewer":
+		return ec.fieldContext_AnswerChallengePayload_viewer(ctx, field)
+	case "token":
+		return ec.fieldContext_AnswerChallengePayload_token(ctx, field)
+	case "errors":
+		return ec.fieldContext_AnswerChallengePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AnswerChallengePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4331,12 +6270,32 @@ func (ec *executionContext) childFields_Category(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Category", field.Name)
 }
 
+func (ec *executionContext) childFields_ChangeEmailPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accepted":
+		return ec.fieldContext_ChangeEmailPayload_accepted(ctx, field)
+	case "errors":
+		return ec.fieldContext_ChangeEmailPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangeEmailPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "errors":
 		return ec.fieldContext_ChangePasswordPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ChangeUsernamePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_ChangeUsernamePayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_ChangeUsernamePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangeUsernamePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ClearCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4347,6 +6306,36 @@ func (ec *executionContext) childFields_ClearCartPayload(ctx context.Context, fi
 		return ec.fieldContext_ClearCartPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ClearCartPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmEmailPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_ConfirmEmailPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_ConfirmEmailPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmEmailPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmOtpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "recoveryCodes":
+		return ec.fieldContext_ConfirmOtpPayload_recoveryCodes(ctx, field)
+	case "errors":
+		return ec.fieldContext_ConfirmOtpPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmOtpPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmedEmail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ConfirmedEmail_id(ctx, field)
+	case "email":
+		return ec.fieldContext_ConfirmedEmail_email(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmedEmail", field.Name)
 }
 
 func (ec *executionContext) childFields_ContactPerson(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4455,6 +6444,28 @@ func (ec *executionContext) childFields_ContractPosition(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type ContractPosition", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_CreateUserPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateUserPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerCentreLink(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "linked":
+		return ec.fieldContext_CustomerCentreLink_linked(ctx, field)
+	case "linkedAt":
+		return ec.fieldContext_CustomerCentreLink_linkedAt(ctx, field)
+	case "subject":
+		return ec.fieldContext_CustomerCentreLink_subject(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerCentreLink", field.Name)
+}
+
 func (ec *executionContext) childFields_CustomerNumber(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4465,6 +6476,16 @@ func (ec *executionContext) childFields_CustomerNumber(ctx context.Context, fiel
 		return ec.fieldContext_CustomerNumber_line(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CustomerNumber", field.Name)
+}
+
+func (ec *executionContext) childFields_DeactivateUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_DeactivateUserPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_DeactivateUserPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeactivateUserPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteAddressPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4493,6 +6514,14 @@ func (ec *executionContext) childFields_DeliveryAddress(ctx context.Context, fie
 		return ec.fieldContext_DeliveryAddress_country(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryAddress", field.Name)
+}
+
+func (ec *executionContext) childFields_DisableOtpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "errors":
+		return ec.fieldContext_DisableOtpPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DisableOtpPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Document(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4531,6 +6560,56 @@ func (ec *executionContext) childFields_EndSessionsPayload(ctx context.Context, 
 		return ec.fieldContext_EndSessionsPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EndSessionsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EnrolOtpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "secret":
+		return ec.fieldContext_EnrolOtpPayload_secret(ctx, field)
+	case "otpauthUri":
+		return ec.fieldContext_EnrolOtpPayload_otpauthUri(ctx, field)
+	case "errors":
+		return ec.fieldContext_EnrolOtpPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EnrolOtpPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "status":
+		return ec.fieldContext_Invitation_status(ctx, field)
+	case "email":
+		return ec.fieldContext_Invitation_email(ctx, field)
+	case "title":
+		return ec.fieldContext_Invitation_title(ctx, field)
+	case "firstName":
+		return ec.fieldContext_Invitation_firstName(ctx, field)
+	case "lastName":
+		return ec.fieldContext_Invitation_lastName(ctx, field)
+	case "tenantName":
+		return ec.fieldContext_Invitation_tenantName(ctx, field)
+	case "becomesMasterAdmin":
+		return ec.fieldContext_Invitation_becomesMasterAdmin(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Invitation_expiresAt(ctx, field)
+	case "passwordPolicy":
+		return ec.fieldContext_Invitation_passwordPolicy(ctx, field)
+	case "contactPerson":
+		return ec.fieldContext_Invitation_contactPerson(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Invitation", field.Name)
+}
+
+func (ec *executionContext) childFields_InviteCompanyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tenant":
+		return ec.fieldContext_InviteCompanyPayload_tenant(ctx, field)
+	case "invitation":
+		return ec.fieldContext_InviteCompanyPayload_invitation(ctx, field)
+	case "errors":
+		return ec.fieldContext_InviteCompanyPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InviteCompanyPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LoginChallenge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4897,6 +6976,36 @@ func (ec *executionContext) childFields_Quote(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Quote", field.Name)
 }
 
+func (ec *executionContext) childFields_ReactivateUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_ReactivateUserPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_ReactivateUserPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReactivateUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accepted":
+		return ec.fieldContext_RegisterPayload_accepted(ctx, field)
+	case "errors":
+		return ec.fieldContext_RegisterPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RegisterPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReissueActivationCodePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accepted":
+		return ec.fieldContext_ReissueActivationCodePayload_accepted(ctx, field)
+	case "errors":
+		return ec.fieldContext_ReissueActivationCodePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReissueActivationCodePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RemoveCartItemsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cart":
@@ -4905,6 +7014,44 @@ func (ec *executionContext) childFields_RemoveCartItemsPayload(ctx context.Conte
 		return ec.fieldContext_RemoveCartItemsPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RemoveCartItemsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RequestPasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accepted":
+		return ec.fieldContext_RequestPasswordResetPayload_accepted(ctx, field)
+	case "errors":
+		return ec.fieldContext_RequestPasswordResetPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestPasswordResetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResendInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_ResendInvitationPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_ResendInvitationPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResendInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "errors":
+		return ec.fieldContext_ResetPasswordPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_RevokeInvitationPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_RevokeInvitationPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeInvitationPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RightHolder(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4993,6 +7140,28 @@ func (ec *executionContext) childFields_SavedAccountAssignment(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type SavedAccountAssignment", field.Name)
 }
 
+func (ec *executionContext) childFields_SendPasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_SendPasswordResetPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_SendPasswordResetPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SendPasswordResetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SentInvitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "email":
+		return ec.fieldContext_SentInvitation_email(ctx, field)
+	case "status":
+		return ec.fieldContext_SentInvitation_status(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_SentInvitation_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SentInvitation", field.Name)
+}
+
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5013,6 +7182,36 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
+func (ec *executionContext) childFields_SetUserRolesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_SetUserRolesPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_SetUserRolesPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetUserRolesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Superior(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Superior_id(ctx, field)
+	case "displayName":
+		return ec.fieldContext_Superior_displayName(ctx, field)
+	case "firstName":
+		return ec.fieldContext_Superior_firstName(ctx, field)
+	case "lastName":
+		return ec.fieldContext_Superior_lastName(ctx, field)
+	case "email":
+		return ec.fieldContext_Superior_email(ctx, field)
+	case "phone":
+		return ec.fieldContext_Superior_phone(ctx, field)
+	case "mobile":
+		return ec.fieldContext_Superior_mobile(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Superior", field.Name)
+}
+
 func (ec *executionContext) childFields_Tenant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5025,8 +7224,30 @@ func (ec *executionContext) childFields_Tenant(ctx context.Context, field graphq
 		return ec.fieldContext_Tenant_kind(ctx, field)
 	case "contactPerson":
 		return ec.fieldContext_Tenant_contactPerson(ctx, field)
+	case "settings":
+		return ec.fieldContext_Tenant_settings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Tenant", field.Name)
+}
+
+func (ec *executionContext) childFields_TenantSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "loginNeedsOrganization":
+		return ec.fieldContext_TenantSettings_loginNeedsOrganization(ctx, field)
+	case "usersCreatedBy":
+		return ec.fieldContext_TenantSettings_usersCreatedBy(ctx, field)
+	case "namesChangeable":
+		return ec.fieldContext_TenantSettings_namesChangeable(ctx, field)
+	case "passwordPolicy":
+		return ec.fieldContext_TenantSettings_passwordPolicy(ctx, field)
+	case "mandatoryContactFields":
+		return ec.fieldContext_TenantSettings_mandatoryContactFields(ctx, field)
+	case "sessionIdleMinutes":
+		return ec.fieldContext_TenantSettings_sessionIdleMinutes(ctx, field)
+	case "sessionAbsoluteMinutes":
+		return ec.fieldContext_TenantSettings_sessionAbsoluteMinutes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TenantSettings", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateCartItemPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5047,6 +7268,28 @@ func (ec *executionContext) childFields_UpdateCartPayload(ctx context.Context, f
 		return ec.fieldContext_UpdateCartPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateCartPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateContactDataPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_UpdateContactDataPayload_user(ctx, field)
+	case "pendingSteps":
+		return ec.fieldContext_UpdateContactDataPayload_pendingSteps(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateContactDataPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateContactDataPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateTenantSettingsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tenant":
+		return ec.fieldContext_UpdateTenantSettingsPayload_tenant(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateTenantSettingsPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateTenantSettingsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_User(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5073,8 +7316,50 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_status(ctx, field)
 	case "displayName":
 		return ec.fieldContext_User_displayName(ctx, field)
+	case "street":
+		return ec.fieldContext_User_street(ctx, field)
+	case "postalCode":
+		return ec.fieldContext_User_postalCode(ctx, field)
+	case "city":
+		return ec.fieldContext_User_city(ctx, field)
+	case "country":
+		return ec.fieldContext_User_country(ctx, field)
+	case "otpEnabled":
+		return ec.fieldContext_User_otpEnabled(ctx, field)
+	case "superior":
+		return ec.fieldContext_User_superior(ctx, field)
+	case "roles":
+		return ec.fieldContext_User_roles(ctx, field)
+	case "lastLoginAt":
+		return ec.fieldContext_User_lastLoginAt(ctx, field)
+	case "invitation":
+		return ec.fieldContext_User_invitation(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
+}
+
+func (ec *executionContext) childFields_UserConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "totalCount":
+		return ec.fieldContext_UserConnection_totalCount(ctx, field)
+	case "nodes":
+		return ec.fieldContext_UserConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_UserConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_UserConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UserEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_UserEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_UserEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5115,6 +7400,10 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_addresses(ctx, field)
 	case "accountAssignments":
 		return ec.fieldContext_Viewer_accountAssignments(ctx, field)
+	case "mandatoryContactFields":
+		return ec.fieldContext_Viewer_mandatoryContactFields(ctx, field)
+	case "customerCentre":
+		return ec.fieldContext_Viewer_customerCentre(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }

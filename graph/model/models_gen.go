@@ -13,9 +13,26 @@ import (
 	"kontor/internal/day"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
+	"kontor/internal/identity"
 	"strconv"
 	"time"
 )
+
+// Outcome of a registration by invitation.
+type AcceptInvitationPayload struct {
+	// Name to log in with; null when it did not work.
+	Username *string `json:"username,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of an activation.
+type ActivateAccountPayload struct {
+	// Name to log in with; null when it did not work.
+	Username *string `json:"username,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
 
 // The cart after a change.
 type AddCartItemsPayload struct {
@@ -33,9 +50,35 @@ type Agreement struct {
 	Email string `json:"email"`
 }
 
+// Outcome of answering a challenge: the login is complete, or not.
+type AnswerChallengePayload struct {
+	// Who is logged in; null when it did not work.
+	Viewer *Viewer `json:"viewer,omitempty"`
+	// The session token, with `BEARER` only.
+	Token *string `json:"token,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of asking for another e-mail address.
+type ChangeEmailPayload struct {
+	// Whether it was accepted: a mail follows.
+	Accepted bool `json:"accepted"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of a password change. All other sessions of the user have ended.
 type ChangePasswordPayload struct {
 	// Every broken rule, each with its code.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of changing the user name.
+type ChangeUsernamePayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
 
@@ -43,6 +86,60 @@ type ChangePasswordPayload struct {
 type ClearCartPayload struct {
 	// The cart.
 	Cart *cart.Cart `json:"cart,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The link that went to the new address.
+type ConfirmEmailInput struct {
+	// The token from the link.
+	Token string `json:"token"`
+}
+
+// Outcome of confirming an e-mail address.
+type ConfirmEmailPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The first code that the app shows.
+type ConfirmOtpInput struct {
+	// The code.
+	Code string `json:"code"`
+}
+
+// Outcome of setting up one-time codes. From now on every login asks for one.
+type ConfirmOtpPayload struct {
+	// Codes that replace the app when it is lost, each once. They are shown this once.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of creating a user.
+type CreateUserPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The link between the account and the operator's customer centre.
+type CustomerCentreLink struct {
+	// Whether the account is linked.
+	Linked bool `json:"linked"`
+	// Since when.
+	LinkedAt *time.Time `json:"linkedAt,omitempty"`
+	// Who the account is there.
+	Subject *string `json:"subject,omitempty"`
+}
+
+// Outcome of switching a user off. Its sessions have ended and its links are dead.
+type DeactivateUserPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -57,6 +154,12 @@ type DeleteAddressInput struct {
 type DeleteAddressPayload struct {
 	// Its ID.
 	DeletedID *gid.ID `json:"deletedId,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of switching one-time codes off.
+type DisableOtpPayload struct {
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -91,6 +194,26 @@ type Download struct {
 type EndSessionsPayload struct {
 	// Sessions that go on.
 	Sessions []*Session `json:"sessions"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// What an authenticator app needs to make one-time codes (ID-18).
+type EnrolOtpPayload struct {
+	// The secret, in base32, to be typed. It is shown this once.
+	Secret *string `json:"secret,omitempty"`
+	// The same as a URI for a QR code.
+	OtpauthURI *string `json:"otpauthUri,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of inviting a company.
+type InviteCompanyPayload struct {
+	// The new tenant.
+	Tenant *ent.Tenant `json:"tenant,omitempty"`
+	// The invitation of its first master admin.
+	Invitation *identity.SentInvitation `json:"invitation,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -167,10 +290,94 @@ type Quote struct {
 
 func (Quote) IsNode() {}
 
+// Switches a user on again, or releases one that is locked.
+type ReactivateUserInput struct {
+	// The user.
+	ID gid.ID `json:"id"`
+}
+
+// Outcome of switching a user on.
+type ReactivateUserPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of a registration. It is the same whether the address has an account or not.
+type RegisterPayload struct {
+	// Whether the form was accepted: a mail follows.
+	Accepted bool `json:"accepted"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// A new activation code for somebody whose code has expired or was lost.
+type ReissueActivationCodeInput struct {
+	// The address that the person registered with.
+	Email string `json:"email"`
+}
+
+// Outcome of issuing a code anew.
+type ReissueActivationCodePayload struct {
+	// Whether there was a registration, to which a new code was mailed.
+	Accepted bool `json:"accepted"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // The cart after a change.
 type RemoveCartItemsPayload struct {
 	// The cart.
 	Cart *cart.Cart `json:"cart,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Somebody forgot its password (ID-09).
+type RequestPasswordResetInput struct {
+	// E-mail address of the account.
+	Email string `json:"email"`
+}
+
+// Outcome of the request. It is the same whether the account exists or not.
+type RequestPasswordResetPayload struct {
+	// Whether the form was accepted: if there is an account, a mail follows.
+	Accepted bool `json:"accepted"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Whom to invite again.
+type ResendInvitationInput struct {
+	// The user.
+	ID gid.ID `json:"id"`
+}
+
+// Outcome of inviting again. Earlier links no longer work.
+type ResendInvitationPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of a reset. All sessions of the user have ended.
+type ResetPasswordPayload struct {
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Whose invitation to withdraw.
+type RevokeInvitationInput struct {
+	// The user.
+	ID gid.ID `json:"id"`
+}
+
+// Outcome of withdrawing an invitation.
+type RevokeInvitationPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -219,6 +426,20 @@ type SaveAddressPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// Whom to send a link for a new password.
+type SendPasswordResetInput struct {
+	// The user.
+	ID gid.ID `json:"id"`
+}
+
+// Outcome of sending a link for a new password. Whoever was locked is released.
+type SendPasswordResetPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // A session of the viewer: one login on one device.
 type Session struct {
 	// Global ID.
@@ -237,6 +458,14 @@ type Session struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
+// Outcome of changing roles. They count from the next request of the user on.
+type SetUserRolesPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // The cart after a change.
 type UpdateCartItemPayload struct {
 	// The cart.
@@ -249,6 +478,24 @@ type UpdateCartItemPayload struct {
 type UpdateCartPayload struct {
 	// The cart.
 	Cart *cart.Cart `json:"cart,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of changing contact data.
+type UpdateContactDataPayload struct {
+	// The user; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What must still be done before anything else.
+	PendingSteps []authz.Step `json:"pendingSteps"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of changing settings.
+type UpdateTenantSettingsPayload struct {
+	// The tenant; null when it did not work.
+	Tenant *ent.Tenant `json:"tenant,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -281,6 +528,40 @@ type UpdateCartPayload struct {
 // | `ITEM_UNKNOWN` | no such position in the viewer's cart |
 // | `CONTRACT_REQUIRED` | the business case is about a contract, which is not named |
 // | `CONTRACT_UNKNOWN` | no such contract, or no right to order on it |
+// | `LINK_UNKNOWN` | a link or code that was never sent, or not to this address |
+// | `LINK_USED` | a link or code that was used; each works once |
+// | `LINK_EXPIRED` | a link or code that was not used in time; the contact can help |
+// | `LINK_REVOKED` | a link that was withdrawn or replaced by a newer one |
+// | `EMAIL_INVALID` | not an e-mail address, or not a domain of one |
+// | `EMAIL_TAKEN` | the e-mail address belongs to another user |
+// | `EMAIL_UNCHANGED` | it is the address already |
+// | `EMAIL_DOMAIN_MISMATCH` | users are created in the domain of whoever creates them |
+// | `USERNAME_INVALID` | a user name has 6 to 32 characters, no spaces and no @ |
+// | `USERNAME_TAKEN` | the user name belongs to somebody |
+// | `PHONE_INVALID` | not a phone number |
+// | `NAME_NOT_CHANGEABLE` | this portal does not let users change their own names |
+// | `ORGANIZATION_ID_INVALID` | an organization ID has 2 to 32 letters, digits and hyphens |
+// | `ORGANIZATION_ID_TAKEN` | the organization ID belongs to another tenant |
+// | `CURRENCY_INVALID` | not a currency code of three capital letters |
+// | `TENANT_UNKNOWN` | no such tenant, or none that the viewer may name |
+// | `TENANT_KIND_UNFIT` | a tenant of this kind cannot be below that one |
+// | `REGISTRATION_UNKNOWN` | nobody with this address registered and waits |
+// | `REGISTRATION_CLOSED` | only the operator makes users of this company |
+// | `ROLE_NOT_ALLOWED` | a role that cannot be given here |
+// | `USERS_CREATED_BY_OPERATOR` | in this portal only the operator makes users |
+// | `LAST_MASTER_ADMIN` | the last active master admin stays; the operator can change that |
+// | `NEW_SUPERIOR_REQUIRED` | the user has sub admins: name an active master admin who takes them over |
+// | `USER_NOT_REGISTERED` | the user has not registered yet: invite it again instead |
+// | `USER_REGISTERED` | the user has registered already |
+// | `USER_DEACTIVATED` | the user is switched off: switch it on first |
+// | `OTP_ALREADY_ENABLED` | one-time codes are set up already |
+// | `OTP_NOT_BEGUN` | begin with enrolOtp |
+// | `OTP_NOT_ENABLED` | one-time codes are not set up |
+// | `OTP_MANDATORY` | this portal demands one-time codes |
+// | `CODE_INVALID` | the code is wrong, too old, or was used |
+// | `CHALLENGE_UNKNOWN` | the challenge is over: log in again |
+// | `CONTACT_FIELD_UNKNOWN` | no such contact data |
+// | `MINUTES_INVALID` | not a number of minutes that is allowed |
 // | `IDEMPOTENCY_KEY_INVALID` | the key must have 1 to 255 printable characters |
 // | `IDEMPOTENCY_KEY_REUSED` | the key was used before, with another input |
 // | `CONFLICT` | somebody else changed the same thing at the same time; load it again |
@@ -302,7 +583,7 @@ type Viewer struct {
 	// The roles that count.
 	Roles []authz.Role `json:"roles"`
 	// What must be done before anything else; empty when nothing is in the way.
-	PendingSteps []PendingStep `json:"pendingSteps"`
+	PendingSteps []authz.Step `json:"pendingSteps"`
 	// Who it is: a login answers about somebody who is not yet in the context.
 	Of *authz.Viewer `json:"-"`
 }
@@ -552,67 +833,6 @@ func (e *OrderAction) UnmarshalJSON(b []byte) error {
 }
 
 func (e OrderAction) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// What must be done before anything else.
-type PendingStep string
-
-const (
-	// The initial password must be changed.
-	PendingStepChangePassword PendingStep = "CHANGE_PASSWORD"
-	// Mandatory contact data is missing.
-	PendingStepCompleteContactData PendingStep = "COMPLETE_CONTACT_DATA"
-	// One-time codes must be set up.
-	PendingStepEnrolOtp PendingStep = "ENROL_OTP"
-)
-
-var AllPendingStep = []PendingStep{
-	PendingStepChangePassword,
-	PendingStepCompleteContactData,
-	PendingStepEnrolOtp,
-}
-
-func (e PendingStep) IsValid() bool {
-	switch e {
-	case PendingStepChangePassword, PendingStepCompleteContactData, PendingStepEnrolOtp:
-		return true
-	}
-	return false
-}
-
-func (e PendingStep) String() string {
-	return string(e)
-}
-
-func (e *PendingStep) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = PendingStep(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid PendingStep", str)
-	}
-	return nil
-}
-
-func (e PendingStep) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *PendingStep) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e PendingStep) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

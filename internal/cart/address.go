@@ -82,10 +82,10 @@ func (s *Service) SaveAddress(ctx context.Context, in SaveAddressInput) (*ent.Ad
 		return nil, err
 	}
 	var faults fault.List
-	street, city := line(&in.Street, 100, []string{"street"}, &faults), line(&in.City, 100, []string{"city"}, &faults)
-	postal := line(&in.PostalCode, 20, []string{"postalCode"}, &faults)
-	company, contact := line(in.Company, 100, []string{"company"}, &faults), line(in.Contact, 100, []string{"contact"}, &faults)
-	label := line(in.Label, 60, []string{"label"}, &faults)
+	street, city := fault.Line(&in.Street, 100, []string{"street"}, &faults), fault.Line(&in.City, 100, []string{"city"}, &faults)
+	postal := fault.Line(&in.PostalCode, 20, []string{"postalCode"}, &faults)
+	company, contact := fault.Line(in.Company, 100, []string{"company"}, &faults), fault.Line(in.Contact, 100, []string{"contact"}, &faults)
+	label := fault.Line(in.Label, 60, []string{"label"}, &faults)
 	for _, needed := range []struct{ field, text string }{{"street", in.Street}, {"postalCode", in.PostalCode}, {"city", in.City}} {
 		if strings.TrimSpace(needed.text) == "" {
 			faults.Add(fault.New("VALUE_REQUIRED", needed.field))
@@ -160,7 +160,7 @@ func (s *Service) SaveAssignment(ctx context.Context, in SaveAccountAssignmentIn
 	}
 	var faults fault.List
 	value := (&AccountAssignmentInput{CostCentre: in.CostCentre, GlAccount: in.GlAccount, Project: in.Project, Plant: in.Plant}).value(nil, &faults)
-	label := line(in.Label, 60, []string{"label"}, &faults)
+	label := fault.Line(in.Label, 60, []string{"label"}, &faults)
 	if value == nil && len(faults) == 0 {
 		faults.Add(fault.New("VALUE_REQUIRED", "costCentre"))
 	}

@@ -3,8 +3,6 @@ package cart
 import (
 	"context"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -38,13 +36,13 @@ func (s *Service) Update(ctx context.Context, in UpdateCartInput) (*Cart, error)
 		var faults fault.List
 		update := row.Update()
 		if name, set := in.Name.ValueOK(); set {
-			update.SetName(line(name, 100, []string{"name"}, &faults))
+			update.SetName(fault.Line(name, 100, []string{"name"}, &faults))
 		}
 		if number, set := in.CustomerOrderNumber.ValueOK(); set {
-			update.SetCustomerOrderNumber(line(number, 60, []string{"customerOrderNumber"}, &faults))
+			update.SetCustomerOrderNumber(fault.Line(number, 60, []string{"customerOrderNumber"}, &faults))
 		}
 		if number, set := in.ReferenceNumber.ValueOK(); set {
-			update.SetReferenceNumber(line(number, 60, []string{"referenceNumber"}, &faults))
+			update.SetReferenceNumber(fault.Line(number, 60, []string{"referenceNumber"}, &faults))
 		}
 		if id, set := in.DeliveryAddressID.ValueOK(); set {
 			known, err := s.knownAddress(ctx, tx, id, []string{"deliveryAddressId"}, &faults)
@@ -128,7 +126,7 @@ func (in *AccountAssignmentInput) value(field []string, faults *fault.List) *acc
 		return nil
 	}
 	part := func(text *string, name string) string {
-		return line(text, 40, append(append([]string{}, field...), name), faults)
+		return fault.Line(text, 40, append(append([]string{}, field...), name), faults)
 	}
 	a := account.Assignment{
 		CostCentre: part(in.CostCentre, "costCentre"), GLAccount: part(in.GlAccount, "glAccount"),
@@ -138,22 +136,4 @@ func (in *AccountAssignmentInput) value(field []string, faults *fault.List) *acc
 		return nil
 	}
 	return &a
-}
-
-// line is a text of one line: trimmed, bounded, without control characters, which
-// would travel on into mails and files.
-func line(text *string, maximum int, field []string, faults *fault.List) string {
-	if text == nil {
-		return ""
-	}
-	trimmed := strings.TrimSpace(*text)
-	if len([]rune(trimmed)) > maximum {
-		faults.Add(fault.New("VALUE_TOO_LONG", field...).With("max", maximum))
-		return ""
-	}
-	if strings.ContainsFunc(trimmed, unicode.IsControl) {
-		faults.Add(fault.New("VALUE_INVALID", field...))
-		return ""
-	}
-	return trimmed
 }

@@ -6,6 +6,7 @@ package fault
 import (
 	"errors"
 	"strings"
+	"time"
 )
 
 // Fault is one thing that a person can put right. The text for its Code is in
@@ -22,8 +23,9 @@ type Fault struct {
 	// Args fill the placeholders of the message.
 	Args map[string]any
 	// AskContact is true where a person has to be asked; the payload then names
-	// the tenant's contact person.
+	// Person, or the contact person of the viewer's tenant.
 	AskContact bool
+	Person     *Contact
 }
 
 // Contact is the person that a tenant turns to.
@@ -44,6 +46,13 @@ func (f *Fault) With(name string, value any) *Fault {
 // Contact marks a fault that only a person at the operator can resolve.
 func (f *Fault) Contact() *Fault {
 	f.AskContact = true
+	return f
+}
+
+// Ask marks a fault that only this person can resolve: for whoever is not logged
+// in, and so has no tenant.
+func (f *Fault) Ask(person *Contact) *Fault {
+	f.AskContact, f.Person = true, person
 	return f
 }
 
@@ -110,3 +119,8 @@ var (
 type Invalid string
 
 func (i Invalid) Error() string { return string(i) }
+
+// RateLimited says that something was tried too often (RATE_LIMITED).
+type RateLimited struct{ RetryAfter time.Duration }
+
+func (r *RateLimited) Error() string { return "tried too often, again in " + r.RetryAfter.String() }

@@ -1,34 +1,72 @@
-// Package identity is the room of logins, sessions and passwords (ID-01, ID-02,
-// ID-10, ID-11). What a user may do once logged in is the policy's (package
-// authz).
+// Package identity is the room of ways in: logins and their second factor, sessions,
+// passwords, invitations, registrations, the account itself and the administration
+// of users (ID-01 to ID-21). What a user may do once logged in is the policy's
+// (package authz).
 package identity
 
 import (
 	"context"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
 
 	"kontor/internal/db"
+	"kontor/internal/mail"
 	"kontor/internal/password"
+	"kontor/internal/seal"
 	"kontor/internal/session"
+	"kontor/internal/throttle"
 )
 
 // Service answers for identities.
 type Service struct {
-	db       *db.DB
-	sessions *session.Store
-	hasher   *password.Hasher
-	now      func() time.Time
-
+	Needs
 	viewerQuery string
+	behind      sync.WaitGroup
 }
 
-// New is the room over a database and a session store, with its clock.
-func New(d *db.DB, sessions *session.Store, hasher *password.Hasher, now func() time.Time) *Service {
-	return &Service{db: d, sessions: sessions, hasher: hasher, now: now, viewerQuery: viewerQuery(d.Dialect)}
+// Needs are what the room works with.
+type Needs struct {
+	DB       *db.DB
+	Sessions *session.Store
+	Hasher   *password.Hasher
+	Throttle *throttle.Throttle
+	Sealer   *seal.Sealer
+	Outbox   *mail.Outbox
+	// BaseURL is the portal's public address, the only source of links in mails.
+	BaseURL string
+	// Now is the one clock, by which everything expires.
+	Now func() time.Time
+	Log *slog.Logger
 }
+
+// New is the room over what it needs.
+func New(n Needs) *Service {
+	return &Service{Needs: n, viewerQuery: viewerQuery(n.DB.Dialect)}
+}
+
+// later does something behind the answer, which must not take longer for it.
+func (s *Service) later(ctx context.Context, what string, do func(context.Context) error) {
+	s.behind.Go(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if err := do(ctx); err != nil {
+			s.Log.ErrorContext(ctx, what+" failed", "error", err)
+		}
+	})
+}
+
+// Close waits for what is done behind answers.
+func (s *Service) Close() error {
+	s.behind.Wait()
+	return nil
+}
+
+// moment is the present as databases keep it.
+func (s *Service) moment() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
 
 // Client is the program at the other end of a request.
 type Client struct {

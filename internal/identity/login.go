@@ -15,6 +15,7 @@ import (
 	"kontor/ent/user"
 	"kontor/internal/db"
 	"kontor/internal/fault"
+	"kontor/internal/gid"
 	"kontor/internal/password"
 	"kontor/internal/session"
 )
@@ -27,10 +28,11 @@ type LoginInput struct {
 	Transport    session.Transport
 }
 
-// Login is a login that worked.
+// Login is a login that worked, or one that waits for a second factor.
 type Login struct {
-	Viewer  *authz.Viewer
-	Session session.Session
+	Viewer    *authz.Viewer // nil while a challenge is open
+	Session   session.Session
+	Challenge *Challenge
 	// Token is set for the transport BEARER only; a browser gets a cookie.
 	Token *string
 }
@@ -39,32 +41,113 @@ type Login struct {
 // answers RATE_LIMITED.
 var ErrBusy = password.ErrBusy
 
+// Challenge is a second factor that a login waits for.
+type Challenge struct {
+	Name string // a secret: whoever has it has got past the password
+	session.Challenge
+}
+
 // Login checks user name or e-mail address, password and organization, and begins
-// a session (ID-01). One wrong part gives one and the same answer, after the same
-// work: one look-up of user and company, one password check.
+// a session, or asks for a one-time code first (ID-01, ID-18). One wrong part gives one
+// and the same answer, after the same work: one look-up of user and company, one
+// password check. Attempts are counted before they are checked (ID-19).
 func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
+	slot, err := s.fromSource(ctx)
+	if err != nil {
+		return nil, err
+	}
 	system := authz.System(ctx)
 	u, err := s.findForLogin(system, in)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.verify(ctx, u, in.Password); err != nil {
+	attempt, err := s.attempt(ctx, u, in.Username)
+	if err != nil {
+		return nil, err
+	}
+	checked := u
+	if !attempt.Allowed {
+		checked = nil // the same work, and the same answer whether the password is right or not
+	}
+	if err := s.verify(ctx, checked, in.Password); err != nil {
+		s.noteFailure(system, u, attempt)
 		return nil, err
 	}
 	if u.Status != user.StatusACTIVE {
 		return nil, fault.New("INVALID_CREDENTIALS")
 	}
-	if err := s.noteLogin(system, u, in.Password); err != nil {
+	if err := s.passed(ctx, slot, attempt); err != nil {
+		return nil, err
+	}
+	if u.OtpEnabled {
+		name, waiting, err := s.Sessions.StartChallenge(ctx, u.ID, in.Transport)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		return &Login{Challenge: &Challenge{name, waiting}}, s.rehash(system, u, in.Password)
+	}
+	if err := s.rehash(system, u, in.Password); err != nil {
 		return nil, err
 	}
 	return s.begin(ctx, u, in.Transport)
 }
 
-// findForLogin is the user that the input names, or nil; it never tells which
-// part was wrong.
+// AnswerChallengeInput is the answer to a challenge.
+type AnswerChallengeInput struct {
+	ChallengeID gid.ID
+	Code        string
+}
+
+// AnswerChallenge completes a login by a one-time code or a recovery code (ID-18).
+func (s *Service) AnswerChallenge(ctx context.Context, in AnswerChallengeInput) (*Login, error) {
+	slot, err := s.fromSource(ctx)
+	if err != nil {
+		return nil, err
+	}
+	gone := fault.New("CHALLENGE_UNKNOWN", "challengeId")
+	waiting, err := s.Sessions.Challenge(ctx, string(in.ChallengeID))
+	if errors.Is(err, session.ErrNotFound) {
+		return nil, gone
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	tries, err := s.Throttle.Reserve(ctx, "challenge", string(in.ChallengeID), challengeLimits)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if !tries.Allowed {
+		if _, err := s.Sessions.EndChallenge(ctx, string(in.ChallengeID)); err != nil {
+			return nil, unavailable(err)
+		}
+		return nil, gone
+	}
+	u, err := s.DB.Client.User.Query().Where(user.ID(waiting.UserID)).WithTenant().Only(authz.System(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("reading who answers a challenge: %w", err)
+	}
+	if u.Status != user.StatusACTIVE || !u.OtpEnabled {
+		return nil, gone
+	}
+	if err := s.spend(ctx, u, in.Code); err != nil {
+		return nil, err
+	}
+	if mine, err := s.Sessions.EndChallenge(ctx, string(in.ChallengeID)); err != nil {
+		return nil, unavailable(err)
+	} else if !mine {
+		return nil, gone
+	}
+	if err := s.passed(ctx, slot, tries); err != nil {
+		return nil, err
+	}
+	return s.begin(ctx, u, waiting.Transport)
+}
+
+// findForLogin is the user that the input names, with its company, or nil; it never
+// tells which part was wrong.
 func (s *Service) findForLogin(ctx context.Context, in LoginInput) (*ent.User, error) {
 	key := Key(in.Username)
-	u, err := s.db.Client.User.Query().Where(user.Or(user.UsernameKey(key), user.EmailKey(key))).First(ctx)
+	u, err := s.DB.Client.User.Query().Where(user.Or(user.UsernameKey(key), user.EmailKey(key))).First(ctx)
 	if ent.MaskNotFound(err) != nil {
 		return nil, fmt.Errorf("finding who logs in: %w", err)
 	}
@@ -73,7 +156,7 @@ func (s *Service) findForLogin(ctx context.Context, in LoginInput) (*ent.User, e
 	if u != nil {
 		of = u.TenantID
 	}
-	t, err := s.db.Client.Tenant.Query().Where(tenant.ID(of)).Only(ctx)
+	t, err := s.DB.Client.Tenant.Query().Where(tenant.ID(of)).Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, nil
 	}
@@ -87,6 +170,7 @@ func (s *Service) findForLogin(ctx context.Context, in LoginInput) (*ent.User, e
 	if organization == "" && t.LoginNeedsOrganization || organization != "" && !strings.EqualFold(organization, t.OrganizationID) {
 		return nil, nil
 	}
+	u.Edges.Tenant = t
 	return u, nil
 }
 
@@ -97,12 +181,12 @@ func (s *Service) verify(ctx context.Context, u *ent.User, typed string) error {
 		return refused
 	}
 	if u == nil || u.PasswordHash == "" {
-		if err := s.hasher.VerifyUnknown(ctx, typed); err != nil {
+		if err := s.Hasher.VerifyUnknown(ctx, typed); err != nil {
 			return fmt.Errorf("checking a password: %w", err)
 		}
 		return refused
 	}
-	right, err := s.hasher.Verify(ctx, typed, u.PasswordHash)
+	right, err := s.Hasher.Verify(ctx, typed, u.PasswordHash)
 	if err != nil {
 		return fmt.Errorf("checking a password: %w", err)
 	}
@@ -112,31 +196,42 @@ func (s *Service) verify(ctx context.Context, u *ent.User, typed string) error {
 	return nil
 }
 
-// noteLogin writes when the user logged in, and its password in the present form
-// when it was stored in an older one.
-func (s *Service) noteLogin(ctx context.Context, u *ent.User, typed string) error {
-	hash := u.PasswordHash
-	if s.hasher.NeedsRehash(hash) {
-		var err error
-		if hash, err = s.hasher.Hash(ctx, typed); err != nil {
-			return fmt.Errorf("hashing a password anew: %w", err)
-		}
+// rehash writes the password in the present form when it was stored in an older one.
+func (s *Service) rehash(ctx context.Context, u *ent.User, typed string) error {
+	if !s.Hasher.NeedsRehash(u.PasswordHash) {
+		return nil
 	}
-	if _, err := db.InTx(ctx, s.db, func(tx *ent.Tx) (int, error) {
-		return tx.User.Update().Where(user.ID(u.ID), user.PasswordHash(u.PasswordHash)).
-			SetLastLoginAt(s.now()).SetPasswordHash(hash).Save(ctx)
-	}); err != nil {
-		return fmt.Errorf("noting a login: %w", err)
+	hash, err := s.Hasher.Hash(ctx, typed)
+	if err != nil {
+		return fmt.Errorf("hashing a password anew: %w", err)
+	}
+	_, err = db.InTx(ctx, s.DB, func(tx *ent.Tx) (int, error) {
+		return tx.User.Update().Where(user.ID(u.ID), user.PasswordHash(u.PasswordHash)).SetPasswordHash(hash).Save(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("keeping a password that was hashed anew: %w", err)
 	}
 	return nil
 }
 
 // begin starts a session and gives it to the client in the way it asked for.
 func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Transport) (*Login, error) {
-	client := clientOf(ctx)
-	token, begun, err := s.sessions.Create(ctx, session.Session{
-		UserID: u.ID, TenantID: u.TenantID, Transport: transport, Device: client.Device, IPAddress: client.IPAddress,
+	system := authz.System(ctx)
+	_, err := db.InTx(system, s.DB, func(tx *ent.Tx) (int, error) {
+		return tx.User.Update().Where(user.ID(u.ID)).SetLastLoginAt(s.moment()).Save(system)
 	})
+	if err != nil {
+		return nil, fmt.Errorf("noting a login: %w", err)
+	}
+	client, t := clientOf(ctx), u.Edges.Tenant
+	fresh := session.Session{
+		UserID: u.ID, TenantID: u.TenantID, Transport: transport, Device: client.Device, IPAddress: client.IPAddress,
+		IdleTimeout: time.Duration(t.SessionIdleMinutes) * time.Minute,
+	}
+	if t.SessionAbsoluteMinutes > 0 {
+		fresh.ExpiresAt = s.Now().Add(time.Duration(t.SessionAbsoluteMinutes) * time.Minute)
+	}
+	token, begun, err := s.Sessions.Create(ctx, fresh)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -159,18 +254,9 @@ func (s *Service) Logout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.sessions.End(ctx, v.User, v.Session); err != nil {
+	if _, err := s.Sessions.End(ctx, v.User, v.Session); err != nil {
 		return unavailable(err)
 	}
 	clientOf(ctx).SetCookie("", time.Time{})
 	return nil
-}
-
-// unavailable says that sessions cannot be asked, which is never the same as not
-// being logged in.
-func unavailable(err error) error {
-	if errors.Is(err, session.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", fault.ErrUnavailable, err)
-	}
-	return err
 }

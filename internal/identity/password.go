@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"entgo.io/ent/dialect/sql"
 
@@ -26,7 +25,11 @@ func (s *Service) Policy(ctx context.Context) (password.Policy, error) {
 	if err != nil {
 		return password.Policy{}, err
 	}
-	return password.Named(string(t.PasswordPolicy), false)
+	u, err := s.User(ctx)
+	if err != nil {
+		return password.Policy{}, err
+	}
+	return password.Named(string(t.PasswordPolicy), u.OtpEnabled)
 }
 
 // ChangePassword replaces the viewer's password and ends all its other sessions
@@ -36,11 +39,10 @@ func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) er
 	if err != nil {
 		return err
 	}
-	// The hash is read for checking it, which the viewer itself never may.
 	system := authz.System(ctx)
-	u, err := s.db.Client.User.Query().Where(user.ID(v.User)).WithTenant().Only(system)
+	u, err := s.self(ctx)
 	if err != nil {
-		return fmt.Errorf("reading who changes its password: %w", err)
+		return err
 	}
 	if err := s.confirm(ctx, u, in.CurrentPassword); err != nil {
 		return err
@@ -49,62 +51,66 @@ func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) er
 	if err != nil {
 		return err
 	}
-	if err := s.checkNew(ctx, u, in.NewPassword, former); err != nil {
+	hash, err := s.newPassword(ctx, u, in.NewPassword, "newPassword", former, nil)
+	if err != nil {
 		return err
 	}
-	hash, err := s.hasher.Hash(ctx, in.NewPassword)
-	if err != nil {
-		return fmt.Errorf("hashing the new password: %w", err)
-	}
-	if _, err := db.InTx(system, s.db, func(tx *ent.Tx) (struct{}, error) {
+	if _, err := db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
 		return struct{}{}, s.replace(system, tx, u, hash, v.Session)
 	}); err != nil {
 		return err
 	}
 	// The database has cut them off already; this frees what Redis keeps.
-	if _, err := s.sessions.EndAll(ctx, v.User, v.Session); err != nil {
+	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
 		return unavailable(err)
 	}
-	return nil
+	return s.renew(ctx, v)
 }
 
-// confirm checks the current password.
+// confirm checks the current password; whoever found an open screen cannot guess for long.
 func (s *Service) confirm(ctx context.Context, u *ent.User, typed string) error {
 	wrong := fault.New("PASSWORD_WRONG", "currentPassword")
+	attempt, err := s.reserve(ctx, "confirm", u.ID.String(), confirmLimits)
+	if err != nil {
+		return err
+	}
 	if len(typed) > password.MaxBytes {
 		return wrong
 	}
-	right, err := s.hasher.Verify(ctx, typed, u.PasswordHash)
+	right, err := s.Hasher.Verify(ctx, typed, u.PasswordHash)
 	if err != nil {
 		return fmt.Errorf("checking the current password: %w", err)
 	}
 	if !right {
 		return wrong
 	}
-	return nil
+	return s.succeed(ctx, attempt)
 }
 
-// checkNew collects every rule that the new password breaks.
-func (s *Service) checkNew(ctx context.Context, u *ent.User, typed string, former []string) error {
-	policy, err := password.Named(string(u.Edges.Tenant.PasswordPolicy), false)
+// newPassword is the hash of a new password, or every rule that it breaks together
+// with what else is wrong with the form.
+func (s *Service) newPassword(ctx context.Context, u *ent.User, typed, field string, former []string, faults fault.List) (string, error) {
+	policy, err := password.Named(string(u.Edges.Tenant.PasswordPolicy), u.OtpEnabled)
 	if err != nil {
-		return err
+		return "", err
 	}
 	broken := policy.Check(typed, password.Subject{
 		Username: u.Username, Email: u.Email, FirstName: u.FirstName, LastName: u.LastName, Organization: u.Edges.Tenant.Name,
 	})
-	if len(typed) <= password.MaxBytes {
-		reused, err := s.hasher.MatchesAny(ctx, typed, append(former, u.PasswordHash)...)
+	if u.PasswordHash != "" {
+		former = append(former, u.PasswordHash)
+	}
+	if len(typed) <= password.MaxBytes && len(former) > 0 {
+		reused, err := s.Hasher.MatchesAny(ctx, typed, former...)
 		if err != nil {
-			return fmt.Errorf("comparing with former passwords: %w", err)
+			return "", fmt.Errorf("comparing with former passwords: %w", err)
 		}
 		if reused {
-			broken = append(broken, "PASSWORD_REUSED")
+			broken = append(broken, password.CodeReused)
 		}
 	}
-	var faults fault.List
 	for _, code := range broken {
-		f := fault.New(code, "newPassword")
+		f := fault.New(code, field)
 		for _, rule := range policy.Rules {
 			if rule.Code == code {
 				f.Text = rule.Description
@@ -112,11 +118,18 @@ func (s *Service) checkNew(ctx context.Context, u *ent.User, typed string, forme
 		}
 		faults.Add(f)
 	}
-	return faults.Err()
+	if len(faults) > 0 {
+		return "", faults
+	}
+	hash, err := s.Hasher.Hash(ctx, typed)
+	if err != nil {
+		return "", fmt.Errorf("hashing the new password: %w", err)
+	}
+	return hash, nil
 }
 
 func (s *Service) formerHashes(ctx context.Context, u *ent.User) ([]string, error) {
-	rows, err := s.db.Client.PasswordHash.Query().Where(passwordhash.UserID(u.ID)).
+	rows, err := s.DB.Client.PasswordHash.Query().Where(passwordhash.UserID(u.ID)).
 		Order(passwordhash.ByID(sql.OrderDesc())).Limit(password.HistoryLength).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading former passwords: %w", err)
@@ -131,7 +144,7 @@ func (s *Service) formerHashes(ctx context.Context, u *ent.User) ([]string, erro
 // replace writes the new hash if the one that was checked is still there, keeps
 // the former ones, and cuts every session off but the one that asks.
 func (s *Service) replace(ctx context.Context, tx *ent.Tx, u *ent.User, hash, session string) error {
-	now := s.now().UTC().Truncate(time.Microsecond)
+	now := s.moment()
 	n, err := tx.User.Update().Where(user.ID(u.ID), user.PasswordHash(u.PasswordHash)).
 		SetPasswordHash(hash).SetMustChangePassword(false).SetSessionsValidAfter(now).SetSurvivingSession(session).Save(ctx)
 	if err != nil {
@@ -140,10 +153,13 @@ func (s *Service) replace(ctx context.Context, tx *ent.Tx, u *ent.User, hash, se
 	if n == 0 {
 		return fault.New("CONFLICT")
 	}
+	if u.PasswordHash == "" {
+		return s.Outbox.Put(ctx, tx, mail.PasswordChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: now})
+	}
 	if err := tx.PasswordHash.Create().SetTenantID(u.TenantID).SetUserID(u.ID).SetHash(u.PasswordHash).SetCreatedAt(now).Exec(ctx); err != nil {
 		return fmt.Errorf("keeping the former password: %w", err)
 	}
-	if err := mail.Put(ctx, tx, mail.PasswordChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: now}); err != nil {
+	if err := s.Outbox.Put(ctx, tx, mail.PasswordChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: now}); err != nil {
 		return err
 	}
 	kept, err := tx.PasswordHash.Query().Where(passwordhash.UserID(u.ID)).Order(passwordhash.ByID(sql.OrderDesc())).IDs(ctx)

@@ -20,13 +20,13 @@ type EndSessionsInput struct {
 	AllOthers *bool
 }
 
-// Sessions are the viewer's sessions, the last used first (ID-02).
-func (s *Service) Sessions(ctx context.Context) ([]session.Session, error) {
+// OwnSessions are the viewer's sessions, the last used first (ID-02).
+func (s *Service) OwnSessions(ctx context.Context) ([]session.Session, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.sessions.List(ctx, v.User)
+	all, err := s.Sessions.List(ctx, v.User)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -40,10 +40,10 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 		return nil, err
 	}
 	if in.AllOthers != nil && *in.AllOthers {
-		if _, err := s.sessions.EndAll(ctx, v.User, v.Session); err != nil {
+		if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
 			return nil, unavailable(err)
 		}
-		return s.Sessions(ctx)
+		return s.OwnSessions(ctx)
 	}
 	if len(in.Ids) == 0 {
 		return nil, fault.New("VALUE_REQUIRED", "ids")
@@ -54,14 +54,34 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 			ids = append(ids, key.String())
 		}
 	}
-	ended, err := s.sessions.End(ctx, v.User, ids...)
+	ended, err := s.Sessions.End(ctx, v.User, ids...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	if ended == 0 {
 		return nil, fault.New("SESSION_UNKNOWN", "ids")
 	}
-	return s.Sessions(ctx)
+	return s.OwnSessions(ctx)
+}
+
+// renew gives a browser another token for its session, after a change of privilege.
+// An app keeps its token: no answer of these operations has a place for another one.
+func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
+	all, err := s.Sessions.List(ctx, v.User)
+	if err != nil {
+		return unavailable(err)
+	}
+	for _, each := range all {
+		if each.ID != v.Session || each.Transport != session.Cookie {
+			continue
+		}
+		fresh, renewed, err := s.Sessions.Rotate(ctx, v.User, v.Session)
+		if err != nil {
+			return unavailable(err)
+		}
+		clientOf(ctx).SetCookie(fresh, renewed.ExpiresAt)
+	}
+	return nil
 }
 
 // SessionID is the global ID of a session.

@@ -38,7 +38,7 @@ type NewUser struct {
 // CreateUser makes a user for the operator; the context must be authz.System. It
 // tells everything that is wrong at once, in words for whoever runs the command.
 func (s *Service) CreateUser(ctx context.Context, n NewUser) (*ent.User, error) {
-	t, err := s.db.Client.Tenant.Query().Where(func(sel *sql.Selector) {
+	t, err := s.DB.Client.Tenant.Query().Where(func(sel *sql.Selector) {
 		sel.Where(sql.EqualFold(sel.C(tenant.FieldOrganizationID), n.Organization))
 	}).Only(ctx)
 	if ent.IsNotFound(err) {
@@ -50,15 +50,15 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (*ent.User, error) 
 	if err := n.validate(t); err != nil {
 		return nil, err
 	}
-	hash, err := s.hasher.Hash(ctx, n.Password)
+	hash, err := s.Hasher.Hash(ctx, n.Password)
 	if err != nil {
 		return nil, fmt.Errorf("hashing the initial password: %w", err)
 	}
-	return db.InTx(ctx, s.db, func(tx *ent.Tx) (*ent.User, error) {
+	return db.InTx(ctx, s.DB, func(tx *ent.Tx) (*ent.User, error) {
 		created, err := tx.User.Create().SetTenantID(t.ID).SetUsername(n.Username).SetUsernameKey(Key(n.Username)).
 			SetEmail(n.Email).SetEmailKey(Key(n.Email)).SetFirstName(n.FirstName).SetLastName(n.LastName).
 			SetLanguage(user.Language(n.Language)).SetPasswordHash(hash).SetMustChangePassword(n.MustChangePassword).
-			SetSessionsValidAfter(s.now().UTC().Truncate(time.Microsecond)).SetCreatedAt(s.now().UTC()).Save(ctx)
+			SetSessionsValidAfter(s.Now().UTC().Truncate(time.Microsecond)).SetCreatedAt(s.Now().UTC()).Save(ctx)
 		if ent.IsConstraintError(err) {
 			return nil, fmt.Errorf("the user name %q or the e-mail address %q is taken", n.Username, n.Email)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -23,7 +22,7 @@ import (
 // rights follow from out of the database, in one statement: so a change counts
 // from the next request on, on every replica, whatever messages were lost.
 func (s *Service) Authenticate(ctx context.Context, token string, transport session.Transport) (*authz.Viewer, string, error) {
-	found, err := s.sessions.Get(ctx, token)
+	found, err := s.Sessions.Get(ctx, token)
 	if errors.Is(err, session.ErrNotFound) {
 		return nil, "", fault.ErrUnauthenticated
 	}
@@ -39,22 +38,23 @@ func (s *Service) Authenticate(ctx context.Context, token string, transport sess
 
 // viewer reads what a session's user is and may, one row for each role.
 func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer, string, error) {
-	rows, err := s.db.Query(ctx, s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
+	rows, err := s.DB.Query(ctx, s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the viewer: %w", err)
 	}
 	defer rows.Close()
 	v := &authz.Viewer{User: of.UserID, Tenant: of.TenantID, Session: of.ID}
 	var (
-		status, language, surviving string
-		validAfter                  time.Time
-		role                        *string
-		seen                        bool
+		u    ent.User
+		t    ent.Tenant
+		role *string
+		seen bool
 	)
 	for rows.Next() {
 		seen = true
-		if err := rows.Scan(&status, &language, &v.MustChangePassword, &validAfter, &surviving, &v.TenantPath,
-			&v.HoldsGrants, &v.HoldsConnections, &role); err != nil {
+		if err := rows.Scan(&u.Status, &u.Language, &u.MustChangePassword, &u.SessionsValidAfter, &u.SurvivingSession,
+			&u.OtpEnabled, &u.Title, &u.Phone, &u.Mobile, &u.Street, &u.PostalCode, &u.City, &u.Country,
+			&t.Path, &t.PasswordPolicy, &t.MandatoryContactFields, &v.HoldsGrants, &v.HoldsConnections, &role); err != nil {
 			return nil, "", fmt.Errorf("reading the viewer: %w", err)
 		}
 		if role != nil {
@@ -64,15 +64,19 @@ func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer
 	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("reading the viewer: %w", err)
 	}
-	cutOff := of.CreatedAt.Before(validAfter) && of.ID != surviving
-	if !seen || status != string(user.StatusACTIVE) || cutOff {
+	// Whoever is locked out of logging in goes on where it is logged in: otherwise
+	// anybody could end the sessions of others by guessing.
+	may := u.Status == user.StatusACTIVE || u.Status == user.StatusLOCKED
+	cutOff := of.CreatedAt.Before(u.SessionsValidAfter) && of.ID != u.SurvivingSession
+	if !seen || !may || cutOff {
 		return nil, "", fault.ErrUnauthenticated
 	}
+	v.TenantPath, v.Pending = t.Path, Pending(&u, &t)
 	root, _, _ := strings.Cut(v.TenantPath, "/")
 	if v.Operator, err = uuid.Parse(root); err != nil {
 		return nil, "", fmt.Errorf("reading the operator from the tenant's path: %w", err)
 	}
-	return v, language, nil
+	return v, string(u.Language), nil
 }
 
 // viewerQuery is the statement of viewer, for a user's key three times and a
@@ -87,7 +91,8 @@ func viewerQuery(dialect string) string {
 		})
 	}
 	query, _ := b.Select(u.C("status"), u.C("language"), u.C("must_change_password"), u.C("sessions_valid_after"),
-		u.C("surviving_session"), t.C("path")).
+		u.C("surviving_session"), u.C("otp_enabled"), u.C("title"), u.C("phone"), u.C("mobile"), u.C("street"), u.C("postal_code"),
+		u.C("city"), u.C("country"), t.C("path"), t.C("password_policy"), t.C("mandatory_contact_fields")).
 		AppendSelectExpr(live("grants", "holder_id"), live("connections", "user_id"), sql.Raw(r.C("role"))).
 		From(u).Join(t).On(t.C("id"), u.C("tenant_id")).LeftJoin(r).On(r.C("user_id"), u.C("id")).
 		Where(sql.And(sql.EQ(u.C("id"), uuid.Nil), sql.EQ(u.C("tenant_id"), uuid.Nil))).
@@ -101,7 +106,7 @@ func (s *Service) User(ctx context.Context) (*ent.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.db.Client.User.Query().Where(user.ID(v.User)).Only(ctx)
+	u, err := s.DB.Client.User.Query().Where(user.ID(v.User)).Only(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the viewer's user: %w", err)
 	}
@@ -114,7 +119,7 @@ func (s *Service) Tenant(ctx context.Context) (*ent.Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.db.Client.Tenant.Get(ctx, v.Tenant)
+	t, err := s.DB.Client.Tenant.Get(ctx, v.Tenant)
 	if err != nil {
 		return nil, fmt.Errorf("reading the viewer's tenant: %w", err)
 	}
@@ -129,7 +134,7 @@ func (s *Service) TenantName(ctx context.Context, u *ent.User) (string, error) {
 		for i, each := range all {
 			ids[i] = each.TenantID
 		}
-		tenants, err := s.db.Client.Tenant.Query().Where(tenant.IDIn(ids...)).Select(tenant.FieldID, tenant.FieldName).All(ctx)
+		tenants, err := s.DB.Client.Tenant.Query().Where(tenant.IDIn(ids...)).Select(tenant.FieldID, tenant.FieldName).All(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("reading the names of companies: %w", err)
 		}

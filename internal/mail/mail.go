@@ -3,69 +3,86 @@
 package mail
 
 import (
-	"context"
-	"embed"
-	"fmt"
-	htmltemplate "html/template"
-	"strings"
-	texttemplate "text/template"
 	"time"
 
 	"kontor/ent"
 )
 
-//go:embed templates
-var files embed.FS
-
-// Template is a mail that Kontor sends; its files are templates/NAME.LANGUAGE.txt,
-// whose first line is the subject, and templates/NAME.LANGUAGE.html.
+// Template is a mail that Kontor sends.
 type Template string
 
-// PasswordChanged tells a user that its password was changed, in case it was not
-// the user who did it.
-const PasswordChanged Template = "password_changed"
+// The mails, each with what its Content must bring besides Tenant. Whatever a mail
+// says and was not given is an error; By may always be empty.
+const (
+	// CompanyInvited greets the first master admin of a new company: User, Link, Until.
+	CompanyInvited Template = "company_invited"
+	// UserInvited greets a new user, whose user name is its address: Link, Until.
+	UserInvited Template = "user_invited"
+	// ActivationCode lets somebody who registered prove the address: To, Code, Link,
+	// Until.
+	ActivationCode Template = "activation_code"
+	// AlreadyRegistered answers a registration by somebody who has an account: User,
+	// Link.
+	AlreadyRegistered Template = "already_registered"
+	// PasswordReset lets a user choose a new password: User, Link, Until.
+	PasswordReset Template = "password_reset"
+	// PasswordChanged tells a user that its password was changed, in case it was not
+	// the user who did it: User, At. So do those that follow.
+	PasswordChanged Template = "password_changed"
+	// UsernameChanged tells a user how it logs in from now on: At, NewUsername.
+	UsernameChanged Template = "username_changed"
+	// EmailChangeConfirm goes to the new address, which counts once it is confirmed:
+	// User, To, Link, Until.
+	EmailChangeConfirm Template = "email_confirm"
+	// EmailChangeRequested warns the old address: User, At, NewEmail.
+	EmailChangeRequested Template = "email_change_requested"
+	// EmailChanged is the last mail to the old address: User, To, At, NewEmail.
+	EmailChanged Template = "email_changed"
+	// LoginLocked tells a user why it has to wait: User, At, IPAddress.
+	LoginLocked Template = "login_locked"
+	// OTPEnabled tells a user that its login asks for a second factor: User, At.
+	OTPEnabled Template = "otp_enabled"
+	// OTPDisabled tells a user that its login no longer does: User, At.
+	OTPDisabled Template = "otp_disabled"
+	// RecoveryCodeUsed tells a user that one of its codes is spent: User, At.
+	RecoveryCodeUsed Template = "recovery_code_used"
+	// Deactivated tells a user that it can no longer log in: User, At.
+	Deactivated Template = "deactivated"
+	// Reactivated tells a user that it can log in again: User, At.
+	Reactivated Template = "reactivated"
+	// RolesChanged tells a user what it is from now on: User, At, Roles.
+	RolesChanged Template = "roles_changed"
+)
 
-// Content is what the templates say.
+var templates = []Template{
+	CompanyInvited, UserInvited, ActivationCode, AlreadyRegistered, PasswordReset, PasswordChanged, UsernameChanged,
+	EmailChangeConfirm, EmailChangeRequested, EmailChanged, LoginLocked, OTPEnabled, OTPDisabled, RecoveryCodeUsed,
+	Deactivated, Reactivated, RolesChanged,
+}
+
+// Content is what a mail says.
 type Content struct {
-	User   *ent.User
+	// User is whom the mail is about; nil for somebody without an account.
+	User *ent.User
+	// Tenant is the company of that user: its contact person signs the mail.
 	Tenant *ent.Tenant
-	At     time.Time
-}
+	// At is when it happened, and when the mail was put into the outbox.
+	At time.Time
 
-// Put writes a mail to a user, in the user's language, into the outbox of the
-// transaction.
-func Put(ctx context.Context, tx *ent.Tx, which Template, c Content) error {
-	name := string(which) + "." + string(c.User.Language)
-	subject, text, err := plain(name, c)
-	if err != nil {
-		return fmt.Errorf("writing the mail %s: %w", name, err)
-	}
-	html, err := htmltemplate.ParseFS(files, "templates/"+name+".html")
-	if err != nil {
-		return fmt.Errorf("reading the mail %s: %w", name, err)
-	}
-	var body strings.Builder
-	if err := html.Execute(&body, c); err != nil {
-		return fmt.Errorf("writing the mail %s: %w", name, err)
-	}
-	err = tx.Mail.Create().SetTenantID(c.Tenant.ID).SetRecipient(c.User.Email).SetSubject(subject).SetText(text).
-		SetHTML(body.String()).SetCreatedAt(c.At.UTC()).SetNextAttemptAt(c.At.UTC()).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("putting the mail %s into the outbox: %w", name, err)
-	}
-	return nil
-}
+	// To is the address; empty for the user's own.
+	To string
+	// Name is whom the mail greets; empty for the user's own. Do not fill it for a
+	// stranger: what somebody typed in is not for an address that may not be theirs.
+	Name string
+	// Language is empty for the user's own, or else the tenant's.
+	Language string
 
-func plain(name string, c Content) (subject, text string, err error) {
-	template, err := texttemplate.ParseFS(files, "templates/"+name+".txt")
-	if err != nil {
-		return "", "", err
-	}
-	var all strings.Builder
-	if err := template.Execute(&all, c); err != nil {
-		return "", "", err
-	}
-	subject, text, _ = strings.Cut(all.String(), "\n")
-	// A name with a line break in it must not become a header of its own.
-	return strings.Join(strings.Fields(subject), " "), strings.TrimSpace(text) + "\n", nil
+	By          string    // who did it: a person, or a company
+	Link        string    // an absolute URL
+	Code        string    // what to type in
+	Until       time.Time // when Link or Code expires
+	NewEmail    string
+	NewUsername string
+	IPAddress   string
+	Roles       []string // as in authz.Roles; none is said, too
 }

@@ -19,24 +19,36 @@ import (
 	"kontor/ent"
 	"kontor/internal/db"
 	"kontor/internal/mail"
+	"kontor/internal/seal"
 )
 
 // postbox is a real SMTP server that keeps what it is given.
 type postbox struct {
-	mu       sync.Mutex
-	refusing error
-	got      []string
-	to       []string
+	mu           sync.Mutex
+	refusing     error // what it answers to a mail
+	refusingFrom error // what it answers to the sender's address
+	got          []string
+	to           []string
+	// hangUpBefore and hangUpAfter end the connection around the reply to the next
+	// mail, which it has kept.
+	hangUpBefore, hangUpAfter bool
 }
 
-func (p *postbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &delivery{box: p}, nil }
+func (p *postbox) NewSession(c *smtp.Conn) (smtp.Session, error) {
+	return &delivery{box: p, conn: c.Conn()}, nil
+}
 
 type delivery struct {
-	box *postbox
-	to  []string
+	box  *postbox
+	conn net.Conn
+	to   []string
 }
 
-func (d *delivery) Mail(string, *smtp.MailOptions) error { return nil }
+func (d *delivery) Mail(string, *smtp.MailOptions) error {
+	d.box.mu.Lock()
+	defer d.box.mu.Unlock()
+	return d.box.refusingFrom
+}
 func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
 	d.to = append(d.to, to)
 	return nil
@@ -52,9 +64,19 @@ func (d *delivery) Data(r io.Reader) error {
 		return d.box.refusing
 	}
 	d.box.got, d.box.to = append(d.box.got, string(content)), append(d.box.to, d.to...)
+	if d.box.hangUpBefore {
+		d.box.hangUpBefore = false
+		return d.conn.Close()
+	}
 	return nil
 }
-func (d *delivery) Reset()        {}
+func (d *delivery) Reset() {
+	d.box.mu.Lock()
+	defer d.box.mu.Unlock()
+	if d.box.hangUpAfter && len(d.box.got) > 0 {
+		_ = d.conn.Close()
+	}
+}
 func (d *delivery) Logout() error { return nil }
 
 func (p *postbox) refuse(err error) {
@@ -63,9 +85,27 @@ func (p *postbox) refuse(err error) {
 	p.refusing = err
 }
 
+func (p *postbox) refuseSender(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refusingFrom = err
+}
+
+// count is how many mails arrived.
+func (p *postbox) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.got)
+}
+
 func open(t *testing.T, p *postbox) (string, func()) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return openAt(t, p, "127.0.0.1")
+}
+
+func openAt(t *testing.T, p *postbox, host string) (string, func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +121,22 @@ type office struct {
 	user *ent.User
 	of   *ent.Tenant
 	now  time.Time
+	log  *slog.Logger
+
+	outbox *mail.Outbox
 }
 
 func newOffice(t *testing.T, firstName string) *office {
 	t.Helper()
-	o := &office{ctx: authz.System(t.Context()), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
-	var err error
+	o := &office{
+		ctx: authz.System(t.Context()), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
+		log: slog.New(slog.DiscardHandler),
+	}
+	sealer, err := seal.New([]string{"a secret of the tests, long enough"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.outbox = mail.NewOutbox(sealer)
 	if o.db, err = db.Open(o.ctx, "sqlite://"+filepath.Join(t.TempDir(), "kontor.db")); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +155,7 @@ func newOffice(t *testing.T, firstName string) *office {
 func (o *office) write(t *testing.T, fail error) {
 	t.Helper()
 	_, err := db.InTx(o.ctx, o.db, func(tx *ent.Tx) (struct{}, error) {
-		if err := mail.Put(o.ctx, tx, mail.PasswordChanged, mail.Content{User: o.user, Tenant: o.of, At: o.now}); err != nil {
+		if err := o.outbox.Put(o.ctx, tx, mail.PasswordChanged, mail.Content{User: o.user, Tenant: o.of, At: o.now}); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, fail
@@ -117,7 +167,7 @@ func (o *office) write(t *testing.T, fail error) {
 
 func (o *office) sender(t *testing.T, url string) *mail.Sender {
 	t.Helper()
-	s, err := mail.NewSender(o.db, slog.New(slog.DiscardHandler), func() time.Time { return o.now }, url, "kontor@portal.example")
+	s, err := mail.NewSender(o.db, o.outbox, o.log, func() time.Time { return o.now }, url, "kontor@portal.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +204,7 @@ func TestMailsGoOutOnceAndAreNeverLost(t *testing.T) {
 	if len(box.got) != 1 || box.to[0] != "mia@op.example" {
 		t.Fatalf("%d mails to %v", len(box.got), box.to)
 	}
-	for _, want := range []string{"multipart/alternative", "text/html", "Message-ID: <"} {
+	for _, want := range []string{"multipart/alternative", "text/html", "Message-ID: <", "Auto-Submitted: auto-generated"} {
 		if !strings.Contains(box.got[0], want) {
 			t.Errorf("the mail has no %q:\n%s", want, box.got[0])
 		}

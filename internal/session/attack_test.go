@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+
+	"kontor/internal/token"
 )
 
 // Case: CONC-10
@@ -103,7 +105,7 @@ func TestRedisBeingDownIsNotTheSameAsLoggedOut(t *testing.T) {
 	t.Parallel()
 	store := NewStore(open(t, "redis://127.0.0.1:1"), (&clock{}).now)
 	user := uuid.New()
-	token, err := newToken()
+	token, _, err := token.NewLink()
 	if err != nil {
 		t.Fatal(err)
 	}

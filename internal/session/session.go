@@ -3,10 +3,6 @@
 package session
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -14,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"kontor/internal/token"
 )
 
 // Transport is how a client sends its token. A token is good for one of them only.
@@ -34,8 +32,6 @@ const (
 	// touchEvery is how exactly the last use is known. A session may end that
 	// much before its idle timeout, never after.
 	touchEvery = time.Minute
-	// tokenBytes is the entropy of a token: 256 bits.
-	tokenBytes = 32
 )
 
 // Session is one login of one user.
@@ -140,24 +136,5 @@ func decode(text string) (Session, error) {
 	return s, nil
 }
 
-// newToken is a fresh secret for one client, in base64url.
-func newToken() (string, error) {
-	raw := make([]byte, tokenBytes)
-	if _, err := rand.Read(raw); err != nil {
-		return "", fmt.Errorf("making a session token: %w", err)
-	}
-	return base64.RawURLEncoding.EncodeToString(raw), nil
-}
-
 // hashToken is all that the server keeps of a token; false for what cannot be one.
-func hashToken(token string) (string, bool) {
-	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
-		return "", false
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != tokenBytes {
-		return "", false
-	}
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:]), true
-}
+func hashToken(text string) (string, bool) { return token.HashLink(text) }

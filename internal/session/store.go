@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+
+	"kontor/internal/token"
 )
 
 var (
@@ -60,7 +62,7 @@ func (s *Store) Create(ctx context.Context, session Session) (string, Session, e
 	if err != nil {
 		return "", Session{}, err
 	}
-	token, err := newToken()
+	token, hash, err := token.NewLink()
 	if err != nil {
 		return "", Session{}, err
 	}
@@ -68,7 +70,6 @@ func (s *Store) Create(ctx context.Context, session Session) (string, Session, e
 	if err != nil {
 		return "", Session{}, err
 	}
-	hash, _ := hashToken(token)
 	// The session comes before its index entry: an entry without a session is
 	// always one that ended, and may be cleared away by anyone who meets it.
 	if err := s.client.Set(ctx, sessionKey(hash), value, s.timeToLive(session)).Err(); err != nil {
@@ -132,6 +133,44 @@ func (s *Store) Get(ctx context.Context, token string) (Session, error) {
 		return Session{}, ErrNotFound
 	}
 	return session, nil
+}
+
+// Rotate gives a session another token, which it returns; the one so far no longer
+// works. It is for a change of privilege, after which a token that somebody may have
+// seen must be worth nothing (AUTH-08).
+func (s *Store) Rotate(ctx context.Context, userID uuid.UUID, sessionID string) (string, Session, error) {
+	old, err := s.client.HGet(ctx, indexKey(userID), sessionID).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", Session{}, ErrNotFound
+	}
+	if err != nil {
+		return "", Session{}, unavailable("finding a session", err)
+	}
+	value, err := s.client.Get(ctx, sessionKey(old)).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", Session{}, ErrNotFound
+	}
+	if err != nil {
+		return "", Session{}, unavailable("reading a session", err)
+	}
+	session, err := decode(value)
+	if err != nil {
+		return "", Session{}, err
+	}
+	fresh, hash, err := token.NewLink()
+	if err != nil {
+		return "", Session{}, fmt.Errorf("making a session token: %w", err)
+	}
+	if err := s.client.Set(ctx, sessionKey(hash), value, s.timeToLive(session)).Err(); err != nil {
+		return "", Session{}, unavailable("rotating a session", err)
+	}
+	if err := s.register(ctx, session, hash); err != nil {
+		return "", Session{}, err
+	}
+	if err := s.client.Del(ctx, sessionKey(old)).Err(); err != nil {
+		return "", Session{}, unavailable("ending a token", err)
+	}
+	return fresh, session, nil
 }
 
 // Peek is Get without noting the use: for requests that a client sends by itself,

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -202,4 +204,39 @@ func Document(t testing.TB, file string) string {
 		t.Fatalf("reading the clients' contract: %v", err)
 	}
 	return string(content)
+}
+
+// Mail is a mail that was "sent", as the mails page gives it.
+type Mail struct{ To, Subject, Text, HTML string }
+
+// Token is the token of the link in the mail.
+func (m Mail) Token(t testing.TB) string {
+	t.Helper()
+	found := linkToken.FindStringSubmatch(m.Text)
+	if found == nil {
+		t.Fatalf("no link in the mail: %s", m.Text)
+	}
+	return found[1]
+}
+
+var linkToken = regexp.MustCompile(`[?&]token=([A-Za-z0-9_-]+)`)
+
+// Mails are the mails to an address so far, the newest first.
+func (k *Kontor) Mails(t testing.TB, to string) []Mail {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, k.URL+"/mails?to="+url.QueryEscape(to), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatalf("reading mails: %v", err)
+	}
+	defer response.Body.Close()
+	var mails []Mail
+	if err := json.NewDecoder(response.Body).Decode(&mails); err != nil {
+		t.Fatalf("reading mails: %v", err)
+	}
+	return mails
 }

@@ -1,0 +1,35 @@
+package fault
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Line is a text of one line that somebody typed: trimmed, bounded, without control
+// characters, which would travel on into mails and files. What is wrong with it is
+// added to faults.
+func Line(text *string, maximum int, field []string, faults *List) string {
+	if text == nil {
+		return ""
+	}
+	trimmed := strings.TrimSpace(*text)
+	if len([]rune(trimmed)) > maximum {
+		faults.Add(New("VALUE_TOO_LONG", field...).With("max", maximum))
+		return ""
+	}
+	if strings.ContainsFunc(trimmed, unicode.IsControl) {
+		faults.Add(New("VALUE_INVALID", field...))
+		return ""
+	}
+	return trimmed
+}
+
+// Needed is Line for a text that must not be empty.
+func Needed(text string, maximum int, field string, faults *List) string {
+	before := len(*faults)
+	line := Line(&text, maximum, []string{field}, faults)
+	if line == "" && len(*faults) == before {
+		faults.Add(New("VALUE_REQUIRED", field))
+	}
+	return line
+}

@@ -1,0 +1,120 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"kontor/ent"
+	"kontor/ent/user"
+	"kontor/internal/db"
+	"kontor/internal/fault"
+	"kontor/internal/mail"
+	"kontor/internal/session"
+	"kontor/internal/throttle"
+)
+
+// loginLimits are those of passwords (ID-19): from the fifth failure on each wait is
+// twice as long, and after a hundred in a row only a reset of the password helps.
+var loginLimits = throttle.DefaultLimits()
+
+// confirmLimits are those of the current password within a session, where one page may
+// send several requests at once.
+var confirmLimits = throttle.Limits{Free: 60, First: time.Minute, Longest: time.Hour, Tell: 61, Hard: 200, Forget: 12 * time.Hour}
+
+// challengeLimits let a challenge be answered five times.
+var challengeLimits = throttle.Limits{Free: 5, Tell: 5, Hard: 5, Forget: time.Hour}
+
+// fromSource counts an attempt from the client's address until it turns out right.
+func (s *Service) fromSource(ctx context.Context) (throttle.Slot, error) {
+	slot, err := s.Throttle.Source(ctx, clientOf(ctx).IPAddress)
+	if err != nil {
+		return slot, unavailable(err)
+	}
+	if !slot.Allowed {
+		return slot, &fault.RateLimited{RetryAfter: slot.RetryAfter}
+	}
+	return slot, nil
+}
+
+// attempt counts an attempt to log in before anything is checked, so that many at once
+// cannot slip past. Somebody unknown is counted like a user.
+func (s *Service) attempt(ctx context.Context, u *ent.User, name string) (throttle.Decision, error) {
+	key := "nobody " + Key(name)
+	if u != nil {
+		key = u.ID.String()
+	}
+	d, err := s.Throttle.Reserve(ctx, "login", key, loginLimits)
+	if err != nil {
+		return d, unavailable(err)
+	}
+	return d, nil
+}
+
+// passed forgets the failures of whoever turned out right.
+func (s *Service) passed(ctx context.Context, slot throttle.Slot, attempt throttle.Decision) error {
+	if err := s.Throttle.Return(ctx, slot); err != nil {
+		return unavailable(err)
+	}
+	return s.succeed(ctx, attempt)
+}
+
+// noteFailure tells the owner of an account once that somebody guesses, and locks the
+// account for good when there were too many guesses: behind the answer, whose time
+// would tell that there is an owner.
+func (s *Service) noteFailure(ctx context.Context, u *ent.User, d throttle.Decision) {
+	if u == nil || !d.Locked && d.Failures < loginLimits.Hard {
+		return
+	}
+	client := clientOf(ctx)
+	s.later(ctx, "noting a failed login", func(ctx context.Context) error { return s.warn(ctx, u, d, client) })
+}
+
+func (s *Service) warn(ctx context.Context, u *ent.User, d throttle.Decision, client Client) error {
+	_, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (struct{}, error) {
+		if d.Failures >= loginLimits.Hard {
+			err := tx.User.Update().Where(user.ID(u.ID), user.StatusEQ(user.StatusACTIVE)).SetStatus(user.StatusLOCKED).Exec(ctx)
+			if err != nil {
+				return struct{}{}, fmt.Errorf("locking an account: %w", err)
+			}
+		}
+		if !d.Locked {
+			return struct{}{}, nil
+		}
+		return struct{}{}, s.Outbox.Put(ctx, tx, mail.LoginLocked, mail.Content{
+			User: u, Tenant: u.Edges.Tenant, At: s.moment(), IPAddress: client.IPAddress,
+		})
+	})
+	return err
+}
+
+// reserve counts an attempt at something that is not a login; whoever must wait is
+// told for how long.
+func (s *Service) reserve(ctx context.Context, kind, key string, l throttle.Limits) (throttle.Decision, error) {
+	d, err := s.Throttle.Reserve(ctx, kind, key, l)
+	if err != nil {
+		return d, unavailable(err)
+	}
+	if !d.Allowed {
+		return d, &fault.RateLimited{RetryAfter: d.RetryAfter}
+	}
+	return d, nil
+}
+
+// succeed forgets the failures up to an attempt that turned out right.
+func (s *Service) succeed(ctx context.Context, attempt throttle.Decision) error {
+	if err := s.Throttle.Succeed(ctx, attempt); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// unavailable says that Redis cannot be asked, which is never the same as not being
+// logged in and never lets an attempt through.
+func unavailable(err error) error {
+	if errors.Is(err, session.ErrUnavailable) || errors.Is(err, throttle.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", fault.ErrUnavailable, err)
+	}
+	return err
+}

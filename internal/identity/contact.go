@@ -1,0 +1,213 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"kontor/authz"
+	"kontor/ent"
+	"kontor/ent/tenant"
+	"kontor/ent/user"
+	"kontor/internal/db"
+	"kontor/internal/fault"
+	"kontor/internal/mail"
+)
+
+// How long texts about a person may be, in characters.
+const (
+	nameLength  = 100
+	titleLength = 40
+	phoneLength = 40
+)
+
+var (
+	phones    = regexp.MustCompile(`^\+?[0-9][0-9 ()/.-]{2,}$`)
+	countries = regexp.MustCompile(`^[A-Z]{2}$`)
+)
+
+// contactFields are the contact data that a portal can demand, by their names in the
+// API, in the order of a form.
+var contactFields = []string{"title", "phone", "mobile", "street", "postalCode", "city", "country"}
+
+// UpdateContactDataInput is what to change of the contact data; nil stays.
+type UpdateContactDataInput struct {
+	Title, FirstName, LastName        *string
+	Phone, Mobile                     *string
+	Language                          *user.Language
+	Street, PostalCode, City, Country *string
+}
+
+// ChangeUsernameInput is a new user name, confirmed with the current password.
+type ChangeUsernameInput struct{ CurrentPassword, NewUsername string }
+
+// MandatoryContactFields are the contact data that the viewer's portal demands
+// (ID-08).
+func (s *Service) MandatoryContactFields(ctx context.Context) ([]string, error) {
+	t, err := s.Tenant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(t.MandatoryContactFields), nil
+}
+
+// UpdateContactData changes the viewer's contact data (ID-13). What the portal
+// demands must be there afterwards; every field that is missing is told (ID-08). It
+// gives the user and what it must still do.
+func (s *Service) UpdateContactData(ctx context.Context, in UpdateContactDataInput) (*ent.User, []authz.Step, error) {
+	u, err := s.self(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := u.Edges.Tenant
+	before := Pending(u, t)
+	var faults fault.List
+	set := func(to *string, given *string, field string, read func(*string, string, *fault.List) string) {
+		if given != nil {
+			*to = read(given, field, &faults)
+		}
+	}
+	text := func(longest int) func(*string, string, *fault.List) string {
+		return func(given *string, field string, faults *fault.List) string {
+			return fault.Line(given, longest, []string{field}, faults)
+		}
+	}
+	set(&u.Title, in.Title, "title", text(titleLength))
+	set(&u.Phone, in.Phone, "phone", phone)
+	set(&u.Mobile, in.Mobile, "mobile", phone)
+	set(&u.Street, in.Street, "street", text(nameLength))
+	set(&u.PostalCode, in.PostalCode, "postalCode", text(20))
+	set(&u.City, in.City, "city", text(nameLength))
+	set(&u.Country, in.Country, "country", country)
+	for _, name := range []struct {
+		to    *string
+		given *string
+		field string
+	}{{&u.FirstName, in.FirstName, "firstName"}, {&u.LastName, in.LastName, "lastName"}} {
+		if name.given == nil || strings.TrimSpace(*name.given) == *name.to {
+			continue
+		}
+		if !t.NamesChangeable {
+			faults.Add(fault.New("NAME_NOT_CHANGEABLE", name.field).Contact())
+			continue
+		}
+		*name.to = fault.Needed(*name.given, nameLength, name.field, &faults)
+	}
+	if in.Language != nil {
+		u.Language = *in.Language
+	}
+	for _, field := range missing(u, t) {
+		faults.Add(fault.New("VALUE_REQUIRED", field))
+	}
+	if len(faults) > 0 {
+		return nil, before, faults
+	}
+	system := authz.System(ctx)
+	changed, err := db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
+		return tx.User.UpdateOneID(u.ID).SetTitle(u.Title).SetFirstName(u.FirstName).SetLastName(u.LastName).SetPhone(u.Phone).
+			SetMobile(u.Mobile).SetStreet(u.Street).SetPostalCode(u.PostalCode).SetCity(u.City).SetCountry(u.Country).
+			SetLanguage(u.Language).Save(system)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("changing contact data: %w", err)
+	}
+	return changed, Pending(changed, t), nil
+}
+
+// ChangeUsername changes the viewer's user name (ID-12).
+func (s *Service) ChangeUsername(ctx context.Context, in ChangeUsernameInput) (*ent.User, error) {
+	u, err := s.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.confirm(ctx, u, in.CurrentPassword); err != nil {
+		return nil, err
+	}
+	var faults fault.List
+	chosen := username(in.NewUsername, "newUsername", u.Email, &faults)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	system := authz.System(ctx)
+	changed, err := db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
+		// A user name that is somebody's e-mail address would log in as somebody else.
+		foreign, err := tx.User.Query().Where(user.EmailKey(Key(chosen)), user.IDNEQ(u.ID)).Exist(system)
+		if err != nil {
+			return nil, fmt.Errorf("looking for the user name: %w", err)
+		}
+		if foreign {
+			return nil, fault.New("USERNAME_TAKEN", "newUsername")
+		}
+		changed, err := tx.User.UpdateOneID(u.ID).SetUsername(chosen).SetUsernameKey(Key(chosen)).Save(system)
+		if ent.IsConstraintError(err) {
+			return nil, fault.New("USERNAME_TAKEN", "newUsername")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("changing a user name: %w", err)
+		}
+		return changed, s.Outbox.Put(system, tx, mail.UsernameChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment(), NewUsername: chosen})
+	})
+	return changed, err
+}
+
+// Pending are the steps that a user must do before anything else, in their order:
+// change an initial password, complete contact data, set up one-time codes.
+func Pending(u *ent.User, t *ent.Tenant) []authz.Step {
+	steps := []authz.Step{}
+	if u.MustChangePassword {
+		steps = append(steps, authz.ChangePassword)
+	}
+	if len(missing(u, t)) > 0 {
+		steps = append(steps, authz.CompleteContactData)
+	}
+	if t.PasswordPolicy == tenant.PasswordPolicyPIN_OTP && !u.OtpEnabled {
+		steps = append(steps, authz.EnrolOTP)
+	}
+	return steps
+}
+
+// missing are the mandatory contact data that a user has not given.
+func missing(u *ent.User, t *ent.Tenant) []string {
+	values := map[string]string{
+		"title": u.Title, "phone": u.Phone, "mobile": u.Mobile, "street": u.Street,
+		"postalCode": u.PostalCode, "city": u.City, "country": u.Country,
+	}
+	var fields []string
+	for field := range strings.FieldsSeq(t.MandatoryContactFields) {
+		if values[field] == "" {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+// username is a user name that somebody chose (ID-06, ID-12). An @ is for addresses,
+// and of those only one's own.
+func username(typed, field, ownEmail string, faults *fault.List) string {
+	chosen := strings.TrimSpace(typed)
+	length := utf8.RuneCountInString(chosen)
+	odd := strings.ContainsFunc(chosen, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
+	if length < 6 || length > 32 || odd || strings.Contains(chosen, "@") && Key(chosen) != Key(ownEmail) {
+		faults.Add(fault.New("USERNAME_INVALID", field))
+	}
+	return chosen
+}
+
+func phone(given *string, field string, faults *fault.List) string {
+	number := fault.Line(given, phoneLength, []string{field}, faults)
+	if number != "" && !phones.MatchString(number) {
+		faults.Add(fault.New("PHONE_INVALID", field))
+	}
+	return number
+}
+
+func country(given *string, field string, faults *fault.List) string {
+	code := fault.Line(given, 2, []string{field}, faults)
+	if code != "" && !countries.MatchString(code) {
+		faults.Add(fault.New("COUNTRY_INVALID", field))
+	}
+	return code
+}

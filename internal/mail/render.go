@@ -1,0 +1,188 @@
+package mail
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"slices"
+	"strings"
+	"sync"
+	texttemplate "text/template"
+	"time"
+	"unicode/utf8"
+
+	"kontor/internal/lang"
+)
+
+// A mail is written in NAME.LANGUAGE.txt, whose first line is the subject, and in
+// NAME.LANGUAGE.html. These hold only what it says: greeting, footer and looks are
+// in the frames, and in them also the phrases that mails share.
+//
+//go:embed templates
+var files embed.FS
+
+// rendered is a mail as it goes out.
+type rendered struct{ to, subject, text, html string }
+
+// form is a mail in one language: its text, with "frame" around it, and its HTML.
+type form struct {
+	text *texttemplate.Template
+	html *htmltemplate.Template
+}
+
+// forms are all mails by NAME.LANGUAGE.
+var forms = sync.OnceValues(func() (map[string]form, error) {
+	all := map[string]form{}
+	for _, l := range lang.Languages {
+		for _, which := range templates {
+			name := string(which) + "." + l
+			f, err := parse(name, l)
+			if err != nil {
+				return nil, fmt.Errorf("reading the mail %s: %w", name, err)
+			}
+			all[name] = f
+		}
+	}
+	return all, nil
+})
+
+func parse(name, language string) (form, error) {
+	text, err := texttemplate.ParseFS(files, "templates/frame."+language+".txt", "templates/"+name+".txt")
+	if err != nil {
+		return form{}, err
+	}
+	html, err := htmltemplate.ParseFS(files, "templates/frame.html", "templates/frame."+language+".html", "templates/"+name+".html")
+	if err != nil {
+		return form{}, err
+	}
+	// A mail that was not given what it says must not go out with a gap.
+	return form{text: text.Option("missingkey=error"), html: html.Option("missingkey=error")}, nil
+}
+
+// maxSubject keeps a long company name from filling the reader's list of mails.
+const maxSubject = 150
+
+// render writes a mail.
+func render(which Template, c Content) (rendered, error) {
+	all, err := forms()
+	if err != nil {
+		return rendered{}, err
+	}
+	language := c.language()
+	name := string(which) + "." + language
+	f, known := all[name]
+	if !known {
+		return rendered{}, errors.New("there is no such mail")
+	}
+	values := c.values(language)
+	m := rendered{to: values["To"]}
+	if m.to == "" {
+		return rendered{}, errors.New("it has no recipient")
+	}
+	var written, text, html strings.Builder
+	if err := f.text.ExecuteTemplate(&written, name+".txt", values); err != nil {
+		return rendered{}, err
+	}
+	subject, body, _ := strings.Cut(written.String(), "\n")
+	m.subject = shorten(subject, maxSubject)
+	values["Subject"], values["Body"] = m.subject, strings.TrimSpace(body)
+	if err := errors.Join(f.text.Execute(&text, values), f.html.Execute(&html, values)); err != nil {
+		return rendered{}, err
+	}
+	m.text, m.html = wrap(strings.TrimSpace(text.String())), html.String()
+	return m, nil
+}
+
+func (c Content) language() string {
+	language := c.Language
+	if language == "" && c.User != nil {
+		language = string(c.User.Language)
+	}
+	if language == "" {
+		language = c.Tenant.Language
+	}
+	if !slices.Contains(lang.Languages, language) {
+		language = lang.Languages[0]
+	}
+	return language
+}
+
+// moments are how readers of a language write a time. Tenants have no time zone.
+var moments = map[string]string{"de": "02.01.2006 um 15:04 Uhr (UTC)", "en": "2 January 2006 at 15:04 (UTC)"}
+
+// values are what templates can say: those without which a mail still makes sense,
+// and of the others those that were given.
+func (c Content) values(language string) map[string]string {
+	moment := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(moments[language])
+	}
+	roles := make([]string, len(c.Roles))
+	for i, role := range c.Roles {
+		roles[i] = lang.Text(language, "ROLE_"+role, nil)
+	}
+	values := map[string]string{
+		"Language": language, "Company": c.Tenant.Name, "Name": c.Name, "By": c.By, "Roles": strings.Join(roles, ", "),
+		"ContactName": c.Tenant.ContactName, "ContactPhone": c.Tenant.ContactPhone, "ContactEmail": c.Tenant.ContactEmail,
+	}
+	needed := map[string]string{
+		"To": c.To, "Link": c.Link, "Code": c.Code, "At": moment(c.At), "Until": moment(c.Until),
+		"NewEmail": c.NewEmail, "NewUsername": c.NewUsername, "IPAddress": c.IPAddress,
+	}
+	if c.User != nil {
+		needed["Username"] = c.User.Username
+		if c.To == "" {
+			needed["To"] = c.User.Email
+		}
+		if c.Name == "" {
+			values["Name"] = c.User.DisplayName()
+		}
+	}
+	for name, value := range needed {
+		if value != "" {
+			values[name] = value
+		}
+	}
+	for name, value := range values {
+		// A line break in a name must become neither a header nor a paragraph.
+		values[name] = strings.Join(strings.Fields(value), " ")
+	}
+	return values
+}
+
+func shorten(s string, longest int) string {
+	if utf8.RuneCountInString(s) <= longest {
+		return s
+	}
+	return string([]rune(s)[:longest-1]) + "…"
+}
+
+// width is how long the lines of a text are, at most; more is hard to read.
+const width = 78
+
+// wrap breaks lines between words. A URL is one word and stays whole.
+func wrap(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		used := 0
+		for _, word := range strings.Fields(line) {
+			length := utf8.RuneCountInString(word)
+			switch {
+			case used == 0:
+			case used+1+length > width:
+				b.WriteByte('\n')
+				used = 0
+			default:
+				b.WriteByte(' ')
+				used++
+			}
+			b.WriteString(word)
+			used += length
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
