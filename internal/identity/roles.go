@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -13,16 +14,17 @@ import (
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
-	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/mail"
 )
 
-// SetUserRolesInput is the full set of a user's roles.
+// SetUserRolesInput is the full set of a user's roles, and who takes over its sub
+// admins when it is no longer a master admin.
 type SetUserRolesInput struct {
-	ID    gid.ID
-	Roles []authz.Role
+	ID            gid.ID
+	Roles         []authz.Role
+	NewSuperiorID *gid.ID
 }
 
 // ofCustomers are the roles of people who work for a customer; agents are made by
@@ -31,65 +33,70 @@ var ofCustomers = []authz.Role{authz.MasterAdmin, authz.SubAdmin, authz.GeneralU
 
 // SetRoles gives a user other roles; they count from its next request on (ID-15).
 func (s *Service) SetRoles(ctx context.Context, in SetUserRolesInput) (*ent.User, error) {
-	u, v, err := s.administered(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	operator := v.Has(authz.ServiceAgent)
-	var faults fault.List
-	roles := rolesOf(in.Roles, u.Edges.Tenant, operator, &faults)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	system := authz.System(ctx)
-	return db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
-		if err := s.lockTenant(system, tx, u.TenantID); err != nil {
-			return nil, err
+	return s.change(ctx, in.ID, func(ctx context.Context, c change) (*ent.User, error) {
+		var faults fault.List
+		before := held(c.user)
+		roles := rolesOf(in.Roles, before, c.user.Edges.Tenant, c.operator, &faults)
+		if len(faults) > 0 {
+			return nil, faults
 		}
 		if !slices.Contains(roles, authz.MasterAdmin) {
-			if err := s.keepMaster(system, tx, u, operator); err != nil {
+			if err := s.keepMaster(ctx, c); err != nil {
 				return nil, err
 			}
-			if err := s.handOver(system, tx, u, v, nil); err != nil {
+			if err := s.handOver(ctx, c, in.NewSuperiorID); err != nil {
 				return nil, err
 			}
 		}
-		if _, err := tx.UserRole.Delete().Where(userrole.UserID(u.ID)).Exec(system); err != nil {
+		if err := s.setSuperior(ctx, c, roles); err != nil {
+			return nil, err
+		}
+		if same(before, roles) {
+			return c.tx.User.Get(ctx, c.user.ID)
+		}
+		if _, err := c.tx.UserRole.Delete().Where(userrole.UserID(c.user.ID)).Exec(ctx); err != nil {
 			return nil, fmt.Errorf("taking roles away: %w", err)
 		}
 		for _, role := range roles {
-			if err := tx.UserRole.Create().SetTenantID(u.TenantID).SetUserID(u.ID).SetRole(userrole.Role(role)).Exec(system); err != nil {
+			if err := c.tx.UserRole.Create().SetTenantID(c.user.TenantID).SetUserID(c.user.ID).SetRole(userrole.Role(role)).Exec(ctx); err != nil {
 				return nil, fmt.Errorf("giving the role %s: %w", role, err)
 			}
 		}
-		changed, err := s.setSuperior(system, tx, u, v, roles)
-		if err != nil {
+		if err := s.tell(ctx, c, mail.RolesChanged, mail.Content{Roles: names(roles)}); err != nil {
 			return nil, err
 		}
-		return changed, s.Outbox.Put(system, tx, mail.RolesChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment(), By: s.actorName(ctx), Roles: names(roles)})
+		return c.tx.User.Get(ctx, c.user.ID)
 	})
 }
 
-// setSuperior gives a sub admin a superior, whoever made it one, and takes it from a
-// master admin, which has none (ID-14).
-func (s *Service) setSuperior(ctx context.Context, tx *ent.Tx, u *ent.User, v *authz.Viewer, roles []authz.Role) (*ent.User, error) {
-	update := tx.User.UpdateOneID(u.ID)
-	switch {
-	case slices.Contains(roles, authz.MasterAdmin) || !slices.Contains(roles, authz.SubAdmin):
-		update.ClearSuperiorID()
-	case u.SuperiorID == nil && v.Tenant == u.TenantID && v.User != u.ID:
-		update.SetSuperiorID(v.User)
-	}
-	changed, err := update.Save(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("setting a superior: %w", err)
-	}
-	return changed, nil
+// needsSuperior tells whether somebody with these roles has a superior: sub admins do,
+// master admins do not (ID-14).
+func needsSuperior(roles []authz.Role) bool {
+	return slices.Contains(roles, authz.SubAdmin) && !slices.Contains(roles, authz.MasterAdmin)
 }
 
-// rolesOf are the roles that a user of a tenant may be given, without doubles.
-func rolesOf(given []authz.Role, t *ent.Tenant, operator bool, faults *fault.List) []authz.Role {
-	allowed := slices.Clone(ofCustomers)
+// setSuperior gives a new sub admin a superior, the master admin who made it one, and
+// takes it from whoever needs none.
+func (s *Service) setSuperior(ctx context.Context, c change, roles []authz.Role) error {
+	update := c.tx.User.UpdateOneID(c.user.ID)
+	switch {
+	case !needsSuperior(roles):
+		update.ClearSuperiorID()
+	case c.user.SuperiorID == nil && c.by.TenantID == c.user.TenantID && c.by.ID != c.user.ID && hasRole(c.by, authz.MasterAdmin):
+		update.SetSuperiorID(c.by.ID)
+	default:
+		return nil
+	}
+	if err := update.Exec(ctx); err != nil {
+		return fmt.Errorf("setting a superior: %w", err)
+	}
+	return nil
+}
+
+// rolesOf are the roles that a user of a tenant may be given, without doubles. Those
+// that it holds already it may keep, whoever gave them.
+func rolesOf(given, held []authz.Role, t *ent.Tenant, operator bool, faults *fault.List) []authz.Role {
+	allowed := slices.Concat(ofCustomers, held)
 	switch {
 	case operator && t.Kind == tenant.KindOPERATOR:
 		allowed = append(allowed, authz.ServiceAgent)
@@ -112,12 +119,26 @@ func rolesOf(given []authz.Role, t *ent.Tenant, operator bool, faults *fault.Lis
 	return roles
 }
 
+// held are the roles of a user that was read with them.
+func held(u *ent.User) []authz.Role {
+	roles := make([]authz.Role, len(u.Edges.Roles))
+	for i, r := range u.Edges.Roles {
+		roles[i] = authz.Role(r.Role)
+	}
+	return roles
+}
+
+// same tells whether two sets of roles are one; neither has doubles.
+func same(a, b []authz.Role) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(role authz.Role) bool { return !slices.Contains(b, role) })
+}
+
 // lockTenant lets one at a time change who its master admins are. SQLite has one
 // writer anyway.
 func (s *Service) lockTenant(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
 	q := tx.Tenant.Query().Where(tenant.ID(id))
 	if s.DB.Dialect == dialect.Postgres {
-		q.ForUpdate()
+		q.ForUpdate(sql.WithLockClause("FOR NO KEY UPDATE")) // orders and all else of the tenant go on
 	}
 	if _, err := q.OnlyID(ctx); err != nil {
 		return fmt.Errorf("locking a tenant: %w", err)
@@ -126,50 +147,62 @@ func (s *Service) lockTenant(ctx context.Context, tx *ent.Tx, id uuid.UUID) erro
 }
 
 // keepMaster refuses to take a tenant its last active master admin, unless the operator
-// does it (ID-17).
-func (s *Service) keepMaster(ctx context.Context, tx *ent.Tx, u *ent.User, operator bool) error {
-	if operator {
+// does it (ID-17). One that is locked cannot stand in for one that is not.
+func (s *Service) keepMaster(ctx context.Context, c change) error {
+	if c.operator || !hasRole(c.user, authz.MasterAdmin) {
 		return nil
 	}
-	active := tx.User.Query().Where(user.TenantID(u.TenantID), user.StatusIn(user.StatusACTIVE, user.StatusLOCKED),
-		user.HasRolesWith(userrole.RoleEQ(userrole.RoleMASTER_ADMIN)))
-	is, err := active.Clone().Where(user.ID(u.ID)).Exist(ctx)
+	alike := []user.Status{user.StatusACTIVE}
+	switch c.user.Status {
+	case user.StatusINVITED, user.StatusDEACTIVATED:
+		return nil
+	case user.StatusLOCKED:
+		alike = append(alike, user.StatusLOCKED)
+	}
+	others, err := masters(c).Where(user.StatusIn(alike...)).Exist(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for master admins: %w", err)
 	}
-	others, err := active.Where(user.IDNEQ(u.ID)).Exist(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for master admins: %w", err)
-	}
-	if is && !others {
+	if !others {
 		return fault.New("LAST_MASTER_ADMIN", "id").Contact()
 	}
 	return nil
 }
 
+// masters are the other master admins of the user's company.
+func masters(c change) *ent.UserQuery {
+	return c.tx.User.Query().Where(user.TenantID(c.user.TenantID), user.IDNEQ(c.user.ID), user.HasRolesWith(userrole.RoleEQ(userrole.RoleMASTER_ADMIN)))
+}
+
 // handOver gives the sub admins of a leaving master admin another superior: the one
-// that is named, or whoever takes the master admin away.
-func (s *Service) handOver(ctx context.Context, tx *ent.Tx, u *ent.User, v *authz.Viewer, named *gid.ID) error {
-	some, err := tx.User.Query().Where(user.SuperiorID(u.ID)).Exist(ctx)
+// that is named, or whoever takes the master admin away. Where the operator leaves no
+// master admin they have none.
+func (s *Service) handOver(ctx context.Context, c change, named *gid.ID) error {
+	some, err := c.tx.User.Query().Where(user.SuperiorID(c.user.ID)).Exist(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for sub admins: %w", err)
-	}
-	heir := v.User
-	if named != nil {
-		heir = named.Of(ent.KindUser)
 	}
 	if !some && named == nil {
 		return nil
 	}
-	fits, err := tx.User.Query().Where(user.ID(heir), user.IDNEQ(u.ID), user.TenantID(u.TenantID), user.StatusEQ(user.StatusACTIVE),
-		user.HasRolesWith(userrole.RoleEQ(userrole.RoleMASTER_ADMIN))).Exist(ctx)
+	heir := c.by.ID
+	if named != nil {
+		heir = named.Of(ent.KindUser)
+	}
+	active, err := masters(c).Where(user.StatusEQ(user.StatusACTIVE)).IDs(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for the new superior: %w", err)
 	}
-	if !fits {
+	update := c.tx.User.Update().Where(user.SuperiorID(c.user.ID))
+	switch {
+	case slices.Contains(active, heir):
+		update.SetSuperiorID(heir)
+	case len(active) == 0 && named == nil && c.operator:
+		update.ClearSuperiorID()
+	default:
 		return fault.New("NEW_SUPERIOR_REQUIRED", "newSuperiorId")
 	}
-	if err := tx.User.Update().Where(user.SuperiorID(u.ID)).SetSuperiorID(heir).Exec(ctx); err != nil {
+	if err := update.Exec(ctx); err != nil {
 		return fmt.Errorf("handing sub admins over: %w", err)
 	}
 	return nil
