@@ -5901,7 +5901,10 @@ input SetUserRolesInput {
   id: ID!
   "All roles that it has from now on."
   roles: [Role!]!
-  "Who becomes the superior of a former master admin's sub admins; whoever changes the roles when left out."
+  """
+  Who becomes the superior of a former master admin's sub admins, and of the user if it is a sub admin from now on;
+  whoever changes the roles when left out.
+  """
   newSuperiorId: ID
 }
 

@@ -19,8 +19,8 @@ import (
 	"kontor/internal/mail"
 )
 
-// SetUserRolesInput is the full set of a user's roles, and who takes over its sub
-// admins when it is no longer a master admin.
+// SetUserRolesInput is the full set of a user's roles, and who takes over when it is no
+// longer a master admin.
 type SetUserRolesInput struct {
 	ID            gid.ID
 	Roles         []authz.Role
@@ -48,7 +48,7 @@ func (s *Service) SetRoles(ctx context.Context, in SetUserRolesInput) (*ent.User
 				return nil, err
 			}
 		}
-		if err := s.setSuperior(ctx, c, roles); err != nil {
+		if err := s.setSuperior(ctx, c, roles, in.NewSuperiorID); err != nil {
 			return nil, err
 		}
 		if same(before, roles) {
@@ -75,14 +75,18 @@ func needsSuperior(roles []authz.Role) bool {
 	return slices.Contains(roles, authz.SubAdmin) && !slices.Contains(roles, authz.MasterAdmin)
 }
 
-// setSuperior gives a new sub admin a superior, the master admin who made it one, and
-// takes it from whoever needs none.
-func (s *Service) setSuperior(ctx context.Context, c change, roles []authz.Role) error {
+// setSuperior gives a new sub admin a superior, the one that is named or the master
+// admin who made it a sub admin, and takes it from whoever needs none.
+func (s *Service) setSuperior(ctx context.Context, c change, roles []authz.Role, named *gid.ID) error {
 	update := c.tx.User.UpdateOneID(c.user.ID)
 	switch {
 	case !needsSuperior(roles):
 		update.ClearSuperiorID()
-	case c.user.SuperiorID == nil && c.by.TenantID == c.user.TenantID && c.by.ID != c.user.ID && hasRole(c.by, authz.MasterAdmin):
+	case c.user.SuperiorID != nil:
+		return nil
+	case named != nil:
+		update.SetSuperiorID(named.Of(ent.KindUser)) // handOver has looked at it
+	case c.by.TenantID == c.user.TenantID && c.by.ID != c.user.ID && hasRole(c.by, authz.MasterAdmin):
 		update.SetSuperiorID(c.by.ID)
 	default:
 		return nil
