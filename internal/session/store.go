@@ -104,7 +104,7 @@ func (s *Store) register(ctx context.Context, session Session, hash string) erro
 // the minutes in which the use is noted; not at all for a malformed token.
 func (s *Store) Get(ctx context.Context, token string) (Session, error) {
 	session, err := s.Peek(ctx, token)
-	if err != nil || s.now().Sub(session.LastSeenAt) < touchEvery {
+	if err != nil || s.now().Sub(session.LastSeenAt) < session.touchEvery() {
 		return session, err
 	}
 	session.LastSeenAt = s.now().UTC().Round(0)
