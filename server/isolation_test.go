@@ -274,6 +274,7 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 func (s shopper) login(username string) string {
 	s.t.Helper()
 	again := *s.Client
+	again.Token = ""
 	again.Token = loginAs(s.t, &again, username, servertest.DemoPassword).OK(s.t).String(s.t, "login.token")
 	return sessionOf(s.t, &again)
 }
