@@ -90,6 +90,10 @@ func TestUsersAreMade(t *testing.T) {
 			if got := fmt.Sprint(login.Get("login.viewer.roles")); got != fmt.Sprint(each.roles) {
 				t.Errorf("%s logs in with %s, want %v", address, got, each.roles)
 			}
+			listed := martha.Operation(t, "spa/users", "Users", servertest.Vars{"first": 1, "where": map[string]any{"search": address, "status": "ACTIVE"}}).OK(t)
+			if got, want := listed.Get("users.nodes.0.lastLoginAt"), k.Clock.Now().Format(time.RFC3339); got != want || listed.Get("users.nodes.0.invitation.status") != "USED" {
+				t.Errorf("%s has logged in at %s: %s", address, want, listed.Body)
+			}
 			c := k.Anonymous()
 			c.Token = login.String(t, "login.token")
 			if got := c.Operation(t, "spa/account", "MyAccount", nil).OK(t).Get("viewer.user.superior.firstName"); each.superior != nil && got != each.superiorOf || each.superior == nil && got != nil {
