@@ -335,7 +335,7 @@ func TestExamplesFitTheSchema(t *testing.T) {
 			t.Errorf("%s %s: %v", e.Client, e.Name, err)
 		}
 	}
-	if clients["PORTAL"] != 11 || clients["PHONE_APP"] != 2 || clients["DASHBOARD"] != 4 || len(clients) != 3 {
+	if clients["PORTAL"] != 15 || clients["PHONE_APP"] != 2 || clients["DASHBOARD"] != 5 || len(clients) != 3 {
 		t.Errorf("examples by client: %v", clients)
 	}
 }
