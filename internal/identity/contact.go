@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/tenant"
@@ -184,10 +186,10 @@ func missing(u *ent.User, t *ent.Tenant) []string {
 	return fields
 }
 
-// username is a user name that somebody chose (ID-06, ID-12). An @ is for addresses,
-// and of those only one's own.
+// username is a user name that somebody chose (ID-06, ID-12), in one spelling for what
+// looks the same. An @ is for addresses, and of those only one's own.
 func username(typed, field, ownEmail string, faults *fault.List) string {
-	chosen := strings.TrimSpace(typed)
+	chosen := norm.NFKC.String(strings.TrimSpace(typed))
 	length := utf8.RuneCountInString(chosen)
 	odd := strings.ContainsFunc(chosen, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 	if length < 6 || length > 32 || odd || strings.Contains(chosen, "@") && Key(chosen) != Key(ownEmail) {
