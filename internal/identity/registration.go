@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -116,9 +117,14 @@ func (s *Service) sendCode(ctx context.Context, tx *ent.Tx, r *ent.Registration,
 }
 
 // ReissueActivationCode mails a new code to somebody who registered and is no user
-// yet (ID-06); the earlier code no longer works.
+// yet (ID-06); the earlier code no longer works, and failed attempts are forgotten.
 func (s *Service) ReissueActivationCode(ctx context.Context, address string) error {
 	system := authz.System(ctx)
+	if owner, err := s.byAddress(system, address); err != nil {
+		return err
+	} else if owner != nil {
+		return fault.New("REGISTRATION_UNKNOWN", "email")
+	}
 	r, err := s.DB.Client.Registration.Query().Where(registration.EmailKey(Key(address)), registration.UsedAtIsNil()).
 		Order(registration.ByID(sql.OrderDesc())).First(system)
 	if ent.IsNotFound(err) {
@@ -131,10 +137,15 @@ func (s *Service) ReissueActivationCode(ctx context.Context, address string) err
 	if err != nil {
 		return fmt.Errorf("reading whose registration it is: %w", err)
 	}
-	_, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
+	if _, err := db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
 		return struct{}{}, s.sendCode(system, tx, r, operator)
-	})
-	return err
+	}); err != nil {
+		return err
+	}
+	if err := s.Throttle.Reset(ctx, "activation", Key(r.Email)); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 // ActivateAccount makes a registration a user, who can log in right after (ID-06).
@@ -171,13 +182,6 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 	if err != nil {
 		return "", err
 	}
-	taken, err := s.DB.Client.User.Query().Where(user.Or(user.UsernameKey(Key(u.Username)), user.EmailKey(Key(u.Username)))).Exist(system)
-	if err != nil {
-		return "", fmt.Errorf("looking for the user name: %w", err)
-	}
-	if taken {
-		return "", fault.New("USERNAME_TAKEN", "username")
-	}
 	_, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
 		n, err := tx.Registration.Update().Where(registration.ID(r.ID), registration.UsedAtIsNil(), registration.CodeHash(r.CodeHash)).
 			SetUsedAt(s.moment()).Save(system)
@@ -186,6 +190,9 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 		}
 		if n == 0 {
 			return struct{}{}, fault.New("LINK_USED", "activationCode").Ask(operator.ContactPerson())
+		}
+		if err := taken(system, tx.User, u); err != nil {
+			return struct{}{}, err
 		}
 		joined := home
 		if home == nil {
@@ -197,10 +204,36 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 		_, err = s.add(system, tx, u, hash, role)
 		return struct{}{}, err
 	})
+	if errors.Is(err, errTaken) {
+		// Somebody was faster: with the name or with the address?
+		if which := taken(system, s.DB.Client.User, u); which != nil {
+			return "", which
+		}
+	}
 	if err != nil {
 		return "", err
 	}
 	return u.Username, nil
+}
+
+// taken says that the address or the user name of a new user belongs to somebody.
+func taken(ctx context.Context, users *ent.UserClient, u *ent.User) error {
+	foreign, err := users.Query().Where(user.EmailKey(Key(u.Email))).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for the address: %w", err)
+	}
+	if foreign {
+		return errTaken
+	}
+	// A user name that is somebody's address would log in as somebody else.
+	foreign, err = users.Query().Where(user.Or(user.UsernameKey(Key(u.Username)), user.EmailKey(Key(u.Username)))).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for the user name: %w", err)
+	}
+	if foreign {
+		return fault.New("USERNAME_TAKEN", "username")
+	}
+	return nil
 }
 
 // redeemable is the registration of a code, or why the code cannot be used.
@@ -222,6 +255,10 @@ func (s *Service) redeemable(ctx context.Context, in ActivateAccountInput) (*ent
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding a registration: %w", err)
 	}
+	// Whoever has the code does not guess, even if it comes too late.
+	if err := s.succeed(ctx, attempt); err != nil {
+		return nil, nil, err
+	}
 	operator, err := s.DB.Client.Tenant.Get(system, r.TenantID)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading whose registration it is: %w", err)
@@ -232,7 +269,7 @@ func (s *Service) redeemable(ctx context.Context, in ActivateAccountInput) (*ent
 	if !s.Now().Before(r.ExpiresAt) {
 		return nil, nil, fault.New("LINK_EXPIRED", "activationCode").Ask(operator.ContactPerson())
 	}
-	return r, operator, s.succeed(ctx, attempt)
+	return r, operator, nil
 }
 
 // homeOf is the company that a registration joins, or nil.

@@ -137,6 +137,16 @@ func (k *Kontor) Replica(t *testing.T) *Kontor {
 	return replica
 }
 
+// Both are this replica and another one, where the database takes two: SQLite is for
+// one.
+func (k *Kontor) Both(t *testing.T) []*Kontor {
+	t.Helper()
+	if strings.HasPrefix(k.config.DatabaseURL, "sqlite://") {
+		return []*Kontor{k}
+	}
+	return []*Kontor{k, k.Replica(t)}
+}
+
 // OrdinaryPath is the header with which a test asks for gqlgen's ordinary path, to
 // compare it with the direct one.
 const OrdinaryPath = "X-Ordinary-Path"
