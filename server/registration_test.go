@@ -293,6 +293,13 @@ func TestRegistrationJoinsByCustomerNumber(t *testing.T) {
 			if got := c.Do(t, `{ contracts(first: 1) { totalCount } }`, nil).OK(t).Get("contracts.totalCount"); got != each.contracts {
 				t.Errorf("%s with %q sees %v contracts", address, each.number, got)
 			}
+			// The master admins of a company learn who joined it.
+			for _, master := range []string{"martha.hansen@hansa.example", "moritz.hansen@hansa.example"} {
+				mails := k.Mails(t, master)
+				if told := len(mails) > 0 && strings.Contains(strings.ReplaceAll(mails[0].Text, "\n", " "), "("+strings.ToLower(address)+")"); told != (each.organization == "HANSA") {
+					t.Errorf("%s with %q: %s was told: %v", address, each.number, master, told)
+				}
+			}
 		}
 		// Where only the operator makes users, the code is right and yet opens nothing.
 		sabine := k.As(t, "sabine.kurz")

@@ -17,6 +17,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
+	"kontor/ent/userrole"
 	"kontor/internal/db"
 	"kontor/internal/email"
 	"kontor/internal/fault"
@@ -201,8 +202,10 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 			}
 		}
 		u.TenantID = joined.ID
-		_, err = s.add(system, tx, u, hash, role)
-		return struct{}{}, err
+		if _, err = s.add(system, tx, u, hash, role); err != nil || home == nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.announce(system, tx, u, home)
 	})
 	if errors.Is(err, errTaken) {
 		// Somebody was faster: with the name or with the address?
@@ -232,6 +235,23 @@ func taken(ctx context.Context, users *ent.UserClient, u *ent.User) error {
 	}
 	if foreign {
 		return fault.New("USERNAME_TAKEN", "username")
+	}
+	return nil
+}
+
+// announce tells the master admins of a company who joined it without being invited.
+func (s *Service) announce(ctx context.Context, tx *ent.Tx, joined *ent.User, home *ent.Tenant) error {
+	masters, err := tx.User.Query().Where(user.TenantID(home.ID), user.StatusEQ(user.StatusACTIVE),
+		user.HasRolesWith(userrole.RoleEQ(userrole.RoleMASTER_ADMIN))).All(ctx)
+	if err != nil {
+		return fmt.Errorf("reading who is told of a new colleague: %w", err)
+	}
+	who := fmt.Sprintf("%s (%s)", joined.DisplayName(), joined.Email)
+	for _, master := range masters {
+		err := s.Outbox.Put(ctx, tx, mail.UserJoined, mail.Content{User: master, Tenant: home, At: s.moment(), By: who})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
