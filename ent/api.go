@@ -65,10 +65,11 @@ const KindCategory = "cat"
 // GlobalID names the Category in the API.
 func (_m *Category) GlobalID() gid.ID { return gid.New(KindCategory, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *Category) Siblings() *Siblings[Category] {
 	if _m.siblings == nil {
-		_m.siblings = &Siblings[Category]{All: []*Category{_m}}
+		return &Siblings[Category]{All: []*Category{_m}}
 	}
 	return _m.siblings
 }
@@ -95,10 +96,11 @@ const KindContract = "con"
 // GlobalID names the Contract in the API.
 func (_m *Contract) GlobalID() gid.ID { return gid.New(KindContract, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *Contract) Siblings() *Siblings[Contract] {
 	if _m.siblings == nil {
-		_m.siblings = &Siblings[Contract]{All: []*Contract{_m}}
+		return &Siblings[Contract]{All: []*Contract{_m}}
 	}
 	return _m.siblings
 }
@@ -237,10 +239,11 @@ const KindProduct = "prd"
 // GlobalID names the Product in the API.
 func (_m *Product) GlobalID() gid.ID { return gid.New(KindProduct, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *Product) Siblings() *Siblings[Product] {
 	if _m.siblings == nil {
-		_m.siblings = &Siblings[Product]{All: []*Product{_m}}
+		return &Siblings[Product]{All: []*Product{_m}}
 	}
 	return _m.siblings
 }
@@ -303,10 +306,11 @@ const KindUser = "usr"
 // GlobalID names the User in the API.
 func (_m *User) GlobalID() gid.ID { return gid.New(KindUser, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *User) Siblings() *Siblings[User] {
 	if _m.siblings == nil {
-		_m.siblings = &Siblings[User]{All: []*User{_m}}
+		return &Siblings[User]{All: []*User{_m}}
 	}
 	return _m.siblings
 }

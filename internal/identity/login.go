@@ -70,17 +70,18 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 		checked = nil // the same work, and the same answer whether the password is right or not
 	}
 	if err := s.verify(ctx, checked, in.Password); err != nil {
-		s.noteFailure(system, u, attempt)
+		s.noteFailure(system, u, attempt, loginLimits)
 		return nil, err
 	}
+	refused := fault.New("INVALID_CREDENTIALS")
 	if u.Status != user.StatusACTIVE {
-		return nil, fault.New("INVALID_CREDENTIALS")
+		return nil, refused
 	}
 	if err := s.passed(ctx, slot, attempt); err != nil {
 		return nil, err
 	}
 	if u.OtpEnabled {
-		name, waiting, err := s.Sessions.StartChallenge(ctx, u.ID, in.Transport)
+		name, waiting, err := s.Sessions.StartChallenge(ctx, session.Challenge{UserID: u.ID, Transport: in.Transport, ValidAfter: u.SessionsValidAfter})
 		if err != nil {
 			return nil, unavailable(err)
 		}
@@ -89,7 +90,7 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 	if err := s.rehash(system, u, in.Password); err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, u, in.Transport)
+	return s.begin(ctx, u, in.Transport, refused)
 }
 
 // AnswerChallengeInput is the answer to a challenge.
@@ -126,7 +127,7 @@ func (s *Service) AnswerChallenge(ctx context.Context, in AnswerChallengeInput) 
 	if err != nil {
 		return nil, fmt.Errorf("reading who answers a challenge: %w", err)
 	}
-	if u.Status != user.StatusACTIVE || !u.OtpEnabled {
+	if u.Status != user.StatusACTIVE || !u.OtpEnabled || !u.SessionsValidAfter.Equal(waiting.ValidAfter) {
 		return nil, gone
 	}
 	if err := s.spend(ctx, u, in.Code); err != nil {
@@ -140,7 +141,7 @@ func (s *Service) AnswerChallenge(ctx context.Context, in AnswerChallengeInput) 
 	if err := s.passed(ctx, slot, tries); err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, u, waiting.Transport)
+	return s.begin(ctx, u, waiting.Transport, gone)
 }
 
 // findForLogin is the user that the input names, with its company, or nil; it never
@@ -214,15 +215,9 @@ func (s *Service) rehash(ctx context.Context, u *ent.User, typed string) error {
 	return nil
 }
 
-// begin starts a session and gives it to the client in the way it asked for.
-func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Transport) (*Login, error) {
-	system := authz.System(ctx)
-	_, err := db.InTx(system, s.DB, func(tx *ent.Tx) (int, error) {
-		return tx.User.Update().Where(user.ID(u.ID)).SetLastLoginAt(s.moment()).Save(system)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("noting a login: %w", err)
-	}
+// begin starts a session and gives it to the client in the way it asked for. It fails
+// with outdated for a user who has changed since it was read.
+func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Transport, outdated error) (*Login, error) {
 	client, t := clientOf(ctx), u.Edges.Tenant
 	fresh := session.Session{
 		UserID: u.ID, TenantID: u.TenantID, Transport: transport, Device: client.Device, IPAddress: client.IPAddress,
@@ -235,7 +230,15 @@ func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Tran
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	// Only now, or a change that comes in between would look for sessions before this
+	// one is there to be ended.
+	if err := s.noteLogin(ctx, u, outdated); err != nil {
+		return nil, errors.Join(err, unavailable(s.Sessions.EndToken(context.WithoutCancel(ctx), token)))
+	}
 	v, _, err := s.viewer(ctx, begun)
+	if errors.Is(err, fault.ErrUnauthenticated) {
+		return nil, outdated
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +249,23 @@ func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Tran
 		login.Token = &token
 	}
 	return login, nil
+}
+
+// noteLogin keeps when a user logged in, unless another password, a second factor or
+// a deactivation has ended its sessions since it was read.
+func (s *Service) noteLogin(ctx context.Context, u *ent.User, outdated error) error {
+	system := authz.System(ctx)
+	_, err := db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
+		now, err := tx.User.UpdateOneID(u.ID).SetLastLoginAt(s.moment()).Save(system)
+		if err != nil {
+			return struct{}{}, fmt.Errorf("noting a login: %w", err)
+		}
+		if now.Status != user.StatusACTIVE || !now.SessionsValidAfter.Equal(u.SessionsValidAfter) {
+			return struct{}{}, outdated
+		}
+		return struct{}{}, nil
+	})
+	return err
 }
 
 // Logout ends the session of the request at once, on every replica (ID-02).

@@ -60,11 +60,7 @@ func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) er
 	}); err != nil {
 		return err
 	}
-	// The database has cut them off already; this frees what Redis keeps.
-	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
-		return unavailable(err)
-	}
-	return s.renew(ctx, v)
+	return s.stayAlone(ctx, v)
 }
 
 // confirm checks the current password; whoever found an open screen cannot guess for long.

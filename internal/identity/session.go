@@ -64,6 +64,15 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 	return s.OwnSessions(ctx)
 }
 
+// stayAlone ends all sessions of the viewer but its own, after a change of privilege.
+// The database has cut them off already; this frees what Redis keeps.
+func (s *Service) stayAlone(ctx context.Context, v *authz.Viewer) error {
+	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
+		return unavailable(err)
+	}
+	return s.renew(ctx, v)
+}
+
 // renew gives a browser another token for its session, after a change of privilege.
 // An app keeps its token: no answer of these operations has a place for another one.
 func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
