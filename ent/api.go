@@ -65,9 +65,8 @@ const KindCategory = "cat"
 // GlobalID names the Category in the API.
 func (_m *Category) GlobalID() gid.ID { return gid.New(KindCategory, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them; of one that
-// was written and not loaded, it alone, and nothing is remembered: fields are resolved
-// at the same time.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *Category) Siblings() *Siblings[Category] {
 	if _m.siblings == nil {
 		return &Siblings[Category]{All: []*Category{_m}}
@@ -97,9 +96,8 @@ const KindContract = "con"
 // GlobalID names the Contract in the API.
 func (_m *Contract) GlobalID() gid.ID { return gid.New(KindContract, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them; of one that
-// was written and not loaded, it alone, and nothing is remembered: fields are resolved
-// at the same time.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *Contract) Siblings() *Siblings[Contract] {
 	if _m.siblings == nil {
 		return &Siblings[Contract]{All: []*Contract{_m}}
@@ -241,9 +239,8 @@ const KindProduct = "prd"
 // GlobalID names the Product in the API.
 func (_m *Product) GlobalID() gid.ID { return gid.New(KindProduct, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them; of one that
-// was written and not loaded, it alone, and nothing is remembered: fields are resolved
-// at the same time.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *Product) Siblings() *Siblings[Product] {
 	if _m.siblings == nil {
 		return &Siblings[Product]{All: []*Product{_m}}
@@ -309,9 +306,8 @@ const KindUser = "usr"
 // GlobalID names the User in the API.
 func (_m *User) GlobalID() gid.ID { return gid.New(KindUser, _m.ID) }
 
-// Siblings are the entities that the same query loaded, this one among them; of one that
-// was written and not loaded, it alone, and nothing is remembered: fields are resolved
-// at the same time.
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
 func (_m *User) Siblings() *Siblings[User] {
 	if _m.siblings == nil {
 		return &Siblings[User]{All: []*User{_m}}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
@@ -13,9 +14,22 @@ import (
 const (
 	maxDepth  = 15
 	maxFields = 3000
-	// maxLogins: whoever tries passwords in bulk needs a request for each.
-	maxLogins = 1
+	// maxTries: whoever tries passwords, codes or links in bulk needs a request for each.
+	maxTries = 1
 )
+
+// confirmed are the actions that take a password or a code of whoever is logged in.
+var confirmed = []string{"password.change", "account.change", "otp.change"}
+
+// isTry tells whether a field is one at which secrets could be guessed: a mutation
+// that nobody needs to be logged in for, or that has the viewer confirm who it is.
+func isTry(f *ast.Field) bool {
+	if f.Definition == nil || f.ObjectDefinition == nil || f.ObjectDefinition.Name != "Mutation" {
+		return false
+	}
+	can := f.Definition.Directives.ForName("can")
+	return f.Definition.Directives.ForName("public") != nil || can != nil && slices.Contains(confirmed, can.Arguments.ForName("do").Value.Raw)
+}
 
 const codeComplexity = "COMPLEXITY_LIMIT_EXCEEDED"
 
@@ -49,8 +63,8 @@ func (limits) MutateOperationContext(_ context.Context, op *graphql.OperationCon
 		return refuse("the operation is nested too deeply: at most 15 levels")
 	case s.fields > maxFields:
 		return refuse("the operation selects too many fields: at most 3000, fragments written out")
-	case s.logins > maxLogins:
-		return refuse("one login for each request")
+	case s.tries > maxTries:
+		return refuse("one operation that takes a password, a code or a link for each request")
 	}
 	return nil
 }
@@ -62,8 +76,8 @@ func refuse(message string) *gqlerror.Error {
 }
 
 type size struct {
-	depth, fields, logins int
-	badPage               bool
+	depth, fields, tries int
+	badPage              bool
 }
 
 type measurer struct {
@@ -80,8 +94,8 @@ func (m measurer) measure(selections ast.SelectionSet) size {
 			s = m.measure(selection.SelectionSet)
 			s.depth++
 			s.fields++
-			if selection.Name == "login" {
-				s.logins++
+			if isTry(selection) {
+				s.tries++
 			}
 			s.badPage = s.badPage || m.badPage(selection)
 		case *ast.InlineFragment:
@@ -93,7 +107,7 @@ func (m measurer) measure(selections ast.SelectionSet) size {
 		total.depth = max(total.depth, s.depth)
 		// Bounded, so that doubling fragments cannot overflow the count.
 		total.fields = min(total.fields+s.fields, 2*maxFields)
-		total.logins = min(total.logins+s.logins, 2*maxFields)
+		total.tries = min(total.tries+s.tries, 2*maxFields)
 	}
 	return total
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -27,6 +28,9 @@ type Config struct {
 	Production  bool   // KONTOR_ENV=production
 	Secrets     []string
 	DebugAddr   string // metrics and profiles; empty: off
+	// TrustedProxies are networks whose X-Forwarded-For is believed. Behind a proxy that is
+	// not named, all clients are one source of failed logins.
+	TrustedProxies []string
 }
 
 // Validate tells everything that is wrong with the settings, at once.
@@ -54,6 +58,11 @@ func (c Config) Validate() error {
 	}
 	if !strings.HasPrefix(c.BlobURL, "file://") && !strings.HasPrefix(c.BlobURL, "s3://") {
 		complain("KONTOR_BLOB_URL must begin with file:// or s3://")
+	}
+	for _, network := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			complain("KONTOR_TRUSTED_PROXIES %q is no network: write it like 10.0.0.0/8, one address like 10.0.0.1/32", network)
+		}
 	}
 	for i, secret := range c.Secrets {
 		if len(secret) < 32 {

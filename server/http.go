@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"kontor/server/page"
 )
 
 // requestIDHeader tells a client the ID under which the log has its request.
@@ -31,6 +33,9 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /assets/", s.page.Assets())
 	if s.config.Demo {
 		mux.Handle("GET /mails", s.page.Mails(s.mails))
+		for _, path := range page.FormPaths() {
+			mux.Handle("GET "+path, s.page.Form(path))
+		}
 	}
 	mux.Handle("GET /download/{token}", s.authenticate(http.HandlerFunc(s.download)))
 	return s.identify(s.headers(s.recoverPanics(mux)))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -133,10 +134,10 @@ func statusOfFailure(w http.ResponseWriter, err *gqlerror.Error) int {
 	case graph.CodeUnauthenticated:
 		return http.StatusUnauthorized
 	case graph.CodeUnavailable:
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", fmt.Sprint(err.Extensions["retryAfter"]))
 		return http.StatusServiceUnavailable
 	case graph.CodeRateLimited:
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", fmt.Sprint(err.Extensions["retryAfter"]))
 		return http.StatusTooManyRequests
 	default:
 		return http.StatusOK

@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,7 +30,7 @@ func (s *Server) cookieName() string {
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := identity.NewContext(r.Context(), identity.Client{
-			IPAddress: remoteIP(r), Device: r.UserAgent(),
+			IPAddress: s.clientIP(r), Device: r.UserAgent(),
 			SetCookie: func(token string, expires time.Time) { http.SetCookie(w, s.cookie(token, expires)) },
 		})
 		language := lang.Negotiate(r.Header.Get("Accept-Language"), lang.Languages[0])
@@ -126,14 +125,6 @@ func (s *Server) fromHere(r *http.Request) bool {
 func sameHost(origin, host string) bool {
 	parsed, err := url.Parse(origin)
 	return err == nil && parsed.Host != "" && parsed.Host == host
-}
-
-func remoteIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 func refuseJSON(w http.ResponseWriter, status int, code, message string) {

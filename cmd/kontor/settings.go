@@ -24,6 +24,7 @@ func settingFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
 		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
 		&cli.StringFlag{Name: "secret", Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"},
+		&cli.StringFlag{Name: "trusted-proxies", Sources: cli.EnvVars("KONTOR_TRUSTED_PROXIES"), Usage: "`NETWORKS` of the proxies in front, such as 10.0.0.0/8, separated by commas: their X-Forwarded-For says where a request comes from; empty: nobody's does"},
 		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures and profiles, which must not be public; empty: off"},
 		&cli.StringFlag{Name: "log-level", Sources: cli.EnvVars("KONTOR_LOG_LEVEL"), Value: "info", Usage: "debug, info, warn or error"},
 	}
@@ -46,10 +47,17 @@ func settings(c *cli.Command) (server.Config, error) {
 			secrets = append(secrets, secret)
 		}
 	}
+	var proxies []string
+	for network := range strings.SplitSeq(c.String("trusted-proxies"), ",") {
+		if network = strings.TrimSpace(network); network != "" {
+			proxies = append(proxies, network)
+		}
+	}
 	return server.Config{
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
 		Demo: c.Bool("demo"), Production: env == "production", Secrets: secrets, DebugAddr: c.String("debug-addr"),
+		TrustedProxies: proxies,
 	}, nil
 }
 

@@ -3886,7 +3886,7 @@ input ConfirmEmailInput {
   token: String!
 }
 
-"Outcome of confirming an e-mail address."
+"Outcome of confirming an e-mail address. All other sessions of the user have ended, and links for a new password are dead."
 type ConfirmEmailPayload {
   "The user; null when it did not work."
   user: ConfirmedEmail

@@ -96,7 +96,7 @@ type ConfirmEmailInput struct {
 	Token string `json:"token"`
 }
 
-// Outcome of confirming an e-mail address.
+// Outcome of confirming an e-mail address. All other sessions of the user have ended, and links for a new password are dead.
 type ConfirmEmailPayload struct {
 	// The user; null when it did not work.
 	User *ent.User `json:"user,omitempty"`

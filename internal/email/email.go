@@ -12,8 +12,9 @@ import (
 // longest is what SMTP lets through (RFC 5321).
 const longest = 254
 
-// local is the part before the @, without quoted forms, which can hide another @.
-var local = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+)*$`)
+// local is the part before the @, without quoted forms, which can hide another @, and
+// without ! and %, by which old relays find another host in it.
+var local = regexp.MustCompile(`^[A-Za-z0-9#$&'*+/=?^_{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_{|}~-]+)*$`)
 
 // Parse gives an address with its domain in lower case ASCII, or false for what is
 // none. Display names, comments, quotes, several @ and line breaks are none (IO-04,

@@ -26,10 +26,15 @@ func Line(text *string, maximum int, field []string, faults *List) string {
 
 // Needed is Line for a text that must not be empty.
 func Needed(text string, maximum int, field string, faults *List) string {
+	return NeededAt(text, maximum, []string{field}, faults)
+}
+
+// NeededAt is Needed for a text deeper in the input.
+func NeededAt(text string, maximum int, field []string, faults *List) string {
 	before := len(*faults)
-	line := Line(&text, maximum, []string{field}, faults)
+	line := Line(&text, maximum, field, faults)
 	if line == "" && len(*faults) == before {
-		faults.Add(New("VALUE_REQUIRED", field))
+		faults.Add(New("VALUE_REQUIRED", field...))
 	}
 	return line
 }

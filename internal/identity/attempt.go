@@ -62,31 +62,32 @@ func (s *Service) passed(ctx context.Context, slot throttle.Slot, attempt thrott
 
 // noteFailure tells the owner of an account once that somebody guesses, and locks the
 // account for good when there were too many guesses: behind the answer, whose time
-// would tell that there is an owner.
-func (s *Service) noteFailure(ctx context.Context, u *ent.User, d throttle.Decision) {
-	if u == nil || !d.Locked && d.Failures < loginLimits.Hard {
+// would tell that there is an owner. Whoever cannot log in anyway is not told.
+func (s *Service) noteFailure(ctx context.Context, u *ent.User, d throttle.Decision, l throttle.Limits) {
+	lock := d.Failures >= l.Hard
+	if u == nil || u.Status != user.StatusACTIVE || !d.Locked && !lock {
 		return
 	}
 	client := clientOf(ctx)
-	s.later(ctx, "noting a failed login", func(ctx context.Context) error { return s.warn(ctx, u, d, client) })
+	s.later(ctx, "noting a failed login", func(ctx context.Context) error {
+		_, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (struct{}, error) {
+			if lock {
+				return struct{}{}, s.lock(ctx, tx, u)
+			}
+			return struct{}{}, s.Outbox.Put(ctx, tx, mail.LoginLocked, mail.Content{
+				User: u, Tenant: u.Edges.Tenant, At: s.moment(), IPAddress: client.IPAddress,
+			})
+		})
+		return err
+	})
 }
 
-func (s *Service) warn(ctx context.Context, u *ent.User, d throttle.Decision, client Client) error {
-	_, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (struct{}, error) {
-		if d.Failures >= loginLimits.Hard {
-			err := tx.User.Update().Where(user.ID(u.ID), user.StatusEQ(user.StatusACTIVE)).SetStatus(user.StatusLOCKED).Exec(ctx)
-			if err != nil {
-				return struct{}{}, fmt.Errorf("locking an account: %w", err)
-			}
-		}
-		if !d.Locked {
-			return struct{}{}, nil
-		}
-		return struct{}{}, s.Outbox.Put(ctx, tx, mail.LoginLocked, mail.Content{
-			User: u, Tenant: u.Edges.Tenant, At: s.moment(), IPAddress: client.IPAddress,
-		})
-	})
-	return err
+func (s *Service) lock(ctx context.Context, tx *ent.Tx, u *ent.User) error {
+	err := tx.User.Update().Where(user.ID(u.ID), user.StatusEQ(user.StatusACTIVE)).SetStatus(user.StatusLOCKED).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("locking an account: %w", err)
+	}
+	return nil
 }
 
 // reserve counts an attempt at something that is not a login; whoever must wait is

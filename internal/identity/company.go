@@ -108,11 +108,8 @@ func (in InviteCompanyInput) company(agent *ent.User, parent *ent.Tenant) (*ent.
 	var faults fault.List
 	c := in.Company
 	t := &ent.Tenant{
-		Name: fault.Line(&c.Name, nameLength, []string{"company", "name"}, &faults), Kind: c.Kind, OrganizationID: strings.TrimSpace(in.OrganizationID),
+		Name: fault.NeededAt(c.Name, nameLength, []string{"company", "name"}, &faults), Kind: c.Kind, OrganizationID: strings.TrimSpace(in.OrganizationID),
 		PasswordPolicy: in.PasswordPolicy, Language: string(c.Language), Currency: c.Currency,
-	}
-	if t.Name == "" && len(faults) == 0 {
-		faults.Add(fault.New("VALUE_REQUIRED", "company", "name"))
 	}
 	if t.Kind == tenant.KindOPERATOR || parent.Kind == tenant.KindCUSTOMER {
 		faults.Add(fault.New("TENANT_KIND_UNFIT", "company", "kind"))
@@ -133,20 +130,33 @@ func (in InviteCompanyInput) company(agent *ent.User, parent *ent.Tenant) (*ent.
 			faults.Add(fault.New("EMAIL_INVALID", "company", "emailDomain"))
 		}
 	}
-	person := c.ContactPerson
-	if person == nil {
-		person = &fault.Contact{Name: agent.DisplayName(), Phone: agent.Phone, Email: agent.Email}
-	}
-	at := func(field string) []string { return []string{"company", "contactPerson", field} }
-	t.ContactName = fault.Line(&person.Name, nameLength, at("name"), &faults)
-	t.ContactPhone = fault.Line(&person.Phone, phoneLength, at("phone"), &faults)
-	t.ContactEmail = fault.Line(&person.Email, nameLength, at("email"), &faults)
+	in.contact(t, agent, &faults)
 	u := &ent.User{
 		Email: address, Username: address, Language: c.Language, Status: user.StatusINVITED,
 		FirstName: fault.Line(in.FirstName, nameLength, []string{"firstName"}, &faults),
 		LastName:  fault.Line(in.LastName, nameLength, []string{"lastName"}, &faults),
 	}
 	return t, u, faults.Err()
+}
+
+// contact sets whom the new tenant turns to: somebody who can be reached.
+func (in InviteCompanyInput) contact(t *ent.Tenant, agent *ent.User, faults *fault.List) {
+	person := in.Company.ContactPerson
+	if person == nil {
+		t.ContactName, t.ContactPhone, t.ContactEmail = agent.DisplayName(), agent.Phone, agent.Email
+		return
+	}
+	at := func(field string) []string { return []string{"company", "contactPerson", field} }
+	t.ContactName = fault.NeededAt(person.Name, nameLength, at("name"), faults)
+	t.ContactPhone = fault.Line(&person.Phone, phoneLength, at("phone"), faults)
+	if t.ContactPhone != "" && !phones.MatchString(t.ContactPhone) {
+		faults.Add(fault.New("PHONE_INVALID", at("phone")...))
+	}
+	address, ok := email.Parse(person.Email)
+	if !ok {
+		faults.Add(fault.New("EMAIL_INVALID", at("email")...))
+	}
+	t.ContactEmail = address
 }
 
 // found writes a new tenant below its parent.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"kontor/authz"
 	"kontor/ent"
@@ -65,51 +68,52 @@ func (s *Service) UpdateContactData(ctx context.Context, in UpdateContactDataInp
 	t := u.Edges.Tenant
 	before := Pending(u, t)
 	var faults fault.List
-	set := func(to *string, given *string, field string, read func(*string, string, *fault.List) string) {
-		if given != nil {
-			*to = read(given, field, &faults)
+	var changes []func(*ent.UserUpdateOne)
+	set := func(to, given *string, field string, read func(*string, string, *fault.List) string, write func(*ent.UserUpdateOne, string) *ent.UserUpdateOne) {
+		if given == nil {
+			return
 		}
+		*to = read(given, field, &faults)
+		changes = append(changes, func(update *ent.UserUpdateOne) { write(update, *to) })
 	}
-	text := func(longest int) func(*string, string, *fault.List) string {
+	set(&u.Title, in.Title, "title", line(titleLength), (*ent.UserUpdateOne).SetTitle)
+	set(&u.Phone, in.Phone, "phone", phone, (*ent.UserUpdateOne).SetPhone)
+	set(&u.Mobile, in.Mobile, "mobile", phone, (*ent.UserUpdateOne).SetMobile)
+	set(&u.Street, in.Street, "street", line(nameLength), (*ent.UserUpdateOne).SetStreet)
+	set(&u.PostalCode, in.PostalCode, "postalCode", line(20), (*ent.UserUpdateOne).SetPostalCode)
+	set(&u.City, in.City, "city", line(nameLength), (*ent.UserUpdateOne).SetCity)
+	set(&u.Country, in.Country, "country", country, (*ent.UserUpdateOne).SetCountry)
+	name := func(now string) func(*string, string, *fault.List) string {
 		return func(given *string, field string, faults *fault.List) string {
-			return fault.Line(given, longest, []string{field}, faults)
+			if strings.TrimSpace(*given) == now {
+				return now
+			}
+			if !t.NamesChangeable {
+				faults.Add(fault.New("NAME_NOT_CHANGEABLE", field).Contact())
+				return now
+			}
+			return fault.Needed(*given, nameLength, field, faults)
 		}
 	}
-	set(&u.Title, in.Title, "title", text(titleLength))
-	set(&u.Phone, in.Phone, "phone", phone)
-	set(&u.Mobile, in.Mobile, "mobile", phone)
-	set(&u.Street, in.Street, "street", text(nameLength))
-	set(&u.PostalCode, in.PostalCode, "postalCode", text(20))
-	set(&u.City, in.City, "city", text(nameLength))
-	set(&u.Country, in.Country, "country", country)
-	for _, name := range []struct {
-		to    *string
-		given *string
-		field string
-	}{{&u.FirstName, in.FirstName, "firstName"}, {&u.LastName, in.LastName, "lastName"}} {
-		if name.given == nil || strings.TrimSpace(*name.given) == *name.to {
-			continue
-		}
-		if !t.NamesChangeable {
-			faults.Add(fault.New("NAME_NOT_CHANGEABLE", name.field).Contact())
-			continue
-		}
-		*name.to = fault.Needed(*name.given, nameLength, name.field, &faults)
-	}
-	if in.Language != nil {
-		u.Language = *in.Language
-	}
+	set(&u.FirstName, in.FirstName, "firstName", name(u.FirstName), (*ent.UserUpdateOne).SetFirstName)
+	set(&u.LastName, in.LastName, "lastName", name(u.LastName), (*ent.UserUpdateOne).SetLastName)
 	for _, field := range missing(u, t) {
-		faults.Add(fault.New("VALUE_REQUIRED", field))
+		told := slices.ContainsFunc(faults, func(f *fault.Fault) bool { return f.Field[0] == field })
+		if !told {
+			faults.Add(fault.New("VALUE_REQUIRED", field))
+		}
 	}
 	if len(faults) > 0 {
 		return nil, before, faults
 	}
 	system := authz.System(ctx)
 	changed, err := db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
-		return tx.User.UpdateOneID(u.ID).SetTitle(u.Title).SetFirstName(u.FirstName).SetLastName(u.LastName).SetPhone(u.Phone).
-			SetMobile(u.Mobile).SetStreet(u.Street).SetPostalCode(u.PostalCode).SetCity(u.City).SetCountry(u.Country).
-			SetLanguage(u.Language).Save(system)
+		// Only what was given: somebody may change the rest at the same time.
+		update := tx.User.UpdateOneID(u.ID).SetNillableLanguage(in.Language)
+		for _, change := range changes {
+			change(update)
+		}
+		return update.Save(system)
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("changing contact data: %w", err)
@@ -184,16 +188,23 @@ func missing(u *ent.User, t *ent.Tenant) []string {
 	return fields
 }
 
-// username is a user name that somebody chose (ID-06, ID-12). An @ is for addresses,
-// and of those only one's own.
+// username is a user name that somebody chose (ID-06, ID-12), in one spelling for what
+// looks the same. An @ is for addresses, and of those only one's own.
 func username(typed, field, ownEmail string, faults *fault.List) string {
-	chosen := strings.TrimSpace(typed)
+	chosen := norm.NFKC.String(strings.TrimSpace(typed))
 	length := utf8.RuneCountInString(chosen)
 	odd := strings.ContainsFunc(chosen, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 	if length < 6 || length > 32 || odd || strings.Contains(chosen, "@") && Key(chosen) != Key(ownEmail) {
 		faults.Add(fault.New("USERNAME_INVALID", field))
 	}
 	return chosen
+}
+
+// line reads a text of one line.
+func line(longest int) func(*string, string, *fault.List) string {
+	return func(given *string, field string, faults *fault.List) string {
+		return fault.Line(given, longest, []string{field}, faults)
+	}
 }
 
 func phone(given *string, field string, faults *fault.List) string {

@@ -34,6 +34,7 @@ func (s *Service) ChangeEmail(ctx context.Context, in ChangeEmailInput) error {
 	if err := s.confirm(ctx, u, in.CurrentPassword); err != nil {
 		return err
 	}
+	defer s.evenly()()
 	system := authz.System(ctx)
 	owner, err := s.byAddress(system, address)
 	if err != nil {
@@ -62,24 +63,29 @@ func (s *Service) ChangeEmail(ctx context.Context, in ChangeEmailInput) error {
 }
 
 // ConfirmEmail makes the address that a link went to the one that counts (ID-13).
-// Whoever has its address as user name, as the invited have, gets the new one.
+// Whoever has its address as user name, as the invited have, gets the new one. All
+// sessions end but the one that confirms.
 func (s *Service) ConfirmEmail(ctx context.Context, text string) (*ent.User, error) {
 	system := authz.System(ctx)
 	l, err := s.follow(system, onetimelink.PurposeEMAIL_CHANGE, text)
 	if err != nil {
 		return nil, err
 	}
-	u := l.Edges.User
-	return db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
+	u, session := l.Edges.User, ""
+	if v, err := authz.FromContext(ctx); err == nil && v.User == u.ID {
+		session = v.Session
+	}
+	changed, err := db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
 		if err := s.consume(system, tx, l); err != nil {
 			return nil, err
 		}
+		now := s.moment()
 		// The old address is told before it is one no longer.
-		c := mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment(), NewEmail: l.Email, To: u.Email}
+		c := mail.Content{User: u, Tenant: u.Edges.Tenant, At: now, NewEmail: l.Email, To: u.Email}
 		if err := s.Outbox.Put(system, tx, mail.EmailChanged, c); err != nil {
 			return nil, err
 		}
-		update := tx.User.UpdateOneID(u.ID).SetEmail(l.Email).SetEmailKey(Key(l.Email))
+		update := tx.User.UpdateOneID(u.ID).SetEmail(l.Email).SetEmailKey(Key(l.Email)).SetSessionsValidAfter(now).SetSurvivingSession(session)
 		if u.UsernameIsEmail() {
 			update.SetUsername(l.Email).SetUsernameKey(Key(l.Email))
 		}
@@ -92,6 +98,13 @@ func (s *Service) ConfirmEmail(ctx context.Context, text string) (*ent.User, err
 		}
 		return changed, s.revoke(system, tx, u, onetimelink.PurposePASSWORD_RESET)
 	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Sessions.EndAll(ctx, u.ID, session); err != nil {
+		return nil, unavailable(err)
+	}
+	return changed, nil
 }
 
 // self is the viewer's own user with its company and what only the server reads of it.

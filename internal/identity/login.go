@@ -70,7 +70,7 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 		checked = nil // the same work, and the same answer whether the password is right or not
 	}
 	if err := s.verify(ctx, checked, in.Password); err != nil {
-		s.noteFailure(system, u, attempt)
+		s.noteFailure(system, u, attempt, loginLimits)
 		return nil, err
 	}
 	refused := fault.New("INVALID_CREDENTIALS")
@@ -81,7 +81,7 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 		return nil, err
 	}
 	if u.OtpEnabled {
-		name, waiting, err := s.Sessions.StartChallenge(ctx, u.ID, in.Transport)
+		name, waiting, err := s.Sessions.StartChallenge(ctx, session.Challenge{UserID: u.ID, Transport: in.Transport, ValidAfter: u.SessionsValidAfter})
 		if err != nil {
 			return nil, unavailable(err)
 		}
@@ -127,7 +127,7 @@ func (s *Service) AnswerChallenge(ctx context.Context, in AnswerChallengeInput) 
 	if err != nil {
 		return nil, fmt.Errorf("reading who answers a challenge: %w", err)
 	}
-	if u.Status != user.StatusACTIVE || !u.OtpEnabled {
+	if u.Status != user.StatusACTIVE || !u.OtpEnabled || !u.SessionsValidAfter.Equal(waiting.ValidAfter) {
 		return nil, gone
 	}
 	if err := s.spend(ctx, u, in.Code); err != nil {

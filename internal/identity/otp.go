@@ -18,7 +18,8 @@ import (
 )
 
 // otpLimits bound guesses at one-time codes, over all challenges of a user: a million
-// codes are few.
+// codes are few. Whoever guesses them knows the password, so the end is the same as
+// that of guessing it.
 var otpLimits = throttle.Limits{Free: 5, First: 30 * time.Second, Longest: 15 * time.Minute, Tell: 10, Hard: 100, Forget: 12 * time.Hour}
 
 // DisableOtpInput switches one-time codes off.
@@ -108,10 +109,7 @@ func (s *Service) ConfirmOTP(ctx context.Context, code string) ([]string, error)
 	if err := s.succeed(ctx, attempt); err != nil {
 		return nil, err
 	}
-	if _, err := s.Sessions.EndAll(ctx, u.ID, v.Session); err != nil {
-		return nil, unavailable(err)
-	}
-	return codes, s.renew(ctx, v)
+	return codes, s.stayAlone(ctx, v)
 }
 
 func (s *Service) keepRecoveryCodes(ctx context.Context, tx *ent.Tx, u *ent.User, codes []string) error {
@@ -129,8 +127,12 @@ func (s *Service) keepRecoveryCodes(ctx context.Context, tx *ent.Tx, u *ent.User
 }
 
 // DisableOTP switches one-time codes off, confirmed by the password and a code, unless
-// the portal demands them (ID-18).
+// the portal demands them, and ends all other sessions (ID-18).
 func (s *Service) DisableOTP(ctx context.Context, in DisableOtpInput) error {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return err
+	}
 	u, err := s.self(ctx)
 	if err != nil {
 		return err
@@ -149,7 +151,8 @@ func (s *Service) DisableOTP(ctx context.Context, in DisableOtpInput) error {
 	}
 	system := authz.System(ctx)
 	_, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
-		if err := tx.User.UpdateOneID(u.ID).SetOtpEnabled(false).SetOtpSecret("").Exec(system); err != nil {
+		if err := tx.User.UpdateOneID(u.ID).SetOtpEnabled(false).SetOtpSecret("").
+			SetSessionsValidAfter(s.moment()).SetSurvivingSession(v.Session).Exec(system); err != nil {
 			return struct{}{}, fmt.Errorf("switching one-time codes off: %w", err)
 		}
 		if err := s.keepRecoveryCodes(system, tx, u, nil); err != nil {
@@ -157,7 +160,10 @@ func (s *Service) DisableOTP(ctx context.Context, in DisableOtpInput) error {
 		}
 		return struct{}{}, s.Outbox.Put(system, tx, mail.OTPDisabled, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment()})
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.stayAlone(ctx, v)
 }
 
 // spend uses a one-time code or a recovery code up. A code works once, however many
@@ -188,6 +194,7 @@ func (s *Service) spend(ctx context.Context, u *ent.User, code string) error {
 		return fmt.Errorf("using a code: %w", err)
 	}
 	if n == 0 {
+		s.noteFailure(system, u, attempt, otpLimits)
 		return fault.New("CODE_INVALID", "code")
 	}
 	return s.succeed(ctx, attempt)

@@ -60,11 +60,7 @@ func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) er
 	}); err != nil {
 		return err
 	}
-	// The database has cut them off already; this frees what Redis keeps.
-	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
-		return unavailable(err)
-	}
-	return s.renew(ctx, v)
+	return s.stayAlone(ctx, v)
 }
 
 // confirm checks the current password; whoever found an open screen cannot guess for long.
@@ -142,7 +138,8 @@ func (s *Service) formerHashes(ctx context.Context, u *ent.User) ([]string, erro
 }
 
 // replace writes the new hash if the one that was checked is still there, keeps
-// the former ones, and cuts every session off but the one that asks.
+// the former ones, and cuts every session off but the one that asks. Open links die:
+// whoever asked for them knew the former password, or needs another one no longer.
 func (s *Service) replace(ctx context.Context, tx *ent.Tx, u *ent.User, hash, session string) error {
 	now := s.moment()
 	n, err := tx.User.Update().Where(user.ID(u.ID), user.PasswordHash(u.PasswordHash)).
@@ -152,6 +149,9 @@ func (s *Service) replace(ctx context.Context, tx *ent.Tx, u *ent.User, hash, se
 	}
 	if n == 0 {
 		return fault.New("CONFLICT")
+	}
+	if err := s.revoke(ctx, tx, u); err != nil {
+		return err
 	}
 	if u.PasswordHash == "" {
 		return s.Outbox.Put(ctx, tx, mail.PasswordChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: now})

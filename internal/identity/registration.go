@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
+	"kontor/ent/userrole"
 	"kontor/internal/db"
 	"kontor/internal/email"
 	"kontor/internal/fault"
@@ -116,9 +118,14 @@ func (s *Service) sendCode(ctx context.Context, tx *ent.Tx, r *ent.Registration,
 }
 
 // ReissueActivationCode mails a new code to somebody who registered and is no user
-// yet (ID-06); the earlier code no longer works.
+// yet (ID-06); the earlier code no longer works, and failed attempts are forgotten.
 func (s *Service) ReissueActivationCode(ctx context.Context, address string) error {
 	system := authz.System(ctx)
+	if owner, err := s.byAddress(system, address); err != nil {
+		return err
+	} else if owner != nil {
+		return fault.New("REGISTRATION_UNKNOWN", "email")
+	}
 	r, err := s.DB.Client.Registration.Query().Where(registration.EmailKey(Key(address)), registration.UsedAtIsNil()).
 		Order(registration.ByID(sql.OrderDesc())).First(system)
 	if ent.IsNotFound(err) {
@@ -131,10 +138,15 @@ func (s *Service) ReissueActivationCode(ctx context.Context, address string) err
 	if err != nil {
 		return fmt.Errorf("reading whose registration it is: %w", err)
 	}
-	_, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
+	if _, err := db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
 		return struct{}{}, s.sendCode(system, tx, r, operator)
-	})
-	return err
+	}); err != nil {
+		return err
+	}
+	if err := s.Throttle.Reset(ctx, "activation", Key(r.Email)); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 // ActivateAccount makes a registration a user, who can log in right after (ID-06).
@@ -171,13 +183,6 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 	if err != nil {
 		return "", err
 	}
-	taken, err := s.DB.Client.User.Query().Where(user.Or(user.UsernameKey(Key(u.Username)), user.EmailKey(Key(u.Username)))).Exist(system)
-	if err != nil {
-		return "", fmt.Errorf("looking for the user name: %w", err)
-	}
-	if taken {
-		return "", fault.New("USERNAME_TAKEN", "username")
-	}
 	_, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
 		n, err := tx.Registration.Update().Where(registration.ID(r.ID), registration.UsedAtIsNil(), registration.CodeHash(r.CodeHash)).
 			SetUsedAt(s.moment()).Save(system)
@@ -187,6 +192,9 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 		if n == 0 {
 			return struct{}{}, fault.New("LINK_USED", "activationCode").Ask(operator.ContactPerson())
 		}
+		if err := taken(system, tx.User, u); err != nil {
+			return struct{}{}, err
+		}
 		joined := home
 		if home == nil {
 			if joined, err = s.foundFor(system, tx, r, operator); err != nil {
@@ -194,13 +202,58 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 			}
 		}
 		u.TenantID = joined.ID
-		_, err = s.add(system, tx, u, hash, role)
-		return struct{}{}, err
+		if _, err = s.add(system, tx, u, hash, role); err != nil || home == nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.announce(system, tx, u, home)
 	})
+	if errors.Is(err, errTaken) {
+		// Somebody was faster: with the name or with the address?
+		if which := taken(system, s.DB.Client.User, u); which != nil {
+			return "", which
+		}
+	}
 	if err != nil {
 		return "", err
 	}
 	return u.Username, nil
+}
+
+// taken says that the address or the user name of a new user belongs to somebody.
+func taken(ctx context.Context, users *ent.UserClient, u *ent.User) error {
+	foreign, err := users.Query().Where(user.EmailKey(Key(u.Email))).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for the address: %w", err)
+	}
+	if foreign {
+		return errTaken
+	}
+	// A user name that is somebody's address would log in as somebody else.
+	foreign, err = users.Query().Where(user.Or(user.UsernameKey(Key(u.Username)), user.EmailKey(Key(u.Username)))).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for the user name: %w", err)
+	}
+	if foreign {
+		return fault.New("USERNAME_TAKEN", "username")
+	}
+	return nil
+}
+
+// announce tells the master admins of a company who joined it without being invited.
+func (s *Service) announce(ctx context.Context, tx *ent.Tx, joined *ent.User, home *ent.Tenant) error {
+	masters, err := tx.User.Query().Where(user.TenantID(home.ID), user.StatusEQ(user.StatusACTIVE),
+		user.HasRolesWith(userrole.RoleEQ(userrole.RoleMASTER_ADMIN))).All(ctx)
+	if err != nil {
+		return fmt.Errorf("reading who is told of a new colleague: %w", err)
+	}
+	who := fmt.Sprintf("%s (%s)", joined.DisplayName(), joined.Email)
+	for _, master := range masters {
+		err := s.Outbox.Put(ctx, tx, mail.UserJoined, mail.Content{User: master, Tenant: home, At: s.moment(), By: who})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // redeemable is the registration of a code, or why the code cannot be used.
@@ -222,6 +275,10 @@ func (s *Service) redeemable(ctx context.Context, in ActivateAccountInput) (*ent
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding a registration: %w", err)
 	}
+	// Whoever has the code does not guess, even if it comes too late.
+	if err := s.succeed(ctx, attempt); err != nil {
+		return nil, nil, err
+	}
 	operator, err := s.DB.Client.Tenant.Get(system, r.TenantID)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading whose registration it is: %w", err)
@@ -232,7 +289,7 @@ func (s *Service) redeemable(ctx context.Context, in ActivateAccountInput) (*ent
 	if !s.Now().Before(r.ExpiresAt) {
 		return nil, nil, fault.New("LINK_EXPIRED", "activationCode").Ask(operator.ContactPerson())
 	}
-	return r, operator, s.succeed(ctx, attempt)
+	return r, operator, nil
 }
 
 // homeOf is the company that a registration joins, or nil.

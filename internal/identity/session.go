@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -77,6 +78,15 @@ func (s *Service) endFormer(ctx context.Context) error {
 	return nil
 }
 
+// stayAlone ends all sessions of the viewer but its own, after a change of privilege.
+// The database has cut them off already; this frees what Redis keeps.
+func (s *Service) stayAlone(ctx context.Context, v *authz.Viewer) error {
+	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
+		return unavailable(err)
+	}
+	return s.renew(ctx, v)
+}
+
 // renew gives a browser another token for its session, after a change of privilege.
 // An app keeps its token: no answer of these operations has a place for another one.
 func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
@@ -89,6 +99,9 @@ func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
 			continue
 		}
 		fresh, renewed, err := s.Sessions.Rotate(ctx, v.User, v.Session)
+		if errors.Is(err, session.ErrNotFound) {
+			return nil // it ended meanwhile
+		}
 		if err != nil {
 			return unavailable(err)
 		}

@@ -50,6 +50,9 @@ const (
 	Deactivated Template = "deactivated"
 	// Reactivated tells a user that it can log in again: User, At.
 	Reactivated Template = "reactivated"
+	// UserJoined tells a master admin who registered on its own for the company: User, At,
+	// By.
+	UserJoined Template = "user_joined"
 	// RolesChanged tells a user what it is from now on: User, At, Roles.
 	RolesChanged Template = "roles_changed"
 )
@@ -57,7 +60,7 @@ const (
 var templates = []Template{
 	CompanyInvited, UserInvited, ActivationCode, AlreadyRegistered, PasswordReset, PasswordChanged, UsernameChanged,
 	EmailChangeConfirm, EmailChangeRequested, EmailChanged, LoginLocked, OTPEnabled, OTPDisabled, RecoveryCodeUsed,
-	Deactivated, Reactivated, RolesChanged,
+	Deactivated, Reactivated, UserJoined, RolesChanged,
 }
 
 // Content is what a mail says.

@@ -21,18 +21,22 @@ const ChallengeLifetime = 5 * time.Minute
 type Challenge struct {
 	UserID    uuid.UUID
 	Transport Transport
-	ExpiresAt time.Time
+	// ValidAfter is from when on sessions of the user counted as the password was
+	// checked: what ends its sessions ends the challenge.
+	ValidAfter time.Time
+	ExpiresAt  time.Time
 }
 
 func challengeKey(hash string) string { return "kontor:challenge:" + hash }
 
-// StartChallenge keeps a login that waits, and gives the secret that names it.
-func (s *Store) StartChallenge(ctx context.Context, userID uuid.UUID, transport Transport) (string, Challenge, error) {
+// StartChallenge keeps a login that waits, and gives the secret that names it. The
+// end is the store's to fill in.
+func (s *Store) StartChallenge(ctx context.Context, c Challenge) (string, Challenge, error) {
 	secret, hash, err := token.NewLink()
 	if err != nil {
 		return "", Challenge{}, fmt.Errorf("naming a challenge: %w", err)
 	}
-	c := Challenge{UserID: userID, Transport: transport, ExpiresAt: s.now().UTC().Round(0).Add(ChallengeLifetime)}
+	c.ExpiresAt = s.now().UTC().Round(0).Add(ChallengeLifetime)
 	value, err := json.Marshal(c)
 	if err != nil {
 		return "", Challenge{}, fmt.Errorf("encoding a challenge: %w", err)

@@ -1,5 +1,6 @@
 // Package page is what people see who open the server in a browser: the start
-// page with GraphiQL, and in demo mode the mails sent so far.
+// page with GraphiQL, and in demo mode the mails sent so far and the pages that their
+// links lead to.
 package page
 
 import (
@@ -42,6 +43,7 @@ type Page struct {
 	texts   map[string]texts
 	home    *template.Template
 	mails   *template.Template
+	form    *template.Template
 }
 
 // New prepares the pages. It fails when a template or a text that is built into
@@ -62,6 +64,9 @@ func New(opt Options) (*Page, error) {
 		return nil, err
 	}
 	if p.mails, err = p.template("mails.html"); err != nil {
+		return nil, err
+	}
+	if p.form, err = p.template("form.html"); err != nil {
 		return nil, err
 	}
 	return p, nil

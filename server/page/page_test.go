@@ -335,7 +335,22 @@ func TestExamplesFitTheSchema(t *testing.T) {
 			t.Errorf("%s %s: %v", e.Client, e.Name, err)
 		}
 	}
-	if clients["PORTAL"] != 11 || clients["PHONE_APP"] != 2 || clients["DASHBOARD"] != 4 || len(clients) != 3 {
+	if clients["PORTAL"] != 15 || clients["PHONE_APP"] != 2 || clients["DASHBOARD"] != 5 || len(clients) != 3 {
 		t.Errorf("examples by client: %v", clients)
+	}
+}
+
+// What links in mails lead to says what to do, in both languages, and keeps the token
+// of the address to the browser.
+//
+// Requirement: ID-05
+func TestFormsBehindLinks(t *testing.T) {
+	p := newPage(t, options(t, true), true)
+	for _, path := range FormPaths() {
+		for _, language := range []string{"de", "en"} {
+			body := get(p.Form(path), path+"?token=SECRET", "Accept-Language", language).Body.String()
+			contains(t, body, `<form class="fields"`, "mutation ($input: ", p.texts[language][forms[path].Name], p.texts[language][forms[path].Name+"_done"])
+			lacks(t, body, "SECRET", "<no value>")
+		}
 	}
 }

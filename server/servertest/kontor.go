@@ -3,6 +3,7 @@
 package servertest
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"log/slog"
@@ -14,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"kontor/authz"
 	"kontor/graph/direct"
@@ -29,7 +32,9 @@ type Kontor struct {
 	URL        string
 	Clock      *Clock
 	Statements *Statements
+	Log        *Log // of all replicas of the test
 	config     server.Config
+	hasher     *password.Hasher
 }
 
 // Clock is the one clock of the replicas of a test.
@@ -73,6 +78,24 @@ func (s *Statements) Take() []string {
 	return taken
 }
 
+// Log collects what replicas log, down to the last detail.
+type Log struct {
+	mu      sync.Mutex
+	written bytes.Buffer
+}
+
+func (l *Log) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.written.Write(line)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.written.String()
+}
+
 // Cheap checks passwords without the cost that protects them: tests log in often.
 func Cheap() *password.Hasher {
 	return password.NewHasherWith(password.Params{MemoryKiB: 64, Time: 1, Threads: 1}, 4, 1000)
@@ -96,9 +119,15 @@ func Each(t *testing.T, test func(t *testing.T, k *Kontor)) {
 
 // Start starts a replica on a backend, with a database of its own that holds the
 // demo data. change has the last word on its settings.
-func Start(t *testing.T, backend string, change ...func(*server.Config)) *Kontor {
+func Start(t testing.TB, backend string, change ...func(*server.Config)) *Kontor {
 	t.Helper()
-	k := &Kontor{Clock: &Clock{now: began}, config: server.Config{
+	return StartWith(t, backend, Cheap(), change...)
+}
+
+// StartWith is Start with another hasher of passwords than the cheap one.
+func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...func(*server.Config)) *Kontor {
+	t.Helper()
+	k := &Kontor{Clock: &Clock{now: began}, Log: &Log{}, hasher: hasher, config: server.Config{
 		Addr: "127.0.0.1:0", BaseURL: "http://localhost:8080", BlobURL: "file://" + t.TempDir(), Demo: true,
 		Secrets: []string{"0123456789abcdef0123456789abcdef"},
 	}}
@@ -118,11 +147,15 @@ func Start(t *testing.T, backend string, change ...func(*server.Config)) *Kontor
 }
 
 // Replica starts one more replica on the same database and Redis.
-func (k *Kontor) Replica(t *testing.T) *Kontor {
+func (k *Kontor) Replica(t testing.TB) *Kontor {
 	t.Helper()
-	replica := &Kontor{Clock: k.Clock, Statements: &Statements{}, config: k.config}
-	s, err := server.New(t.Context(), k.config, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		server.WithClock(k.Clock.Now), server.WithHasher(Cheap()), server.WithDatabase(db.WithStatementHook(replica.Statements.note)))
+	replica := &Kontor{Clock: k.Clock, Statements: &Statements{}, Log: k.Log, config: k.config, hasher: k.hasher}
+	log := slog.New(slog.NewMultiHandler(
+		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
+		slog.NewTextHandler(k.Log, &slog.HandlerOptions{Level: slog.LevelDebug}),
+	))
+	s, err := server.New(t.Context(), k.config, log, server.WithClock(k.Clock.Now), server.WithHasher(k.hasher),
+		server.WithDatabase(db.WithStatementHook(replica.Statements.note)))
 	if err != nil {
 		t.Fatalf("starting a replica: %v", err)
 	}
@@ -135,6 +168,16 @@ func (k *Kontor) Replica(t *testing.T) *Kontor {
 	})
 	replica.URL = listening.URL
 	return replica
+}
+
+// Both are this replica and another one, where the database takes two: SQLite is for
+// one.
+func (k *Kontor) Both(t *testing.T) []*Kontor {
+	t.Helper()
+	if strings.HasPrefix(k.config.DatabaseURL, "sqlite://") {
+		return []*Kontor{k}
+	}
+	return []*Kontor{k, k.Replica(t)}
 }
 
 // OrdinaryPath is the header with which a test asks for gqlgen's ordinary path, to
@@ -180,7 +223,7 @@ var filled struct {
 }
 
 // sqliteCopy is a copy of a database file that is filled once for each test binary.
-func sqliteCopy(t *testing.T) string {
+func sqliteCopy(t testing.TB) string {
 	t.Helper()
 	filled.once.Do(func() {
 		folder, err := os.MkdirTemp("", "kontortest-")
@@ -206,7 +249,7 @@ func sqliteCopy(t *testing.T) string {
 }
 
 // SQL opens the database beside the replica, for tests that look behind the API.
-func (k *Kontor) SQL(t *testing.T) *sql.DB {
+func (k *Kontor) SQL(t testing.TB) *sql.DB {
 	t.Helper()
 	driver, source := "pgx", k.config.DatabaseURL
 	if path, ok := strings.CutPrefix(source, "sqlite://"); ok {
@@ -216,6 +259,21 @@ func (k *Kontor) SQL(t *testing.T) *sql.DB {
 	if err != nil {
 		t.Fatalf("opening the database beside the replica: %v", err)
 	}
+	t.Cleanup(func() { _ = beside.Close() })
+	return beside
+}
+
+// Redis is a client of the Redis of the replicas; nil where that is in process.
+func (k *Kontor) Redis(t testing.TB) *redis.Client {
+	t.Helper()
+	if k.config.RedisURL == "" {
+		return nil
+	}
+	options, err := redis.ParseURL(k.config.RedisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := redis.NewClient(options)
 	t.Cleanup(func() { _ = beside.Close() })
 	return beside
 }
