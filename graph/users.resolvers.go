@@ -69,7 +69,11 @@ func (r *queryResolver) Users(ctx context.Context, first *int, after *string, la
 	if orderBy == nil {
 		orderBy = &ent.UserOrder{Direction: ascending, Field: ent.UserOrderFieldLastName}
 	}
-	return r.identity.Users(where).Paginate(ctx, from, first, to, last, ent.WithUserOrder(orderBy))
+	users, err := r.identity.Users(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	return users.Paginate(ctx, from, first, to, last, ent.WithUserOrder(orderBy))
 }
 
 func (r *tenantResolver) Settings(ctx context.Context, obj *ent.Tenant) (*identity.Settings, error) {

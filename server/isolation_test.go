@@ -73,6 +73,8 @@ var probes = map[string]probe{
 	"Mutation.revokeInvitation.input.id":  {`mutation($id: ID!) { revokeInvitation(input: {id: $id}) { user { lastName } errors { code field message } } }`, ent.KindUser},
 	"Mutation.deactivateUser.input.newSuperiorId": {`mutation($id: ID!, $colleague: ID!) {
 		deactivateUser(input: {id: $colleague, newSuperiorId: $id}) { user { status } errors { code field message } } }`, ent.KindUser},
+	"Mutation.setUserRoles.input.newSuperiorId": {`mutation($id: ID!, $colleague: ID!) {
+		setUserRoles(input: {id: $colleague, roles: [GENERAL_USER], newSuperiorId: $id}) { user { roles } errors { code field message } } }`, ent.KindUser},
 	// The operator's own: others are refused whatever they name.
 	"Mutation.inviteCompany.input.parentId": {`mutation($id: ID!) { inviteCompany(input: {company: {name: "Neu"}, email: "eva@neu.example", organizationId: "NEU",
 		parentId: $id}) { tenant { name } errors { code field message } } }`, operators},
@@ -272,6 +274,7 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 func (s shopper) login(username string) string {
 	s.t.Helper()
 	again := *s.Client
+	again.Token = ""
 	again.Token = loginAs(s.t, &again, username, servertest.DemoPassword).OK(s.t).String(s.t, "login.token")
 	return sessionOf(s.t, &again)
 }

@@ -5901,6 +5901,11 @@ input SetUserRolesInput {
   id: ID!
   "All roles that it has from now on."
   roles: [Role!]!
+  """
+  Who becomes the superior of a former master admin's sub admins, and of the user if it is a sub admin from now on;
+  whoever changes the roles when left out.
+  """
+  newSuperiorId: ID
 }
 
 "Outcome of changing roles. They count from the next request of the user on."

@@ -1186,7 +1186,7 @@ func (ec *executionContext) unmarshalInputSetUserRolesInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "roles"}
+	fieldsInOrder := [...]string{"id", "roles", "newSuperiorId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1207,6 +1207,13 @@ func (ec *executionContext) unmarshalInputSetUserRolesInput(ctx context.Context,
 				return it, err
 			}
 			it.Roles = data
+		case "newSuperiorId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newSuperiorId"))
+			data, err := ec.unmarshalOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewSuperiorID = data
 		}
 	}
 	return it, nil

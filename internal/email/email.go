@@ -33,7 +33,7 @@ func Parse(text string) (string, bool) {
 // what is none.
 func Domain(text string) (string, bool) {
 	host, err := idna.Lookup.ToASCII(text)
-	if err != nil || !strings.Contains(host, ".") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || len(host) > 253 {
+	if err != nil || !strings.Contains(host, ".") || strings.Contains(host, "..") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || len(host) > 253 {
 		return "", false
 	}
 	return strings.ToLower(host), true

@@ -3,13 +3,13 @@ package identity
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
+	"unicode"
 
-	"entgo.io/ent/dialect"
-	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"kontor/authz"
+	"kontor/authz/rows"
 	"kontor/ent"
 	"kontor/ent/onetimelink"
 	"kontor/ent/tenant"
@@ -40,31 +40,35 @@ type CreateUserInput struct {
 	TenantID  *gid.ID
 }
 
-// SetUserRolesInput is the full set of a user's roles.
-type SetUserRolesInput struct {
-	ID    gid.ID
-	Roles []authz.Role
-}
-
 // DeactivateUserInput is a user to switch off, and who takes over its sub admins.
 type DeactivateUserInput struct {
 	ID            gid.ID
 	NewSuperiorID *gid.ID
 }
 
-// ofCustomers are the roles of people who work for a customer; agents are made by
-// service agents only.
-var ofCustomers = []authz.Role{authz.MasterAdmin, authz.SubAdmin, authz.GeneralUser, authz.Approver}
+// maxSearch bounds a search in characters: nobody types more, and a database refuses
+// conditions without end.
+const maxSearch = 200
 
 // Users is the query for the users that the viewer administers, under a filter
-// (ID-15).
-func (s *Service) Users(where *UserFilter) *ent.UserQuery {
-	q := s.DB.Client.User.Query()
-	if where == nil {
-		return q
+// (ID-15): those that it may only see, as a partner's agent those of customers, are
+// not among them.
+func (s *Service) Users(ctx context.Context, where *UserFilter) (*ent.UserQuery, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
-		for word := range strings.FieldsSeq(*where.Search) {
+	administered, err := rows.Visible(v, "user.administer", rows.Columns{Owner: user.FieldID, Tenant: user.FieldTenantID})
+	if err != nil {
+		return nil, err
+	}
+	q := s.DB.Client.User.Query()
+	q.WhereP(administered)
+	if where == nil {
+		return q, nil
+	}
+	if where.Search != nil {
+		for _, word := range searched(*where.Search) {
 			q.Where(user.Or(user.FirstNameContainsFold(word), user.LastNameContainsFold(word),
 				user.UsernameContainsFold(word), user.EmailContainsFold(word)))
 		}
@@ -78,7 +82,17 @@ func (s *Service) Users(where *UserFilter) *ent.UserQuery {
 	if where.TenantID != nil {
 		q.Where(user.TenantID(where.TenantID.Of(ent.KindTenant)))
 	}
-	return q
+	return q, nil
+}
+
+// searched are the words of a search, with umlauts as one letter, however they were
+// typed.
+func searched(text string) []string {
+	text = norm.NFC.String(text)
+	if runes := []rune(text); len(runes) > maxSearch {
+		text = string(runes[:maxSearch])
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
 }
 
 // Create makes a user and mails it an invitation (ID-04).
@@ -104,7 +118,7 @@ func (s *Service) Create(ctx context.Context, in CreateUserInput) (*ent.User, er
 		TenantID: t.ID, Status: user.StatusINVITED, Language: user.Language(t.Language), Title: fault.Line(in.Title, titleLength, []string{"title"}, &faults),
 		FirstName: fault.Needed(in.FirstName, nameLength, "firstName", &faults), LastName: fault.Needed(in.LastName, nameLength, "lastName", &faults),
 	}
-	roles := rolesOf(in.Roles, t, operator, &faults)
+	roles := rolesOf(in.Roles, nil, t, operator, &faults)
 	address, ok := email.Parse(in.Email)
 	domain := t.EmailDomain
 	if creator.TenantID == t.ID {
@@ -120,7 +134,7 @@ func (s *Service) Create(ctx context.Context, in CreateUserInput) (*ent.User, er
 		return nil, faults
 	}
 	u.Email, u.Username = address, address
-	if slices.Contains(roles, authz.SubAdmin) && creator.TenantID == t.ID {
+	if needsSuperior(roles) && creator.TenantID == t.ID && v.Has(authz.MasterAdmin) {
 		u.SuperiorID = &creator.ID
 	}
 	system := authz.System(ctx)
@@ -160,39 +174,14 @@ func (s *Service) homeFor(ctx context.Context, id *gid.ID) (*ent.Tenant, error) 
 	return t, nil
 }
 
-// rolesOf are the roles that a user of a tenant may be given, without doubles.
-func rolesOf(given []authz.Role, t *ent.Tenant, operator bool, faults *fault.List) []authz.Role {
-	allowed := slices.Clone(ofCustomers)
-	switch {
-	case operator && t.Kind == tenant.KindOPERATOR:
-		allowed = append(allowed, authz.ServiceAgent)
-	case operator && t.Kind == tenant.KindPARTNER:
-		allowed = append(allowed, authz.PartnerAgent)
-	}
-	var roles []authz.Role
-	for _, role := range given {
-		if !slices.Contains(allowed, role) {
-			faults.Add(fault.New("ROLE_NOT_ALLOWED", "roles"))
-			return nil
-		}
-		if !slices.Contains(roles, role) {
-			roles = append(roles, role)
-		}
-	}
-	if len(roles) == 0 {
-		faults.Add(fault.New("VALUE_REQUIRED", "roles"))
-	}
-	return roles
-}
-
-// administered is a user that the viewer may administer, with its company and roles;
-// for any other ID it is not found.
+// administered is a user that the viewer may administer, with its company; for any
+// other ID it is not found.
 func (s *Service) administered(ctx context.Context, id gid.ID) (*ent.User, *authz.Viewer, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	u, err := s.DB.Client.User.Query().Where(user.ID(id.Of(ent.KindUser))).WithTenant().WithRoles().Only(ctx)
+	u, err := s.DB.Client.User.Query().Where(user.ID(id.Of(ent.KindUser))).WithTenant().Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, nil, fault.ErrNotFound
 	}
@@ -209,98 +198,82 @@ func (s *Service) administered(ctx context.Context, id gid.ID) (*ent.User, *auth
 	return u, v, nil
 }
 
-// SetRoles gives a user other roles; they count from its next request on (ID-15).
-func (s *Service) SetRoles(ctx context.Context, in SetUserRolesInput) (*ent.User, error) {
-	u, v, err := s.administered(ctx, in.ID)
+// change is a change of a user under way: the user with its company and roles, and who
+// administers it, as they are in the transaction.
+type change struct {
+	tx       *ent.Tx
+	user     *ent.User
+	by       *ent.User
+	operator bool // a service agent does it
+}
+
+// change does something with a user that the viewer administers, in a transaction of
+// its own. The users of a company change one at a time, and both sides are read anew:
+// somebody who was switched off or lost the role meanwhile changes nothing any more.
+func (s *Service) change(ctx context.Context, id gid.ID, do func(ctx context.Context, c change) (*ent.User, error)) (*ent.User, error) {
+	found, v, err := s.administered(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	operator := v.Has(authz.ServiceAgent)
-	var faults fault.List
-	roles := rolesOf(in.Roles, u.Edges.Tenant, operator, &faults)
-	if len(faults) > 0 {
-		return nil, faults
-	}
 	system := authz.System(ctx)
 	return db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
-		if err := s.lockTenant(system, tx, u.TenantID); err != nil {
+		if err := s.lockTenant(system, tx, found.TenantID); err != nil {
 			return nil, err
 		}
-		if !slices.Contains(roles, authz.MasterAdmin) {
-			if err := s.keepMaster(system, tx, u, operator); err != nil {
-				return nil, err
-			}
-			if err := s.handOver(system, tx, u, v, nil); err != nil {
-				return nil, err
-			}
+		u, err := tx.User.Query().Where(user.ID(found.ID)).WithTenant().WithRoles().Only(system)
+		if err != nil {
+			return nil, fmt.Errorf("reading a user to administer: %w", err)
 		}
-		if _, err := tx.UserRole.Delete().Where(userrole.UserID(u.ID)).Exec(system); err != nil {
-			return nil, fmt.Errorf("taking roles away: %w", err)
+		by, err := tx.User.Query().Where(user.ID(v.User)).WithRoles().Only(system)
+		if err != nil {
+			return nil, fmt.Errorf("reading who administers: %w", err)
 		}
-		for _, role := range roles {
-			if err := tx.UserRole.Create().SetTenantID(u.TenantID).SetUserID(u.ID).SetRole(userrole.Role(role)).Exec(system); err != nil {
-				return nil, fmt.Errorf("giving the role %s: %w", role, err)
-			}
-		}
-		changed, err := s.setSuperior(system, tx, u, v, roles)
+		now := *v
+		now.Roles = held(by)
+		allowed, err := authz.Can(&now, "user.administer", authz.Thing{Tenant: u.TenantID, TenantPath: u.Edges.Tenant.Path, Owner: u.ID})
 		if err != nil {
 			return nil, err
 		}
-		return changed, s.Outbox.Put(system, tx, mail.RolesChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment(), By: s.actorName(ctx), Roles: names(roles)})
+		if !allowed || by.Status == user.StatusDEACTIVATED {
+			return nil, fault.ErrForbidden
+		}
+		return do(system, change{tx: tx, user: u, by: by, operator: now.Has(authz.ServiceAgent)})
 	})
 }
 
-// setSuperior gives a sub admin a superior, whoever made it one, and takes it from a
-// master admin, which has none (ID-14).
-func (s *Service) setSuperior(ctx context.Context, tx *ent.Tx, u *ent.User, v *authz.Viewer, roles []authz.Role) (*ent.User, error) {
-	update := tx.User.UpdateOneID(u.ID)
-	switch {
-	case slices.Contains(roles, authz.MasterAdmin) || !slices.Contains(roles, authz.SubAdmin):
-		update.ClearSuperiorID()
-	case u.SuperiorID == nil && v.Tenant == u.TenantID && v.User != u.ID:
-		update.SetSuperiorID(v.User)
-	}
-	changed, err := update.Save(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("setting a superior: %w", err)
-	}
-	return changed, nil
+// tell mails the user what happened to it.
+func (s *Service) tell(ctx context.Context, c change, what mail.Template, more mail.Content) error {
+	more.User, more.Tenant, more.At, more.By = c.user, c.user.Edges.Tenant, s.moment(), c.by.DisplayName()
+	return s.Outbox.Put(ctx, c.tx, what, more)
 }
 
 // Deactivate switches a user off: its sessions end at once, everywhere, and its open
 // links die (ID-15, ID-16).
 func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.User, error) {
-	u, v, err := s.administered(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	if u.Status == user.StatusDEACTIVATED {
-		return u, nil
-	}
-	system := authz.System(ctx)
-	changed, err := db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
-		if err := s.lockTenant(system, tx, u.TenantID); err != nil {
+	changed, err := s.change(ctx, in.ID, func(ctx context.Context, c change) (*ent.User, error) {
+		if c.user.Status == user.StatusDEACTIVATED {
+			return c.user, nil
+		}
+		if err := s.keepMaster(ctx, c); err != nil {
 			return nil, err
 		}
-		if err := s.keepMaster(system, tx, u, v.Has(authz.ServiceAgent)); err != nil {
+		if err := s.handOver(ctx, c, in.NewSuperiorID); err != nil {
 			return nil, err
 		}
-		if err := s.handOver(system, tx, u, v, in.NewSuperiorID); err != nil {
+		if err := s.revoke(ctx, c.tx, c.user); err != nil {
 			return nil, err
 		}
-		if err := s.revoke(system, tx, u); err != nil {
-			return nil, err
-		}
-		changed, err := tx.User.UpdateOneID(u.ID).SetStatus(user.StatusDEACTIVATED).SetSessionsValidAfter(s.moment()).SetSurvivingSession("").Save(system)
+		changed, err := c.tx.User.UpdateOneID(c.user.ID).SetStatus(user.StatusDEACTIVATED).SetSessionsValidAfter(s.moment()).SetSurvivingSession("").Save(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("switching a user off: %w", err)
 		}
-		return changed, s.Outbox.Put(system, tx, mail.Deactivated, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment(), By: s.actorName(ctx)})
+		return changed, s.tell(ctx, c, mail.Deactivated, mail.Content{})
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Sessions.EndAll(ctx, u.ID, ""); err != nil {
+	// The database has cut them off already; this frees what Redis keeps.
+	if _, err := s.Sessions.EndAll(ctx, changed.ID, ""); err != nil {
 		return nil, unavailable(err)
 	}
 	return changed, nil
@@ -309,202 +282,95 @@ func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.
 // Reactivate switches a user on again, or releases one that is locked (ID-15). Whoever
 // never registered is invited anew.
 func (s *Service) Reactivate(ctx context.Context, id gid.ID) (*ent.User, error) {
-	u, _, err := s.administered(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if u.Status == user.StatusACTIVE || u.Status == user.StatusINVITED {
-		return u, nil
-	}
-	system := authz.System(ctx)
-	changed, err := db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.User, error) {
-		update := tx.User.UpdateOneID(u.ID)
-		if u.PasswordHash == "" {
-			if _, err := s.invite(system, tx, mail.UserInvited, u, u.Edges.Tenant, s.actorName(ctx)); err != nil {
+	changed, err := s.change(ctx, id, func(ctx context.Context, c change) (*ent.User, error) {
+		u, status := c.user, user.StatusACTIVE
+		switch {
+		case u.Status == user.StatusACTIVE || u.Status == user.StatusINVITED:
+			return u, nil
+		case u.PasswordHash == "":
+			status = user.StatusINVITED
+			if _, err := s.invite(ctx, c.tx, mail.UserInvited, u, u.Edges.Tenant, c.by.DisplayName()); err != nil {
 				return nil, err
 			}
-			return update.SetStatus(user.StatusINVITED).Save(system)
+		default:
+			if err := s.tell(ctx, c, mail.Reactivated, mail.Content{}); err != nil {
+				return nil, err
+			}
 		}
-		changed, err := update.SetStatus(user.StatusACTIVE).Save(system)
+		changed, err := c.tx.User.UpdateOneID(u.ID).SetStatus(status).Save(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("switching a user on: %w", err)
 		}
-		return changed, s.Outbox.Put(system, tx, mail.Reactivated, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment(), By: s.actorName(ctx)})
+		return changed, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Throttle.Reset(ctx, "login", u.ID.String()); err != nil {
-		return nil, unavailable(err)
-	}
-	return changed, nil
+	return changed, s.unthrottle(ctx, changed)
 }
 
 // SendReset mails a user a link for a new password and releases it if it was locked
 // (ID-15, ID-19).
 func (s *Service) SendReset(ctx context.Context, id gid.ID) (*ent.User, error) {
-	u, _, err := s.administered(ctx, id)
+	changed, err := s.change(ctx, id, func(ctx context.Context, c change) (*ent.User, error) {
+		switch c.user.Status {
+		case user.StatusINVITED:
+			return nil, fault.New("USER_NOT_REGISTERED", "id")
+		case user.StatusDEACTIVATED:
+			return nil, fault.New("USER_DEACTIVATED", "id")
+		}
+		if err := s.mailReset(ctx, c.tx, c.user); err != nil {
+			return nil, err
+		}
+		changed, err := c.tx.User.UpdateOneID(c.user.ID).SetStatus(user.StatusACTIVE).Save(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("releasing a user: %w", err)
+		}
+		return changed, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	switch u.Status {
-	case user.StatusINVITED:
-		return nil, fault.New("USER_NOT_REGISTERED", "id")
-	case user.StatusDEACTIVATED:
-		return nil, fault.New("USER_DEACTIVATED", "id")
-	}
-	system := authz.System(ctx)
-	if _, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
-		if err := tx.User.Update().Where(user.ID(u.ID), user.StatusEQ(user.StatusLOCKED)).SetStatus(user.StatusACTIVE).Exec(system); err != nil {
-			return struct{}{}, fmt.Errorf("releasing a user: %w", err)
-		}
-		return struct{}{}, s.mailReset(system, tx, u)
-	}); err != nil {
-		return nil, err
-	}
+	return changed, s.unthrottle(ctx, changed)
+}
+
+// unthrottle lets a user log in at once who had to wait.
+func (s *Service) unthrottle(ctx context.Context, u *ent.User) error {
 	if err := s.Throttle.Reset(ctx, "login", u.ID.String()); err != nil {
-		return nil, unavailable(err)
+		return unavailable(err)
 	}
-	return s.DB.Client.User.Get(ctx, u.ID)
+	return nil
 }
 
 // Resend invites a user again; earlier links no longer work (ID-15).
 func (s *Service) Resend(ctx context.Context, id gid.ID) (*ent.User, error) {
-	u, _, err := s.administered(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if u.Status != user.StatusINVITED {
-		return nil, fault.New("USER_REGISTERED", "id")
-	}
-	system := authz.System(ctx)
-	_, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
-		_, err := s.invite(system, tx, mail.UserInvited, u, u.Edges.Tenant, s.actorName(ctx))
-		return struct{}{}, err
+	return s.change(ctx, id, func(ctx context.Context, c change) (*ent.User, error) {
+		if err := invited(c.user); err != nil {
+			return nil, err
+		}
+		_, err := s.invite(ctx, c.tx, mail.UserInvited, c.user, c.user.Edges.Tenant, c.by.DisplayName())
+		return c.user, err
 	})
-	return u, err
 }
 
 // Revoke withdraws a user's invitation (ID-15).
 func (s *Service) Revoke(ctx context.Context, id gid.ID) (*ent.User, error) {
-	u, _, err := s.administered(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if u.Status != user.StatusINVITED {
-		return nil, fault.New("USER_REGISTERED", "id")
-	}
-	system := authz.System(ctx)
-	_, err = db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
-		return struct{}{}, s.revoke(system, tx, u, onetimelink.PurposeINVITATION)
+	return s.change(ctx, id, func(ctx context.Context, c change) (*ent.User, error) {
+		if err := invited(c.user); err != nil {
+			return nil, err
+		}
+		return c.user, s.revoke(ctx, c.tx, c.user, onetimelink.PurposeINVITATION)
 	})
-	return u, err
 }
 
-// lockTenant lets one at a time change who its master admins are. SQLite has one
-// writer anyway.
-func (s *Service) lockTenant(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
-	q := tx.Tenant.Query().Where(tenant.ID(id))
-	if s.DB.Dialect == dialect.Postgres {
-		q.ForUpdate()
-	}
-	if _, err := q.OnlyID(ctx); err != nil {
-		return fmt.Errorf("locking a tenant: %w", err)
-	}
-	return nil
-}
-
-// keepMaster refuses to take a tenant its last active master admin, unless the operator
-// does it (ID-17).
-func (s *Service) keepMaster(ctx context.Context, tx *ent.Tx, u *ent.User, operator bool) error {
-	if operator {
+// invited says why somebody has no invitation that could be sent or withdrawn.
+func invited(u *ent.User) error {
+	switch u.Status {
+	case user.StatusINVITED:
 		return nil
+	case user.StatusDEACTIVATED:
+		return fault.New("USER_DEACTIVATED", "id")
+	default:
+		return fault.New("USER_REGISTERED", "id")
 	}
-	active := tx.User.Query().Where(user.TenantID(u.TenantID), user.StatusIn(user.StatusACTIVE, user.StatusLOCKED),
-		user.HasRolesWith(userrole.RoleEQ(userrole.RoleMASTER_ADMIN)))
-	is, err := active.Clone().Where(user.ID(u.ID)).Exist(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for master admins: %w", err)
-	}
-	others, err := active.Where(user.IDNEQ(u.ID)).Exist(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for master admins: %w", err)
-	}
-	if is && !others {
-		return fault.New("LAST_MASTER_ADMIN", "id").Contact()
-	}
-	return nil
-}
-
-// handOver gives the sub admins of a leaving master admin another superior: the one
-// that is named, or whoever takes the master admin away.
-func (s *Service) handOver(ctx context.Context, tx *ent.Tx, u *ent.User, v *authz.Viewer, named *gid.ID) error {
-	some, err := tx.User.Query().Where(user.SuperiorID(u.ID)).Exist(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for sub admins: %w", err)
-	}
-	heir := v.User
-	if named != nil {
-		heir = named.Of(ent.KindUser)
-	}
-	if !some && named == nil {
-		return nil
-	}
-	fits, err := tx.User.Query().Where(user.ID(heir), user.IDNEQ(u.ID), user.TenantID(u.TenantID), user.StatusEQ(user.StatusACTIVE),
-		user.HasRolesWith(userrole.RoleEQ(userrole.RoleMASTER_ADMIN))).Exist(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for the new superior: %w", err)
-	}
-	if !fits {
-		return fault.New("NEW_SUPERIOR_REQUIRED", "newSuperiorId")
-	}
-	if err := tx.User.Update().Where(user.SuperiorID(u.ID)).SetSuperiorID(heir).Exec(ctx); err != nil {
-		return fmt.Errorf("handing sub admins over: %w", err)
-	}
-	return nil
-}
-
-// actorName is who administers, as mails name it; they can do without.
-func (s *Service) actorName(ctx context.Context) string {
-	u, err := s.User(ctx)
-	if err != nil {
-		return ""
-	}
-	return u.DisplayName()
-}
-
-func names(roles []authz.Role) []string {
-	texts := make([]string, len(roles))
-	for i, role := range roles {
-		texts[i] = string(role)
-	}
-	return texts
-}
-
-// RolesOf are the roles of a user, in the order of the policy: one statement for all
-// users that were loaded together.
-func (s *Service) RolesOf(ctx context.Context, u *ent.User) ([]authz.Role, error) {
-	all, err := ent.Load(ctx, u.Siblings(), "roles", func(ctx context.Context, users []*ent.User) (map[uuid.UUID][]authz.Role, error) {
-		ids := make([]uuid.UUID, len(users))
-		for i, each := range users {
-			ids[i] = each.ID
-		}
-		rows, err := s.DB.Client.UserRole.Query().Where(userrole.UserIDIn(ids...)).All(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("reading roles: %w", err)
-		}
-		held := make(map[uuid.UUID][]authz.Role, len(users))
-		for _, role := range authz.Roles {
-			for _, row := range rows {
-				if authz.Role(row.Role) == role {
-					held[row.UserID] = append(held[row.UserID], role)
-				}
-			}
-		}
-		return held, nil
-	})
-	if all[u.ID] == nil {
-		return []authz.Role{}, err
-	}
-	return all[u.ID], err
 }

@@ -242,6 +242,9 @@ func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Tran
 	if err != nil {
 		return nil, err
 	}
+	if err := s.endFormer(ctx); err != nil {
+		return nil, err
+	}
 	login := &Login{Viewer: v, Session: begun}
 	if transport == session.Cookie {
 		client.SetCookie(token, begun.ExpiresAt)

@@ -73,6 +73,19 @@ func (s *Service) stayAlone(ctx context.Context, v *authz.Viewer) error {
 	return s.renew(ctx, v)
 }
 
+// endFormer ends the session that a client had when it logged in anew: its token is
+// replaced, and must be worth nothing to whoever has seen it (AUTH-08).
+func (s *Service) endFormer(ctx context.Context) error {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil // nobody was logged in
+	}
+	if _, err := s.Sessions.End(ctx, v.User, v.Session); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
 // renew gives a browser another token for its session, after a change of privilege.
 // An app keeps its token: no answer of these operations has a place for another one.
 func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {

@@ -68,11 +68,9 @@ func (s *Service) UpdateSettings(ctx context.Context, in UpdateTenantSettingsInp
 		return nil, fmt.Errorf("reading a tenant: %w", err)
 	}
 	var faults fault.List
-	for _, field := range in.MandatoryContactFields {
-		if !slices.Contains(contactFields, field) {
-			faults.Add(fault.New("CONTACT_FIELD_UNKNOWN", "mandatoryContactFields").With("fields", strings.Join(contactFields, ", ")))
-			break
-		}
+	unknown := func(field string) bool { return !slices.Contains(contactFields, field) }
+	if slices.ContainsFunc(in.MandatoryContactFields, unknown) {
+		faults.Add(fault.New("CONTACT_FIELD_UNKNOWN", "mandatoryContactFields").With("fields", strings.Join(contactFields, ", ")))
 	}
 	for _, minutes := range []struct {
 		given *int
@@ -91,7 +89,9 @@ func (s *Service) UpdateSettings(ctx context.Context, in UpdateTenantSettingsInp
 			SetNillableNamesChangeable(in.NamesChangeable).SetNillablePasswordPolicy(in.PasswordPolicy).
 			SetNillableSessionIdleMinutes(in.SessionIdleMinutes).SetNillableSessionAbsoluteMinutes(in.SessionAbsoluteMinutes)
 		if in.MandatoryContactFields != nil {
-			update.SetMandatoryContactFields(strings.Join(in.MandatoryContactFields, " "))
+			// In the order of a form, and each once.
+			chosen := slices.DeleteFunc(slices.Clone(contactFields), func(field string) bool { return !slices.Contains(in.MandatoryContactFields, field) })
+			update.SetMandatoryContactFields(strings.Join(chosen, " "))
 		}
 		changed, err := update.Save(system)
 		if err != nil {

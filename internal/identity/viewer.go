@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"entgo.io/ent/dialect/sql"
@@ -71,12 +73,18 @@ func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer
 	if !seen || !may || cutOff {
 		return nil, "", fault.ErrUnauthenticated
 	}
+	slices.SortFunc(v.Roles, inOrder)
 	v.TenantPath, v.Pending = t.Path, Pending(&u, &t)
 	root, _, _ := strings.Cut(v.TenantPath, "/")
 	if v.Operator, err = uuid.Parse(root); err != nil {
 		return nil, "", fmt.Errorf("reading the operator from the tenant's path: %w", err)
 	}
 	return v, string(u.Language), nil
+}
+
+// inOrder puts roles in the order of AC-03, whatever the database does.
+func inOrder(a, b authz.Role) int {
+	return cmp.Compare(slices.Index(authz.Roles, a), slices.Index(authz.Roles, b))
 }
 
 // viewerQuery is the statement of viewer, for a user's key three times and a

@@ -133,3 +133,76 @@ func TestRedisBeingDownIsNotTheSameAsLoggedOut(t *testing.T) {
 		}
 	}
 }
+
+// A session that gets another token while all are ended is over under both.
+//
+// Case: CONC-10
+// Case: AUTH-08
+func TestNoTokenSurvivesTheEndOfAll(t *testing.T) {
+	t.Parallel()
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		clock := &clock{}
+		store, user := NewStore(client, clock.now), uuid.New()
+		for round := range 500 {
+			old, session := login(t, store, user, Cookie)
+			var fresh string
+			var both sync.WaitGroup
+			both.Go(func() {
+				var err error
+				if fresh, _, err = store.Rotate(t.Context(), user, session.ID); err != nil && !errors.Is(err, ErrNotFound) {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+			both.Go(func() {
+				if ended, err := store.EndAll(t.Context(), user, ""); err != nil || ended > 1 {
+					t.Errorf("round %d: ended %d, %v", round, ended, err)
+				}
+			})
+			both.Wait()
+			wantEnded(t, store, old)
+			if fresh != "" {
+				wantEnded(t, store, fresh)
+			}
+			if left := listed(t, store, user); len(left) > 0 || t.Failed() {
+				t.Fatalf("round %d: %v are left", round, left)
+			}
+		}
+	})
+}
+
+// Whoever looks at the list while a session gets another token takes it away from
+// nobody: it is listed, and can be ended.
+//
+// Case: CONC-10
+func TestListingNeverLosesASession(t *testing.T) {
+	t.Parallel()
+	eachRedis(t, func(t *testing.T, client redis.UniversalClient) {
+		clock := &clock{}
+		store, user := NewStore(client, clock.now), uuid.New()
+		for round := range 500 {
+			_, session := login(t, store, user, Cookie)
+			var fresh string
+			var both sync.WaitGroup
+			both.Go(func() {
+				var err error
+				if fresh, _, err = store.Rotate(t.Context(), user, session.ID); err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+			both.Go(func() {
+				if seen := listed(t, store, user); !slices.Equal(seen, []string{session.ID}) {
+					t.Errorf("round %d: %v are listed meanwhile", round, seen)
+				}
+			})
+			both.Wait()
+			wantLive(t, store, fresh)
+			if ended, err := store.EndAll(t.Context(), user, ""); err != nil || ended != 1 {
+				t.Errorf("round %d: ended %d, %v", round, ended, err)
+			}
+			wantEnded(t, store, fresh)
+			if t.Failed() {
+				t.Fatalf("in round %d", round)
+			}
+		}
+	})
+}

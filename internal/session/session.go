@@ -29,8 +29,9 @@ const (
 	MaxPerUser = 10
 	// deviceLength is how much of a user agent is kept, in characters.
 	deviceLength = 200
-	// touchEvery is how exactly the last use is known. A session may end that
-	// much before its idle timeout, never after.
+	// touchEvery is how exactly the last use is known, or more exactly where a
+	// session idles for a short time only. A session may end that much before its
+	// idle timeout, never after.
 	touchEvery = time.Minute
 )
 
@@ -77,6 +78,9 @@ func (s Session) endsAt() time.Time {
 	}
 	return s.ExpiresAt
 }
+
+// touchEvery is how long after its last use another one is noted.
+func (s Session) touchEvery() time.Duration { return min(touchEvery, s.IdleTimeout/10) }
 
 // begin fills in what the store decides: the ID, the times, the capped device.
 func (s Session) begin(now time.Time) (Session, error) {

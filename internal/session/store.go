@@ -41,17 +41,6 @@ func NewStore(client redis.UniversalClient, now func() time.Time) *Store {
 }
 
 func sessionKey(tokenHash string) string { return "kontor:session:" + tokenHash }
-func indexKey(userID uuid.UUID) string   { return "kontor:sessions:" + userID.String() }
-
-// addToIndex adds a session to its user's index, which lives as long as the
-// longest of them, and returns how many entries there are.
-var addToIndex = redis.NewScript(`
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then
-	redis.call('PEXPIRE', KEYS[1], ARGV[3])
-end
-return redis.call('HLEN', KEYS[1])
-`)
 
 // Create starts a session and returns its token, which is not kept anywhere. The
 // caller fills in user, tenant, transport, device and address, and IdleTimeout and
@@ -115,7 +104,7 @@ func (s *Store) register(ctx context.Context, session Session, hash string) erro
 // the minutes in which the use is noted; not at all for a malformed token.
 func (s *Store) Get(ctx context.Context, token string) (Session, error) {
 	session, err := s.Peek(ctx, token)
-	if err != nil || s.now().Sub(session.LastSeenAt) < touchEvery {
+	if err != nil || s.now().Sub(session.LastSeenAt) < session.touchEvery() {
 		return session, err
 	}
 	session.LastSeenAt = s.now().UTC().Round(0)
@@ -164,8 +153,16 @@ func (s *Store) Rotate(ctx context.Context, userID uuid.UUID, sessionID string) 
 	if err := s.client.Set(ctx, sessionKey(hash), value, s.timeToLive(session)).Err(); err != nil {
 		return "", Session{}, unavailable("rotating a session", err)
 	}
-	if err := s.register(ctx, session, hash); err != nil {
-		return "", Session{}, err
+	moved, err := moveInIndex.Run(ctx, s.client, []string{indexKey(userID)}, sessionID, old, hash).Int()
+	if err != nil || moved == 0 {
+		// Nobody learns the token; and a session that ended meanwhile stays ended.
+		_ = s.client.Del(context.WithoutCancel(ctx), sessionKey(hash)).Err()
+	}
+	if err != nil {
+		return "", Session{}, unavailable("rotating a session", err)
+	}
+	if moved == 0 {
+		return "", Session{}, ErrNotFound
 	}
 	if err := s.client.Del(ctx, sessionKey(old)).Err(); err != nil {
 		return "", Session{}, unavailable("ending a token", err)
@@ -204,36 +201,17 @@ func (s *Store) List(ctx context.Context, userID uuid.UUID) ([]Session, error) {
 	if err != nil {
 		return nil, unavailable("listing sessions", err)
 	}
-	replies := make(map[string]*redis.StringCmd, len(index))
-	pipe := s.client.Pipeline()
-	for id, hash := range index {
-		replies[id] = pipe.Get(ctx, sessionKey(hash))
-	}
-	// The pipeline's own error is the first of its replies', which are looked at
-	// one by one: a missing session is no failure.
-	_, _ = pipe.Exec(ctx)
-
 	var live []Session
-	var gone []string
-	for id, reply := range replies {
-		value, err := reply.Result()
-		if errors.Is(err, redis.Nil) {
-			gone = append(gone, id)
-			continue
-		}
-		if err != nil {
-			return nil, unavailable("listing sessions", err)
-		}
-		session, err := decode(value)
+	for len(index) > 0 {
+		found, gone, err := s.read(ctx, index)
 		if err != nil {
 			return nil, err
 		}
-		if s.now().Before(session.endsAt()) {
-			live = append(live, session)
+		live = append(live, found...)
+		// What got another token since the index was read is read again.
+		if index, err = s.unlist(ctx, userID, gone); err != nil {
+			return nil, err
 		}
-	}
-	if err := s.unlist(ctx, userID, gone); err != nil {
-		return nil, err
 	}
 	slices.SortFunc(live, func(a, b Session) int {
 		return cmp.Or(b.LastSeenAt.Compare(a.LastSeenAt), cmp.Compare(b.ID, a.ID))
@@ -269,26 +247,30 @@ func (s *Store) EndAll(ctx context.Context, userID uuid.UUID, exceptID string) (
 }
 
 // end removes sessions, and then their entries in the index: should it fail half
-// way, the rest is still listed and can be ended by trying again.
+// way, the rest is still listed and can be ended by trying again. One that gets another
+// token meanwhile ends under that one, too (CONC-10).
 func (s *Store) end(ctx context.Context, userID uuid.UUID, hashes map[string]string) (int, error) {
-	if len(hashes) == 0 {
-		return 0, nil
+	ended := map[string]bool{}
+	for len(hashes) > 0 {
+		replies := make(map[string]*redis.IntCmd, len(hashes))
+		pipe := s.client.Pipeline()
+		for id, hash := range hashes {
+			replies[id] = pipe.Del(ctx, sessionKey(hash))
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return 0, unavailable("ending sessions", err)
+		}
+		for id, reply := range replies {
+			if reply.Val() > 0 {
+				ended[id] = true
+			}
+		}
+		var err error
+		if hashes, err = s.unlist(ctx, userID, hashes); err != nil {
+			return 0, err
+		}
 	}
-	var replies []*redis.IntCmd
-	var ids []string
-	pipe := s.client.Pipeline()
-	for id, hash := range hashes {
-		replies = append(replies, pipe.Del(ctx, sessionKey(hash)))
-		ids = append(ids, id)
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, unavailable("ending sessions", err)
-	}
-	ended := 0
-	for _, reply := range replies {
-		ended += int(reply.Val())
-	}
-	return ended, s.unlist(ctx, userID, ids)
+	return len(ended), nil
 }
 
 // EndToken ends the session of a token (logout). One that has ended already is
@@ -309,18 +291,8 @@ func (s *Store) EndToken(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	return s.unlist(ctx, session.UserID, []string{session.ID})
-}
-
-// unlist takes ended sessions out of the user's index.
-func (s *Store) unlist(ctx context.Context, userID uuid.UUID, ids []string) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	if err := s.client.HDel(ctx, indexKey(userID), ids...).Err(); err != nil {
-		return unavailable("clearing ended sessions", err)
-	}
-	return nil
+	_, err = s.end(ctx, session.UserID, map[string]string{session.ID: hash})
+	return err
 }
 
 // timeToLive is how long Redis keeps a session that is not used again. Zero would
