@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 
 	"github.com/google/uuid"
 
@@ -65,6 +64,15 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 	return s.OwnSessions(ctx)
 }
 
+// stayAlone ends all sessions of the viewer but its own, after a change of privilege.
+// The database has cut them off already; this frees what Redis keeps.
+func (s *Service) stayAlone(ctx context.Context, v *authz.Viewer) error {
+	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
+		return unavailable(err)
+	}
+	return s.renew(ctx, v)
+}
+
 // endFormer ends the session that a client had when it logged in anew: its token is
 // replaced, and must be worth nothing to whoever has seen it (AUTH-08).
 func (s *Service) endFormer(ctx context.Context) error {
@@ -76,15 +84,6 @@ func (s *Service) endFormer(ctx context.Context) error {
 		return unavailable(err)
 	}
 	return nil
-}
-
-// stayAlone ends all sessions of the viewer but its own, after a change of privilege.
-// The database has cut them off already; this frees what Redis keeps.
-func (s *Service) stayAlone(ctx context.Context, v *authz.Viewer) error {
-	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
-		return unavailable(err)
-	}
-	return s.renew(ctx, v)
 }
 
 // renew gives a browser another token for its session, after a change of privilege.
@@ -99,9 +98,6 @@ func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
 			continue
 		}
 		fresh, renewed, err := s.Sessions.Rotate(ctx, v.User, v.Session)
-		if errors.Is(err, session.ErrNotFound) {
-			return nil // it ended meanwhile
-		}
 		if err != nil {
 			return unavailable(err)
 		}
