@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -98,6 +99,9 @@ func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
 			continue
 		}
 		fresh, renewed, err := s.Sessions.Rotate(ctx, v.User, v.Session)
+		if errors.Is(err, session.ErrNotFound) {
+			return nil // it ended meanwhile
+		}
 		if err != nil {
 			return unavailable(err)
 		}
