@@ -214,6 +214,32 @@ func reduced(scope []Relation) []Relation {
 	return scope
 }
 
+// Way is a line of the policy by which an action is allowed: a role, and the relation
+// that it has to the thing.
+type Way struct {
+	Role     Role
+	Relation Relation
+}
+
+// Ways are all lines of the policy by which the viewer may do this to that thing (AC-14):
+// none when Can says no.
+func Ways(v *Viewer, action string, thing Thing) ([]Way, error) {
+	p, err := asked(v, action)
+	if err != nil {
+		return nil, err
+	}
+	thing.action = action
+	var ways []Way
+	for role := range v.everyRole {
+		for _, relation := range p.scopes[role][action] {
+			if related(v, relation, &thing) {
+				ways = append(ways, Way{role, relation})
+			}
+		}
+	}
+	return ways, nil
+}
+
 // HeldRights are the rights that the viewer has on a contract (AC-14), by the
 // relations of Scope: for lists, where asking Casbin for each row and right would
 // cost more than the row. A property test holds it and Can together.

@@ -61,6 +61,7 @@ const (
 // of roles, rights or status counts from the next request on, on every replica.
 type Viewer struct {
 	User       uuid.UUID
+	Username   string // for the audit log
 	Tenant     uuid.UUID
 	TenantPath string    // the path of the tenant in the tree, for the relation subtree
 	Operator   uuid.UUID // the root of the tenant's tree: whose catalogue it sees
@@ -74,6 +75,8 @@ type Viewer struct {
 	HoldsConnections bool
 
 	system bool
+	// behind is the person that the server works for, where it does.
+	behind *Viewer
 }
 
 // Has tells whether the viewer has the role. Everybody is a Member.
@@ -122,5 +125,19 @@ func FromContext(ctx context.Context) (*Viewer, error) {
 // to find out who logs in, to import, to load demo data. A test lists the files
 // that may call it.
 func System(ctx context.Context) context.Context {
-	return NewContext(ctx, &Viewer{system: true})
+	return NewContext(ctx, &Viewer{system: true, behind: Actor(ctx)})
+}
+
+// Actor is the person of the context: the viewer, or whoever the server works for by
+// System; nil where nobody is logged in.
+func Actor(ctx context.Context) *Viewer {
+	v, err := FromContext(ctx)
+	switch {
+	case err != nil:
+		return nil
+	case v.system:
+		return v.behind
+	default:
+		return v
+	}
 }

@@ -25,6 +25,28 @@ func (_m *Address) GlobalID() gid.ID { return gid.New(KindAddress, _m.ID) }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *AuditEntryQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.AuditEntry(p))
+	}
+}
+
+// KindAuditEntry is the kind of a AuditEntry in global IDs.
+const KindAuditEntry = "aud"
+
+// GlobalID names the AuditEntry in the API.
+func (_m *AuditEntry) GlobalID() gid.ID { return gid.New(KindAuditEntry, _m.ID) }
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *AuditHeadQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.AuditHead(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *CartQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Cart(p))
@@ -133,6 +155,15 @@ const KindCustomerNumber = "cno"
 // GlobalID names the CustomerNumber in the API.
 func (_m *CustomerNumber) GlobalID() gid.ID { return gid.New(KindCustomerNumber, _m.ID) }
 
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *CustomerNumber) Siblings() *Siblings[CustomerNumber] {
+	if _m.siblings == nil {
+		return &Siblings[CustomerNumber]{All: []*CustomerNumber{_m}}
+	}
+	return _m.siblings
+}
+
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
 func (_q *GrantQuery) WhereP(ps ...func(*sql.Selector)) {
@@ -170,6 +201,14 @@ func (_q *NumberSeriesQuery) WhereP(ps ...func(*sql.Selector)) {
 func (_q *OneTimeLinkQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.OneTimeLink(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *OneTimePasswordQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.OneTimePassword(p))
 	}
 }
 
@@ -294,6 +333,29 @@ func (_m *Tenant) GlobalID() gid.ID { return gid.New(KindTenant, _m.ID) }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *TransferQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Transfer(p))
+	}
+}
+
+// KindTransfer is the kind of a Transfer in global IDs.
+const KindTransfer = "trf"
+
+// GlobalID names the Transfer in the API.
+func (_m *Transfer) GlobalID() gid.ID { return gid.New(KindTransfer, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *Transfer) Siblings() *Siblings[Transfer] {
+	if _m.siblings == nil {
+		return &Siblings[Transfer]{All: []*Transfer{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *UserQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.User(p))
@@ -326,6 +388,15 @@ func (_q *UserRoleQuery) WhereP(ps ...func(*sql.Selector)) {
 // Nodes are the entities of the page, without their cursors.
 func (c *AddressConnection) Nodes() []*Address {
 	nodes := make([]*Address, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *AuditEntryConnection) Nodes() []*AuditEntry {
+	nodes := make([]*AuditEntry, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}
@@ -425,6 +496,15 @@ func (c *SavedAssignmentConnection) Nodes() []*SavedAssignment {
 // Nodes are the entities of the page, without their cursors.
 func (c *TenantConnection) Nodes() []*Tenant {
 	nodes := make([]*Tenant, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *TransferConnection) Nodes() []*Transfer {
+	nodes := make([]*Transfer, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

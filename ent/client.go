@@ -12,6 +12,8 @@ import (
 	"kontor/ent/migrate"
 
 	"kontor/ent/address"
+	"kontor/ent/auditentry"
+	"kontor/ent/audithead"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -24,6 +26,7 @@ import (
 	"kontor/ent/mail"
 	"kontor/ent/numberseries"
 	"kontor/ent/onetimelink"
+	"kontor/ent/onetimepassword"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
@@ -34,6 +37,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
+	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
 
@@ -51,6 +55,10 @@ type Client struct {
 	Schema *migrate.Schema
 	// Address is the client for interacting with the Address builders.
 	Address *AddressClient
+	// AuditEntry is the client for interacting with the AuditEntry builders.
+	AuditEntry *AuditEntryClient
+	// AuditHead is the client for interacting with the AuditHead builders.
+	AuditHead *AuditHeadClient
 	// Cart is the client for interacting with the Cart builders.
 	Cart *CartClient
 	// CartItem is the client for interacting with the CartItem builders.
@@ -75,6 +83,8 @@ type Client struct {
 	NumberSeries *NumberSeriesClient
 	// OneTimeLink is the client for interacting with the OneTimeLink builders.
 	OneTimeLink *OneTimeLinkClient
+	// OneTimePassword is the client for interacting with the OneTimePassword builders.
+	OneTimePassword *OneTimePasswordClient
 	// Order is the client for interacting with the Order builders.
 	Order *OrderClient
 	// OrderEvent is the client for interacting with the OrderEvent builders.
@@ -95,6 +105,8 @@ type Client struct {
 	SavedAssignment *SavedAssignmentClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
+	// Transfer is the client for interacting with the Transfer builders.
+	Transfer *TransferClient
 	// User is the client for interacting with the User builders.
 	User *UserClient
 	// UserRole is the client for interacting with the UserRole builders.
@@ -111,6 +123,8 @@ func NewClient(opts ...Option) *Client {
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.Address = NewAddressClient(c.config)
+	c.AuditEntry = NewAuditEntryClient(c.config)
+	c.AuditHead = NewAuditHeadClient(c.config)
 	c.Cart = NewCartClient(c.config)
 	c.CartItem = NewCartItemClient(c.config)
 	c.Category = NewCategoryClient(c.config)
@@ -123,6 +137,7 @@ func (c *Client) init() {
 	c.Mail = NewMailClient(c.config)
 	c.NumberSeries = NewNumberSeriesClient(c.config)
 	c.OneTimeLink = NewOneTimeLinkClient(c.config)
+	c.OneTimePassword = NewOneTimePasswordClient(c.config)
 	c.Order = NewOrderClient(c.config)
 	c.OrderEvent = NewOrderEventClient(c.config)
 	c.OrderItem = NewOrderItemClient(c.config)
@@ -133,6 +148,7 @@ func (c *Client) init() {
 	c.Registration = NewRegistrationClient(c.config)
 	c.SavedAssignment = NewSavedAssignmentClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
+	c.Transfer = NewTransferClient(c.config)
 	c.User = NewUserClient(c.config)
 	c.UserRole = NewUserRoleClient(c.config)
 }
@@ -228,6 +244,8 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ctx:              ctx,
 		config:           cfg,
 		Address:          NewAddressClient(cfg),
+		AuditEntry:       NewAuditEntryClient(cfg),
+		AuditHead:        NewAuditHeadClient(cfg),
 		Cart:             NewCartClient(cfg),
 		CartItem:         NewCartItemClient(cfg),
 		Category:         NewCategoryClient(cfg),
@@ -240,6 +258,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Mail:             NewMailClient(cfg),
 		NumberSeries:     NewNumberSeriesClient(cfg),
 		OneTimeLink:      NewOneTimeLinkClient(cfg),
+		OneTimePassword:  NewOneTimePasswordClient(cfg),
 		Order:            NewOrderClient(cfg),
 		OrderEvent:       NewOrderEventClient(cfg),
 		OrderItem:        NewOrderItemClient(cfg),
@@ -250,6 +269,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Registration:     NewRegistrationClient(cfg),
 		SavedAssignment:  NewSavedAssignmentClient(cfg),
 		Tenant:           NewTenantClient(cfg),
+		Transfer:         NewTransferClient(cfg),
 		User:             NewUserClient(cfg),
 		UserRole:         NewUserRoleClient(cfg),
 	}, nil
@@ -272,6 +292,8 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ctx:              ctx,
 		config:           cfg,
 		Address:          NewAddressClient(cfg),
+		AuditEntry:       NewAuditEntryClient(cfg),
+		AuditHead:        NewAuditHeadClient(cfg),
 		Cart:             NewCartClient(cfg),
 		CartItem:         NewCartItemClient(cfg),
 		Category:         NewCategoryClient(cfg),
@@ -284,6 +306,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Mail:             NewMailClient(cfg),
 		NumberSeries:     NewNumberSeriesClient(cfg),
 		OneTimeLink:      NewOneTimeLinkClient(cfg),
+		OneTimePassword:  NewOneTimePasswordClient(cfg),
 		Order:            NewOrderClient(cfg),
 		OrderEvent:       NewOrderEventClient(cfg),
 		OrderItem:        NewOrderItemClient(cfg),
@@ -294,6 +317,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Registration:     NewRegistrationClient(cfg),
 		SavedAssignment:  NewSavedAssignmentClient(cfg),
 		Tenant:           NewTenantClient(cfg),
+		Transfer:         NewTransferClient(cfg),
 		User:             NewUserClient(cfg),
 		UserRole:         NewUserRoleClient(cfg),
 	}, nil
@@ -325,11 +349,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Address, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
-		c.ContractPosition, c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail,
-		c.NumberSeries, c.OneTimeLink, c.Order, c.OrderEvent, c.OrderItem,
-		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.SavedAssignment, c.Tenant, c.User, c.UserRole,
+		c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem, c.Category,
+		c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber, c.Grant,
+		c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink, c.OneTimePassword,
+		c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price, c.Product,
+		c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant, c.Transfer,
+		c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -339,11 +364,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Address, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
-		c.ContractPosition, c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail,
-		c.NumberSeries, c.OneTimeLink, c.Order, c.OrderEvent, c.OrderItem,
-		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.SavedAssignment, c.Tenant, c.User, c.UserRole,
+		c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem, c.Category,
+		c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber, c.Grant,
+		c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink, c.OneTimePassword,
+		c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price, c.Product,
+		c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant, c.Transfer,
+		c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -354,6 +380,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
 	case *AddressMutation:
 		return c.Address.mutate(ctx, m)
+	case *AuditEntryMutation:
+		return c.AuditEntry.mutate(ctx, m)
+	case *AuditHeadMutation:
+		return c.AuditHead.mutate(ctx, m)
 	case *CartMutation:
 		return c.Cart.mutate(ctx, m)
 	case *CartItemMutation:
@@ -378,6 +408,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.NumberSeries.mutate(ctx, m)
 	case *OneTimeLinkMutation:
 		return c.OneTimeLink.mutate(ctx, m)
+	case *OneTimePasswordMutation:
+		return c.OneTimePassword.mutate(ctx, m)
 	case *OrderMutation:
 		return c.Order.mutate(ctx, m)
 	case *OrderEventMutation:
@@ -398,6 +430,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.SavedAssignment.mutate(ctx, m)
 	case *TenantMutation:
 		return c.Tenant.mutate(ctx, m)
+	case *TransferMutation:
+		return c.Transfer.mutate(ctx, m)
 	case *UserMutation:
 		return c.User.mutate(ctx, m)
 	case *UserRoleMutation:
@@ -539,6 +573,276 @@ func (c *AddressClient) mutate(ctx context.Context, m *AddressMutation) (Value, 
 		return (&AddressDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Address mutation op: %q", m.Op())
+	}
+}
+
+// AuditEntryClient is a client for the AuditEntry schema.
+type AuditEntryClient struct {
+	config
+}
+
+// NewAuditEntryClient returns a client for the AuditEntry from the given config.
+func NewAuditEntryClient(c config) *AuditEntryClient {
+	return &AuditEntryClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `auditentry.Hooks(f(g(h())))`.
+func (c *AuditEntryClient) Use(hooks ...Hook) {
+	c.hooks.AuditEntry = append(c.hooks.AuditEntry, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `auditentry.Intercept(f(g(h())))`.
+func (c *AuditEntryClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AuditEntry = append(c.inters.AuditEntry, interceptors...)
+}
+
+// Create returns a builder for creating a AuditEntry entity.
+func (c *AuditEntryClient) Create() *AuditEntryCreate {
+	mutation := newAuditEntryMutation(c.config, OpCreate)
+	return &AuditEntryCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AuditEntry entities.
+func (c *AuditEntryClient) CreateBulk(builders ...*AuditEntryCreate) *AuditEntryCreateBulk {
+	return &AuditEntryCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AuditEntryClient) MapCreateBulk(slice any, setFunc func(*AuditEntryCreate, int)) *AuditEntryCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AuditEntryCreateBulk{err: fmt.Errorf("calling to AuditEntryClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AuditEntryCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AuditEntryCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AuditEntry.
+func (c *AuditEntryClient) Update() *AuditEntryUpdate {
+	mutation := newAuditEntryMutation(c.config, OpUpdate)
+	return &AuditEntryUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AuditEntryClient) UpdateOne(_m *AuditEntry) *AuditEntryUpdateOne {
+	mutation := newAuditEntryMutation(c.config, OpUpdateOne, withAuditEntry(_m))
+	return &AuditEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AuditEntryClient) UpdateOneID(id uuid.UUID) *AuditEntryUpdateOne {
+	mutation := newAuditEntryMutation(c.config, OpUpdateOne, withAuditEntryID(id))
+	return &AuditEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AuditEntry.
+func (c *AuditEntryClient) Delete() *AuditEntryDelete {
+	mutation := newAuditEntryMutation(c.config, OpDelete)
+	return &AuditEntryDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AuditEntryClient) DeleteOne(_m *AuditEntry) *AuditEntryDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AuditEntryClient) DeleteOneID(id uuid.UUID) *AuditEntryDeleteOne {
+	builder := c.Delete().Where(auditentry.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AuditEntryDeleteOne{builder}
+}
+
+// Query returns a query builder for AuditEntry.
+func (c *AuditEntryClient) Query() *AuditEntryQuery {
+	return &AuditEntryQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAuditEntry},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AuditEntry entity by its id.
+func (c *AuditEntryClient) Get(ctx context.Context, id uuid.UUID) (*AuditEntry, error) {
+	return c.Query().Where(auditentry.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AuditEntryClient) GetX(ctx context.Context, id uuid.UUID) *AuditEntry {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AuditEntryClient) Hooks() []Hook {
+	hooks := c.hooks.AuditEntry
+	return append(hooks[:len(hooks):len(hooks)], auditentry.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *AuditEntryClient) Interceptors() []Interceptor {
+	inters := c.inters.AuditEntry
+	return append(inters[:len(inters):len(inters)], auditentry.Interceptors[:]...)
+}
+
+func (c *AuditEntryClient) mutate(ctx context.Context, m *AuditEntryMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AuditEntryCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AuditEntryUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AuditEntryUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AuditEntryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AuditEntry mutation op: %q", m.Op())
+	}
+}
+
+// AuditHeadClient is a client for the AuditHead schema.
+type AuditHeadClient struct {
+	config
+}
+
+// NewAuditHeadClient returns a client for the AuditHead from the given config.
+func NewAuditHeadClient(c config) *AuditHeadClient {
+	return &AuditHeadClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `audithead.Hooks(f(g(h())))`.
+func (c *AuditHeadClient) Use(hooks ...Hook) {
+	c.hooks.AuditHead = append(c.hooks.AuditHead, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `audithead.Intercept(f(g(h())))`.
+func (c *AuditHeadClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AuditHead = append(c.inters.AuditHead, interceptors...)
+}
+
+// Create returns a builder for creating a AuditHead entity.
+func (c *AuditHeadClient) Create() *AuditHeadCreate {
+	mutation := newAuditHeadMutation(c.config, OpCreate)
+	return &AuditHeadCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AuditHead entities.
+func (c *AuditHeadClient) CreateBulk(builders ...*AuditHeadCreate) *AuditHeadCreateBulk {
+	return &AuditHeadCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AuditHeadClient) MapCreateBulk(slice any, setFunc func(*AuditHeadCreate, int)) *AuditHeadCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AuditHeadCreateBulk{err: fmt.Errorf("calling to AuditHeadClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AuditHeadCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AuditHeadCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AuditHead.
+func (c *AuditHeadClient) Update() *AuditHeadUpdate {
+	mutation := newAuditHeadMutation(c.config, OpUpdate)
+	return &AuditHeadUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AuditHeadClient) UpdateOne(_m *AuditHead) *AuditHeadUpdateOne {
+	mutation := newAuditHeadMutation(c.config, OpUpdateOne, withAuditHead(_m))
+	return &AuditHeadUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AuditHeadClient) UpdateOneID(id uuid.UUID) *AuditHeadUpdateOne {
+	mutation := newAuditHeadMutation(c.config, OpUpdateOne, withAuditHeadID(id))
+	return &AuditHeadUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AuditHead.
+func (c *AuditHeadClient) Delete() *AuditHeadDelete {
+	mutation := newAuditHeadMutation(c.config, OpDelete)
+	return &AuditHeadDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AuditHeadClient) DeleteOne(_m *AuditHead) *AuditHeadDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AuditHeadClient) DeleteOneID(id uuid.UUID) *AuditHeadDeleteOne {
+	builder := c.Delete().Where(audithead.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AuditHeadDeleteOne{builder}
+}
+
+// Query returns a query builder for AuditHead.
+func (c *AuditHeadClient) Query() *AuditHeadQuery {
+	return &AuditHeadQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAuditHead},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AuditHead entity by its id.
+func (c *AuditHeadClient) Get(ctx context.Context, id uuid.UUID) (*AuditHead, error) {
+	return c.Query().Where(audithead.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AuditHeadClient) GetX(ctx context.Context, id uuid.UUID) *AuditHead {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AuditHeadClient) Hooks() []Hook {
+	hooks := c.hooks.AuditHead
+	return append(hooks[:len(hooks):len(hooks)], audithead.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *AuditHeadClient) Interceptors() []Interceptor {
+	inters := c.inters.AuditHead
+	return append(inters[:len(inters):len(inters)], audithead.Interceptors[:]...)
+}
+
+func (c *AuditHeadClient) mutate(ctx context.Context, m *AuditHeadMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AuditHeadCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AuditHeadUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AuditHeadUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AuditHeadDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AuditHead mutation op: %q", m.Op())
 	}
 }
 
@@ -1716,6 +2020,22 @@ func (c *CustomerNumberClient) GetX(ctx context.Context, id uuid.UUID) *Customer
 	return obj
 }
 
+// QueryContracts queries the contracts edge of a CustomerNumber.
+func (c *CustomerNumberClient) QueryContracts(_m *CustomerNumber) *ContractQuery {
+	query := (&ContractClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(customernumber.Table, customernumber.FieldID, id),
+			sqlgraph.To(contract.Table, contract.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, true, customernumber.ContractsTable, customernumber.ContractsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *CustomerNumberClient) Hooks() []Hook {
 	hooks := c.hooks.CustomerNumber
@@ -2479,6 +2799,141 @@ func (c *OneTimeLinkClient) mutate(ctx context.Context, m *OneTimeLinkMutation) 
 		return (&OneTimeLinkDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown OneTimeLink mutation op: %q", m.Op())
+	}
+}
+
+// OneTimePasswordClient is a client for the OneTimePassword schema.
+type OneTimePasswordClient struct {
+	config
+}
+
+// NewOneTimePasswordClient returns a client for the OneTimePassword from the given config.
+func NewOneTimePasswordClient(c config) *OneTimePasswordClient {
+	return &OneTimePasswordClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `onetimepassword.Hooks(f(g(h())))`.
+func (c *OneTimePasswordClient) Use(hooks ...Hook) {
+	c.hooks.OneTimePassword = append(c.hooks.OneTimePassword, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `onetimepassword.Intercept(f(g(h())))`.
+func (c *OneTimePasswordClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OneTimePassword = append(c.inters.OneTimePassword, interceptors...)
+}
+
+// Create returns a builder for creating a OneTimePassword entity.
+func (c *OneTimePasswordClient) Create() *OneTimePasswordCreate {
+	mutation := newOneTimePasswordMutation(c.config, OpCreate)
+	return &OneTimePasswordCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OneTimePassword entities.
+func (c *OneTimePasswordClient) CreateBulk(builders ...*OneTimePasswordCreate) *OneTimePasswordCreateBulk {
+	return &OneTimePasswordCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OneTimePasswordClient) MapCreateBulk(slice any, setFunc func(*OneTimePasswordCreate, int)) *OneTimePasswordCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OneTimePasswordCreateBulk{err: fmt.Errorf("calling to OneTimePasswordClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OneTimePasswordCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OneTimePasswordCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OneTimePassword.
+func (c *OneTimePasswordClient) Update() *OneTimePasswordUpdate {
+	mutation := newOneTimePasswordMutation(c.config, OpUpdate)
+	return &OneTimePasswordUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OneTimePasswordClient) UpdateOne(_m *OneTimePassword) *OneTimePasswordUpdateOne {
+	mutation := newOneTimePasswordMutation(c.config, OpUpdateOne, withOneTimePassword(_m))
+	return &OneTimePasswordUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OneTimePasswordClient) UpdateOneID(id uuid.UUID) *OneTimePasswordUpdateOne {
+	mutation := newOneTimePasswordMutation(c.config, OpUpdateOne, withOneTimePasswordID(id))
+	return &OneTimePasswordUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OneTimePassword.
+func (c *OneTimePasswordClient) Delete() *OneTimePasswordDelete {
+	mutation := newOneTimePasswordMutation(c.config, OpDelete)
+	return &OneTimePasswordDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OneTimePasswordClient) DeleteOne(_m *OneTimePassword) *OneTimePasswordDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OneTimePasswordClient) DeleteOneID(id uuid.UUID) *OneTimePasswordDeleteOne {
+	builder := c.Delete().Where(onetimepassword.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OneTimePasswordDeleteOne{builder}
+}
+
+// Query returns a query builder for OneTimePassword.
+func (c *OneTimePasswordClient) Query() *OneTimePasswordQuery {
+	return &OneTimePasswordQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOneTimePassword},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OneTimePassword entity by its id.
+func (c *OneTimePasswordClient) Get(ctx context.Context, id uuid.UUID) (*OneTimePassword, error) {
+	return c.Query().Where(onetimepassword.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OneTimePasswordClient) GetX(ctx context.Context, id uuid.UUID) *OneTimePassword {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *OneTimePasswordClient) Hooks() []Hook {
+	hooks := c.hooks.OneTimePassword
+	return append(hooks[:len(hooks):len(hooks)], onetimepassword.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *OneTimePasswordClient) Interceptors() []Interceptor {
+	inters := c.inters.OneTimePassword
+	return append(inters[:len(inters):len(inters)], onetimepassword.Interceptors[:]...)
+}
+
+func (c *OneTimePasswordClient) mutate(ctx context.Context, m *OneTimePasswordMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OneTimePasswordCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OneTimePasswordUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OneTimePasswordUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OneTimePasswordDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OneTimePassword mutation op: %q", m.Op())
 	}
 }
 
@@ -4040,6 +4495,141 @@ func (c *TenantClient) mutate(ctx context.Context, m *TenantMutation) (Value, er
 	}
 }
 
+// TransferClient is a client for the Transfer schema.
+type TransferClient struct {
+	config
+}
+
+// NewTransferClient returns a client for the Transfer from the given config.
+func NewTransferClient(c config) *TransferClient {
+	return &TransferClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `transfer.Hooks(f(g(h())))`.
+func (c *TransferClient) Use(hooks ...Hook) {
+	c.hooks.Transfer = append(c.hooks.Transfer, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `transfer.Intercept(f(g(h())))`.
+func (c *TransferClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Transfer = append(c.inters.Transfer, interceptors...)
+}
+
+// Create returns a builder for creating a Transfer entity.
+func (c *TransferClient) Create() *TransferCreate {
+	mutation := newTransferMutation(c.config, OpCreate)
+	return &TransferCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Transfer entities.
+func (c *TransferClient) CreateBulk(builders ...*TransferCreate) *TransferCreateBulk {
+	return &TransferCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TransferClient) MapCreateBulk(slice any, setFunc func(*TransferCreate, int)) *TransferCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TransferCreateBulk{err: fmt.Errorf("calling to TransferClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TransferCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TransferCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Transfer.
+func (c *TransferClient) Update() *TransferUpdate {
+	mutation := newTransferMutation(c.config, OpUpdate)
+	return &TransferUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TransferClient) UpdateOne(_m *Transfer) *TransferUpdateOne {
+	mutation := newTransferMutation(c.config, OpUpdateOne, withTransfer(_m))
+	return &TransferUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TransferClient) UpdateOneID(id uuid.UUID) *TransferUpdateOne {
+	mutation := newTransferMutation(c.config, OpUpdateOne, withTransferID(id))
+	return &TransferUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Transfer.
+func (c *TransferClient) Delete() *TransferDelete {
+	mutation := newTransferMutation(c.config, OpDelete)
+	return &TransferDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TransferClient) DeleteOne(_m *Transfer) *TransferDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TransferClient) DeleteOneID(id uuid.UUID) *TransferDeleteOne {
+	builder := c.Delete().Where(transfer.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TransferDeleteOne{builder}
+}
+
+// Query returns a query builder for Transfer.
+func (c *TransferClient) Query() *TransferQuery {
+	return &TransferQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTransfer},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Transfer entity by its id.
+func (c *TransferClient) Get(ctx context.Context, id uuid.UUID) (*Transfer, error) {
+	return c.Query().Where(transfer.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TransferClient) GetX(ctx context.Context, id uuid.UUID) *Transfer {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *TransferClient) Hooks() []Hook {
+	hooks := c.hooks.Transfer
+	return append(hooks[:len(hooks):len(hooks)], transfer.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TransferClient) Interceptors() []Interceptor {
+	inters := c.inters.Transfer
+	return append(inters[:len(inters):len(inters)], transfer.Interceptors[:]...)
+}
+
+func (c *TransferClient) mutate(ctx context.Context, m *TransferMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TransferCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TransferUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TransferUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TransferDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Transfer mutation op: %q", m.Op())
+	}
+}
+
 // UserClient is a client for the User schema.
 type UserClient struct {
 	config
@@ -4393,15 +4983,17 @@ func (c *UserRoleClient) mutate(ctx context.Context, m *UserRoleMutation) (Value
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Address, Cart, CartItem, Category, Connection, Contract, ContractPosition,
-		CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, Order,
-		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
-		Registration, SavedAssignment, Tenant, User, UserRole []ent.Hook
+		Address, AuditEntry, AuditHead, Cart, CartItem, Category, Connection, Contract,
+		ContractPosition, CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries,
+		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, PasswordHash,
+		Price, Product, RecoveryCode, Registration, SavedAssignment, Tenant, Transfer,
+		User, UserRole []ent.Hook
 	}
 	inters struct {
-		Address, Cart, CartItem, Category, Connection, Contract, ContractPosition,
-		CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, Order,
-		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
-		Registration, SavedAssignment, Tenant, User, UserRole []ent.Interceptor
+		Address, AuditEntry, AuditHead, Cart, CartItem, Category, Connection, Contract,
+		ContractPosition, CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries,
+		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, PasswordHash,
+		Price, Product, RecoveryCode, Registration, SavedAssignment, Tenant, Transfer,
+		User, UserRole []ent.Interceptor
 	}
 )

@@ -25,8 +25,35 @@ type CustomerNumber struct {
 	// Line holds the value of the "line" field.
 	Line customernumber.Line `json:"line,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
-	CreatedAt    time.Time `json:"created_at,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitempty"`
+	// Edges holds the relations/edges for other nodes in the graph.
+	// The values are being populated by the CustomerNumberQuery when eager-loading is set.
+	Edges        CustomerNumberEdges `json:"edges"`
 	selectValues sql.SelectValues
+
+	siblings *Siblings[CustomerNumber]
+}
+
+// CustomerNumberEdges holds the relations/edges for other nodes in the graph.
+type CustomerNumberEdges struct {
+	// Contracts holds the value of the contracts edge.
+	Contracts []*Contract `json:"contracts,omitempty"`
+	// loadedTypes holds the information for reporting if a
+	// type was loaded (or requested) in eager-loading or not.
+	loadedTypes [1]bool
+	// totalCount holds the count of the edges above.
+	totalCount [1]map[string]int
+
+	namedContracts map[string][]*Contract
+}
+
+// ContractsOrErr returns the Contracts value or an error if the edge
+// was not loaded in eager-loading.
+func (e CustomerNumberEdges) ContractsOrErr() ([]*Contract, error) {
+	if e.loadedTypes[0] {
+		return e.Contracts, nil
+	}
+	return nil, &NotLoadedError{edge: "contracts"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -98,6 +125,11 @@ func (_m *CustomerNumber) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
 }
 
+// QueryContracts queries the "contracts" edge of the CustomerNumber entity.
+func (_m *CustomerNumber) QueryContracts() *ContractQuery {
+	return NewCustomerNumberClient(_m.config).QueryContracts(_m)
+}
+
 // Update returns a builder for updating this CustomerNumber.
 // Note that you need to call CustomerNumber.Unwrap() before calling this method if this CustomerNumber
 // was returned from a transaction, and the transaction was committed or rolled back.
@@ -134,6 +166,30 @@ func (_m *CustomerNumber) String() string {
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))
 	builder.WriteByte(')')
 	return builder.String()
+}
+
+// NamedContracts returns the Contracts named value or an error if the edge was not
+// loaded in eager-loading with this name.
+func (_m *CustomerNumber) NamedContracts(name string) ([]*Contract, error) {
+	if _m.Edges.namedContracts == nil {
+		return nil, &NotLoadedError{edge: name}
+	}
+	nodes, ok := _m.Edges.namedContracts[name]
+	if !ok {
+		return nil, &NotLoadedError{edge: name}
+	}
+	return nodes, nil
+}
+
+func (_m *CustomerNumber) appendNamedContracts(name string, edges ...*Contract) {
+	if _m.Edges.namedContracts == nil {
+		_m.Edges.namedContracts = make(map[string][]*Contract)
+	}
+	if len(edges) == 0 {
+		_m.Edges.namedContracts[name] = []*Contract{}
+	} else {
+		_m.Edges.namedContracts[name] = append(_m.Edges.namedContracts[name], edges...)
+	}
 }
 
 // CustomerNumbers is a parsable slice of CustomerNumber.

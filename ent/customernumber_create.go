@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"time"
 
@@ -60,6 +61,21 @@ func (_c *CustomerNumberCreate) SetNillableID(v *uuid.UUID) *CustomerNumberCreat
 		_c.SetID(*v)
 	}
 	return _c
+}
+
+// AddContractIDs adds the "contracts" edge to the Contract entity by IDs.
+func (_c *CustomerNumberCreate) AddContractIDs(ids ...uuid.UUID) *CustomerNumberCreate {
+	_c.mutation.AddContractIDs(ids...)
+	return _c
+}
+
+// AddContracts adds the "contracts" edges to the Contract entity.
+func (_c *CustomerNumberCreate) AddContracts(v ...*Contract) *CustomerNumberCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddContractIDs(ids...)
 }
 
 // Mutation returns the CustomerNumberMutation object of the builder.
@@ -179,6 +195,22 @@ func (_c *CustomerNumberCreate) createSpec() (*CustomerNumber, *sqlgraph.CreateS
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(customernumber.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
+	}
+	if nodes := _c.mutation.ContractsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: true,
+			Table:   customernumber.ContractsTable,
+			Columns: []string{customernumber.ContractsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
 }

@@ -4,7 +4,9 @@ package ent
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
+	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/predicate"
 	"math"
@@ -20,12 +22,14 @@ import (
 // CustomerNumberQuery is the builder for querying CustomerNumber entities.
 type CustomerNumberQuery struct {
 	config
-	ctx        *QueryContext
-	order      []customernumber.OrderOption
-	inters     []Interceptor
-	predicates []predicate.CustomerNumber
-	loadTotal  []func(context.Context, []*CustomerNumber) error
-	modifiers  []func(*sql.Selector)
+	ctx                *QueryContext
+	order              []customernumber.OrderOption
+	inters             []Interceptor
+	predicates         []predicate.CustomerNumber
+	withContracts      *ContractQuery
+	loadTotal          []func(context.Context, []*CustomerNumber) error
+	modifiers          []func(*sql.Selector)
+	withNamedContracts map[string]*ContractQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -60,6 +64,28 @@ func (_q *CustomerNumberQuery) Unique(unique bool) *CustomerNumberQuery {
 func (_q *CustomerNumberQuery) Order(o ...customernumber.OrderOption) *CustomerNumberQuery {
 	_q.order = append(_q.order, o...)
 	return _q
+}
+
+// QueryContracts chains the current query on the "contracts" edge.
+func (_q *CustomerNumberQuery) QueryContracts() *ContractQuery {
+	query := (&ContractClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(customernumber.Table, customernumber.FieldID, selector),
+			sqlgraph.To(contract.Table, contract.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, true, customernumber.ContractsTable, customernumber.ContractsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
 }
 
 // First returns the first CustomerNumber entity from the query.
@@ -249,16 +275,28 @@ func (_q *CustomerNumberQuery) Clone() *CustomerNumberQuery {
 		return nil
 	}
 	return &CustomerNumberQuery{
-		config:     _q.config,
-		ctx:        _q.ctx.Clone(),
-		order:      append([]customernumber.OrderOption{}, _q.order...),
-		inters:     append([]Interceptor{}, _q.inters...),
-		predicates: append([]predicate.CustomerNumber{}, _q.predicates...),
+		config:        _q.config,
+		ctx:           _q.ctx.Clone(),
+		order:         append([]customernumber.OrderOption{}, _q.order...),
+		inters:        append([]Interceptor{}, _q.inters...),
+		predicates:    append([]predicate.CustomerNumber{}, _q.predicates...),
+		withContracts: _q.withContracts.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
 		modifiers: append([]func(*sql.Selector){}, _q.modifiers...),
 	}
+}
+
+// WithContracts tells the query-builder to eager-load the nodes that are connected to
+// the "contracts" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *CustomerNumberQuery) WithContracts(opts ...func(*ContractQuery)) *CustomerNumberQuery {
+	query := (&ContractClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withContracts = query
+	return _q
 }
 
 // GroupBy is used to group vertices by one or more fields/columns.
@@ -337,8 +375,11 @@ func (_q *CustomerNumberQuery) prepareQuery(ctx context.Context) error {
 
 func (_q *CustomerNumberQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*CustomerNumber, error) {
 	var (
-		nodes = []*CustomerNumber{}
-		_spec = _q.querySpec()
+		nodes       = []*CustomerNumber{}
+		_spec       = _q.querySpec()
+		loadedTypes = [1]bool{
+			_q.withContracts != nil,
+		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
 		return (*CustomerNumber).scanValues(nil, columns)
@@ -346,6 +387,7 @@ func (_q *CustomerNumberQuery) sqlAll(ctx context.Context, hooks ...queryHook) (
 	_spec.Assign = func(columns []string, values []any) error {
 		node := &CustomerNumber{config: _q.config}
 		nodes = append(nodes, node)
+		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
 	if len(_q.modifiers) > 0 {
@@ -360,12 +402,64 @@ func (_q *CustomerNumberQuery) sqlAll(ctx context.Context, hooks ...queryHook) (
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withContracts; query != nil {
+		if err := _q.loadContracts(ctx, query, nodes,
+			func(n *CustomerNumber) { n.Edges.Contracts = []*Contract{} },
+			func(n *CustomerNumber, e *Contract) { n.Edges.Contracts = append(n.Edges.Contracts, e) }); err != nil {
+			return nil, err
+		}
+	}
+	for name, query := range _q.withNamedContracts {
+		if err := _q.loadContracts(ctx, query, nodes,
+			func(n *CustomerNumber) { n.appendNamedContracts(name) },
+			func(n *CustomerNumber, e *Contract) { n.appendNamedContracts(name, e) }); err != nil {
+			return nil, err
+		}
+	}
 	for i := range _q.loadTotal {
 		if err := _q.loadTotal[i](ctx, nodes); err != nil {
 			return nil, err
 		}
 	}
+	siblings := &Siblings[CustomerNumber]{All: nodes}
+	for i := range nodes {
+		nodes[i].siblings = siblings
+	}
 	return nodes, nil
+}
+
+func (_q *CustomerNumberQuery) loadContracts(ctx context.Context, query *ContractQuery, nodes []*CustomerNumber, init func(*CustomerNumber), assign func(*CustomerNumber, *Contract)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*CustomerNumber)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(contract.FieldCustomerNumberID)
+	}
+	query.Where(predicate.Contract(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(customernumber.ContractsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.CustomerNumberID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "customer_number_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "customer_number_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
 }
 
 func (_q *CustomerNumberQuery) sqlCount(ctx context.Context) (int, error) {
@@ -485,6 +579,20 @@ func (_q *CustomerNumberQuery) ForShare(opts ...sql.LockOption) *CustomerNumberQ
 func (_q *CustomerNumberQuery) Modify(modifiers ...func(s *sql.Selector)) *CustomerNumberSelect {
 	_q.modifiers = append(_q.modifiers, modifiers...)
 	return _q.Select()
+}
+
+// WithNamedContracts tells the query-builder to eager-load the nodes that are connected to the "contracts"
+// edge with the given name. The optional arguments are used to configure the query builder of the edge.
+func (_q *CustomerNumberQuery) WithNamedContracts(name string, opts ...func(*ContractQuery)) *CustomerNumberQuery {
+	query := (&ContractClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	if _q.withNamedContracts == nil {
+		_q.withNamedContracts = make(map[string]*ContractQuery)
+	}
+	_q.withNamedContracts[name] = query
+	return _q
 }
 
 // CustomerNumberGroupBy is the group-by builder for CustomerNumber entities.

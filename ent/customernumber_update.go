@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/predicate"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 )
 
 // CustomerNumberUpdate is the builder for updating CustomerNumber entities.
@@ -56,9 +58,45 @@ func (_u *CustomerNumberUpdate) SetNillableLine(v *customernumber.Line) *Custome
 	return _u
 }
 
+// AddContractIDs adds the "contracts" edge to the Contract entity by IDs.
+func (_u *CustomerNumberUpdate) AddContractIDs(ids ...uuid.UUID) *CustomerNumberUpdate {
+	_u.mutation.AddContractIDs(ids...)
+	return _u
+}
+
+// AddContracts adds the "contracts" edges to the Contract entity.
+func (_u *CustomerNumberUpdate) AddContracts(v ...*Contract) *CustomerNumberUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddContractIDs(ids...)
+}
+
 // Mutation returns the CustomerNumberMutation object of the builder.
 func (_u *CustomerNumberUpdate) Mutation() *CustomerNumberMutation {
 	return _u.mutation
+}
+
+// ClearContracts clears all "contracts" edges to the Contract entity.
+func (_u *CustomerNumberUpdate) ClearContracts() *CustomerNumberUpdate {
+	_u.mutation.ClearContracts()
+	return _u
+}
+
+// RemoveContractIDs removes the "contracts" edge to Contract entities by IDs.
+func (_u *CustomerNumberUpdate) RemoveContractIDs(ids ...uuid.UUID) *CustomerNumberUpdate {
+	_u.mutation.RemoveContractIDs(ids...)
+	return _u
+}
+
+// RemoveContracts removes "contracts" edges to Contract entities.
+func (_u *CustomerNumberUpdate) RemoveContracts(v ...*Contract) *CustomerNumberUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveContractIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -122,6 +160,51 @@ func (_u *CustomerNumberUpdate) sqlSave(ctx context.Context) (_node int, err err
 	if value, ok := _u.mutation.Line(); ok {
 		_spec.SetField(customernumber.FieldLine, field.TypeEnum, value)
 	}
+	if _u.mutation.ContractsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: true,
+			Table:   customernumber.ContractsTable,
+			Columns: []string{customernumber.ContractsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedContractsIDs(); len(nodes) > 0 && !_u.mutation.ContractsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: true,
+			Table:   customernumber.ContractsTable,
+			Columns: []string{customernumber.ContractsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ContractsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: true,
+			Table:   customernumber.ContractsTable,
+			Columns: []string{customernumber.ContractsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -172,9 +255,45 @@ func (_u *CustomerNumberUpdateOne) SetNillableLine(v *customernumber.Line) *Cust
 	return _u
 }
 
+// AddContractIDs adds the "contracts" edge to the Contract entity by IDs.
+func (_u *CustomerNumberUpdateOne) AddContractIDs(ids ...uuid.UUID) *CustomerNumberUpdateOne {
+	_u.mutation.AddContractIDs(ids...)
+	return _u
+}
+
+// AddContracts adds the "contracts" edges to the Contract entity.
+func (_u *CustomerNumberUpdateOne) AddContracts(v ...*Contract) *CustomerNumberUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddContractIDs(ids...)
+}
+
 // Mutation returns the CustomerNumberMutation object of the builder.
 func (_u *CustomerNumberUpdateOne) Mutation() *CustomerNumberMutation {
 	return _u.mutation
+}
+
+// ClearContracts clears all "contracts" edges to the Contract entity.
+func (_u *CustomerNumberUpdateOne) ClearContracts() *CustomerNumberUpdateOne {
+	_u.mutation.ClearContracts()
+	return _u
+}
+
+// RemoveContractIDs removes the "contracts" edge to Contract entities by IDs.
+func (_u *CustomerNumberUpdateOne) RemoveContractIDs(ids ...uuid.UUID) *CustomerNumberUpdateOne {
+	_u.mutation.RemoveContractIDs(ids...)
+	return _u
+}
+
+// RemoveContracts removes "contracts" edges to Contract entities.
+func (_u *CustomerNumberUpdateOne) RemoveContracts(v ...*Contract) *CustomerNumberUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveContractIDs(ids...)
 }
 
 // Where appends a list predicates to the CustomerNumberUpdate builder.
@@ -267,6 +386,51 @@ func (_u *CustomerNumberUpdateOne) sqlSave(ctx context.Context) (_node *Customer
 	}
 	if value, ok := _u.mutation.Line(); ok {
 		_spec.SetField(customernumber.FieldLine, field.TypeEnum, value)
+	}
+	if _u.mutation.ContractsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: true,
+			Table:   customernumber.ContractsTable,
+			Columns: []string{customernumber.ContractsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedContractsIDs(); len(nodes) > 0 && !_u.mutation.ContractsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: true,
+			Table:   customernumber.ContractsTable,
+			Columns: []string{customernumber.ContractsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ContractsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: true,
+			Table:   customernumber.ContractsTable,
+			Columns: []string{customernumber.ContractsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &CustomerNumber{config: _u.config}

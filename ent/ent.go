@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"kontor/ent/address"
+	"kontor/ent/auditentry"
+	"kontor/ent/audithead"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -19,6 +21,7 @@ import (
 	"kontor/ent/mail"
 	"kontor/ent/numberseries"
 	"kontor/ent/onetimelink"
+	"kontor/ent/onetimepassword"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
@@ -29,6 +32,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
+	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
 	"reflect"
@@ -98,6 +102,8 @@ func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			address.Table:          address.ValidColumn,
+			auditentry.Table:       auditentry.ValidColumn,
+			audithead.Table:        audithead.ValidColumn,
 			cart.Table:             cart.ValidColumn,
 			cartitem.Table:         cartitem.ValidColumn,
 			category.Table:         category.ValidColumn,
@@ -110,6 +116,7 @@ func checkColumn(t, c string) error {
 			mail.Table:             mail.ValidColumn,
 			numberseries.Table:     numberseries.ValidColumn,
 			onetimelink.Table:      onetimelink.ValidColumn,
+			onetimepassword.Table:  onetimepassword.ValidColumn,
 			order.Table:            order.ValidColumn,
 			orderevent.Table:       orderevent.ValidColumn,
 			orderitem.Table:        orderitem.ValidColumn,
@@ -120,6 +127,7 @@ func checkColumn(t, c string) error {
 			registration.Table:     registration.ValidColumn,
 			savedassignment.Table:  savedassignment.ValidColumn,
 			tenant.Table:           tenant.ValidColumn,
+			transfer.Table:         transfer.ValidColumn,
 			user.Table:             user.ValidColumn,
 			userrole.Table:         userrole.ValidColumn,
 		})

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"kontor/ent/address"
+	"kontor/ent/auditentry"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -19,6 +20,7 @@ import (
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
+	"kontor/ent/transfer"
 	"kontor/ent/user"
 
 	"entgo.io/contrib/entgql"
@@ -137,6 +139,157 @@ func newAddressPaginateArgs(rv map[string]any) *addressPaginateArgs {
 	}
 	if v := rv[beforeField]; v != nil {
 		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *AuditEntryQuery) CollectFields(ctx context.Context, satisfies ...string) (*AuditEntryQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *AuditEntryQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(auditentry.Columns))
+		selectedFields = []string{auditentry.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[auditentry.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldTenantID)
+				fieldSeen[auditentry.FieldTenantID] = struct{}{}
+			}
+		case "sequence":
+			if _, ok := fieldSeen[auditentry.FieldSequence]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldSequence)
+				fieldSeen[auditentry.FieldSequence] = struct{}{}
+			}
+		case "at":
+			if _, ok := fieldSeen[auditentry.FieldAt]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldAt)
+				fieldSeen[auditentry.FieldAt] = struct{}{}
+			}
+		case "action":
+			if _, ok := fieldSeen[auditentry.FieldAction]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldAction)
+				fieldSeen[auditentry.FieldAction] = struct{}{}
+			}
+		case "actorID":
+			if _, ok := fieldSeen[auditentry.FieldActorID]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldActorID)
+				fieldSeen[auditentry.FieldActorID] = struct{}{}
+			}
+		case "actorUsername":
+			if _, ok := fieldSeen[auditentry.FieldActorUsername]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldActorUsername)
+				fieldSeen[auditentry.FieldActorUsername] = struct{}{}
+			}
+		case "actorTenant":
+			if _, ok := fieldSeen[auditentry.FieldActorTenant]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldActorTenant)
+				fieldSeen[auditentry.FieldActorTenant] = struct{}{}
+			}
+		case "subjectKind":
+			if _, ok := fieldSeen[auditentry.FieldSubjectKind]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldSubjectKind)
+				fieldSeen[auditentry.FieldSubjectKind] = struct{}{}
+			}
+		case "subjectID":
+			if _, ok := fieldSeen[auditentry.FieldSubjectID]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldSubjectID)
+				fieldSeen[auditentry.FieldSubjectID] = struct{}{}
+			}
+		case "subjectLabel":
+			if _, ok := fieldSeen[auditentry.FieldSubjectLabel]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldSubjectLabel)
+				fieldSeen[auditentry.FieldSubjectLabel] = struct{}{}
+			}
+		case "before":
+			if _, ok := fieldSeen[auditentry.FieldBefore]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldBefore)
+				fieldSeen[auditentry.FieldBefore] = struct{}{}
+			}
+		case "after":
+			if _, ok := fieldSeen[auditentry.FieldAfter]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldAfter)
+				fieldSeen[auditentry.FieldAfter] = struct{}{}
+			}
+		case "ipAddress":
+			if _, ok := fieldSeen[auditentry.FieldIPAddress]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldIPAddress)
+				fieldSeen[auditentry.FieldIPAddress] = struct{}{}
+			}
+		case "requestID":
+			if _, ok := fieldSeen[auditentry.FieldRequestID]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldRequestID)
+				fieldSeen[auditentry.FieldRequestID] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type auditentryPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []AuditEntryPaginateOption
+}
+
+func newAuditEntryPaginateArgs(rv map[string]any) *auditentryPaginateArgs {
+	args := &auditentryPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	if v, ok := rv[orderByField]; ok {
+		switch v := v.(type) {
+		case map[string]any:
+			var (
+				err1, err2 error
+				order      = &AuditEntryOrder{Field: &AuditEntryOrderField{}, Direction: entgql.OrderDirectionAsc}
+			)
+			if d, ok := v[directionField]; ok {
+				err1 = order.Direction.UnmarshalGQL(d)
+			}
+			if f, ok := v[fieldField]; ok {
+				err2 = order.Field.UnmarshalGQL(f)
+			}
+			if err1 == nil && err2 == nil {
+				args.opts = append(args.opts, WithAuditEntryOrder(order))
+			}
+		case *AuditEntryOrder:
+			if v != nil {
+				args.opts = append(args.opts, WithAuditEntryOrder(v))
+			}
+		}
 	}
 	return args
 }
@@ -944,6 +1097,95 @@ func (_q *CustomerNumberQuery) collectField(ctx context.Context, oneNode bool, o
 	)
 	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
 		switch field.Name {
+
+		case "contracts":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&ContractClient{config: _q.config}).Query()
+			)
+			args := newContractPaginateArgs(fieldArgs(ctx, nil, path...))
+			if err := validateFirstLast(args.first, args.last); err != nil {
+				return fmt.Errorf("validate first and last in path %q: %w", path, err)
+			}
+			pager, err := newContractPager(args.opts, args.last != nil)
+			if err != nil {
+				return fmt.Errorf("create new pager in path %q: %w", path, err)
+			}
+			if query, err = pager.applyFilter(query); err != nil {
+				return err
+			}
+			ignoredEdges := !hasCollectedField(ctx, append(path, edgesField)...)
+			if hasCollectedField(ctx, append(path, totalCountField)...) || hasCollectedField(ctx, append(path, pageInfoField)...) {
+				hasPagination := args.after != nil || args.first != nil || args.before != nil || args.last != nil
+				if hasPagination || ignoredEdges {
+					query := query.Clone()
+					_q.loadTotal = append(_q.loadTotal, func(ctx context.Context, nodes []*CustomerNumber) error {
+						ids := make([]driver.Value, len(nodes))
+						for i := range nodes {
+							ids[i] = nodes[i].ID
+						}
+						var v []struct {
+							NodeID uuid.UUID `sql:"customer_number_id"`
+							Count  int       `sql:"count"`
+						}
+						query.Where(func(s *sql.Selector) {
+							s.Where(sql.InValues(s.C(customernumber.ContractsColumn), ids...))
+						})
+						if err := query.GroupBy(customernumber.ContractsColumn).Aggregate(Count()).Scan(ctx, &v); err != nil {
+							return err
+						}
+						m := make(map[uuid.UUID]int, len(v))
+						for i := range v {
+							m[v[i].NodeID] = v[i].Count
+						}
+						for i := range nodes {
+							n := m[nodes[i].ID]
+							if nodes[i].Edges.totalCount[0] == nil {
+								nodes[i].Edges.totalCount[0] = make(map[string]int)
+							}
+							nodes[i].Edges.totalCount[0][alias] = n
+						}
+						return nil
+					})
+				} else {
+					_q.loadTotal = append(_q.loadTotal, func(_ context.Context, nodes []*CustomerNumber) error {
+						for i := range nodes {
+							n := len(nodes[i].Edges.Contracts)
+							if nodes[i].Edges.totalCount[0] == nil {
+								nodes[i].Edges.totalCount[0] = make(map[string]int)
+							}
+							nodes[i].Edges.totalCount[0][alias] = n
+						}
+						return nil
+					})
+				}
+			}
+			if ignoredEdges || (args.first != nil && *args.first == 0) || (args.last != nil && *args.last == 0) {
+				continue
+			}
+			if query, err = pager.applyCursors(query, args.after, args.before); err != nil {
+				return err
+			}
+			path = append(path, edgesField, nodeField)
+			if field := collectedField(ctx, path...); field != nil {
+				if err := query.collectField(ctx, false, opCtx, *field, path, mayAddCondition(satisfies, contractImplementors)...); err != nil {
+					return err
+				}
+			}
+			if limit := paginateLimit(args.first, args.last); limit > 0 {
+				if oneNode {
+					pager.applyOrder(query.Limit(limit))
+				} else {
+					modify := entgql.LimitPerRow(customernumber.ContractsColumn, limit, pager.orderExpr(query))
+					query.modifiers = append(query.modifiers, modify)
+				}
+			} else {
+				query = pager.applyOrder(query)
+			}
+			_q.WithNamedContracts(alias, func(wq *ContractQuery) {
+				*wq = *query
+			})
 		case "tenantID":
 			if _, ok := fieldSeen[customernumber.FieldTenantID]; !ok {
 				selectedFields = append(selectedFields, customernumber.FieldTenantID)
@@ -1927,6 +2169,127 @@ func newTenantPaginateArgs(rv map[string]any) *tenantPaginateArgs {
 		case *TenantOrder:
 			if v != nil {
 				args.opts = append(args.opts, WithTenantOrder(v))
+			}
+		}
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *TransferQuery) CollectFields(ctx context.Context, satisfies ...string) (*TransferQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *TransferQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(transfer.Columns))
+		selectedFields = []string{transfer.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[transfer.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldTenantID)
+				fieldSeen[transfer.FieldTenantID] = struct{}{}
+			}
+		case "contractID":
+			if _, ok := fieldSeen[transfer.FieldContractID]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldContractID)
+				fieldSeen[transfer.FieldContractID] = struct{}{}
+			}
+		case "contractNumber":
+			if _, ok := fieldSeen[transfer.FieldContractNumber]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldContractNumber)
+				fieldSeen[transfer.FieldContractNumber] = struct{}{}
+			}
+		case "giverID":
+			if _, ok := fieldSeen[transfer.FieldGiverID]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldGiverID)
+				fieldSeen[transfer.FieldGiverID] = struct{}{}
+			}
+		case "receiverID":
+			if _, ok := fieldSeen[transfer.FieldReceiverID]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldReceiverID)
+				fieldSeen[transfer.FieldReceiverID] = struct{}{}
+			}
+		case "givenAt":
+			if _, ok := fieldSeen[transfer.FieldGivenAt]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldGivenAt)
+				fieldSeen[transfer.FieldGivenAt] = struct{}{}
+			}
+		case "revokedAt":
+			if _, ok := fieldSeen[transfer.FieldRevokedAt]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldRevokedAt)
+				fieldSeen[transfer.FieldRevokedAt] = struct{}{}
+			}
+		case "revokedByID":
+			if _, ok := fieldSeen[transfer.FieldRevokedByID]; !ok {
+				selectedFields = append(selectedFields, transfer.FieldRevokedByID)
+				fieldSeen[transfer.FieldRevokedByID] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type transferPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []TransferPaginateOption
+}
+
+func newTransferPaginateArgs(rv map[string]any) *transferPaginateArgs {
+	args := &transferPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	if v, ok := rv[orderByField]; ok {
+		switch v := v.(type) {
+		case map[string]any:
+			var (
+				err1, err2 error
+				order      = &TransferOrder{Field: &TransferOrderField{}, Direction: entgql.OrderDirectionAsc}
+			)
+			if d, ok := v[directionField]; ok {
+				err1 = order.Direction.UnmarshalGQL(d)
+			}
+			if f, ok := v[fieldField]; ok {
+				err2 = order.Field.UnmarshalGQL(f)
+			}
+			if err1 == nil && err2 == nil {
+				args.opts = append(args.opts, WithTransferOrder(order))
+			}
+		case *TransferOrder:
+			if v != nil {
+				args.opts = append(args.opts, WithTransferOrder(v))
 			}
 		}
 	}

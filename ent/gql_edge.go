@@ -116,6 +116,26 @@ func (_m *ContractPosition) Product(ctx context.Context) (*Product, error) {
 	return result, err
 }
 
+func (_m *CustomerNumber) Contracts(
+	ctx context.Context, after *Cursor, first *int, before *Cursor, last *int, orderBy *ContractOrder,
+) (*ContractConnection, error) {
+	opts := []ContractPaginateOption{
+		WithContractOrder(orderBy),
+	}
+	alias := graphql.GetFieldContext(ctx).Field.Alias
+	totalCount, hasTotalCount := _m.Edges.totalCount[0][alias]
+	if nodes, err := _m.NamedContracts(alias); err == nil || hasTotalCount {
+		pager, err := newContractPager(opts, last != nil)
+		if err != nil {
+			return nil, err
+		}
+		conn := &ContractConnection{Edges: []*ContractEdge{}, TotalCount: totalCount}
+		conn.build(nodes, pager, after, first, before, last)
+		return conn, nil
+	}
+	return _m.QueryContracts().Paginate(ctx, after, first, before, last, opts...)
+}
+
 func (_m *Order) Items(ctx context.Context) (result []*OrderItem, err error) {
 	if fc := graphql.GetFieldContext(ctx); fc != nil && fc.Field.Alias != "" {
 		result, err = _m.NamedItems(graphql.GetFieldContext(ctx).Field.Alias)

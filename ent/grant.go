@@ -34,6 +34,8 @@ type Grant struct {
 	GrantedByID uuid.UUID `json:"granted_by_id,omitempty"`
 	// ParentID holds the value of the "parent_id" field.
 	ParentID *uuid.UUID `json:"parent_id,omitempty"`
+	// TransferID holds the value of the "transfer_id" field.
+	TransferID *uuid.UUID `json:"transfer_id,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// RevokedAt holds the value of the "revoked_at" field.
@@ -99,7 +101,7 @@ func (*Grant) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case grant.FieldParentID, grant.FieldRevokedByID:
+		case grant.FieldParentID, grant.FieldTransferID, grant.FieldRevokedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case grant.FieldRight, grant.FieldKind:
 			values[i] = new(sql.NullString)
@@ -170,6 +172,13 @@ func (_m *Grant) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ParentID = new(uuid.UUID)
 				*_m.ParentID = *value.S.(*uuid.UUID)
+			}
+		case grant.FieldTransferID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field transfer_id", values[i])
+			} else if value.Valid {
+				_m.TransferID = new(uuid.UUID)
+				*_m.TransferID = *value.S.(*uuid.UUID)
 			}
 		case grant.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -262,6 +271,11 @@ func (_m *Grant) String() string {
 	builder.WriteString(", ")
 	if v := _m.ParentID; v != nil {
 		builder.WriteString("parent_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.TransferID; v != nil {
+		builder.WriteString("transfer_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

@@ -76,6 +76,20 @@ func (_c *GrantCreate) SetNillableParentID(v *uuid.UUID) *GrantCreate {
 	return _c
 }
 
+// SetTransferID sets the "transfer_id" field.
+func (_c *GrantCreate) SetTransferID(v uuid.UUID) *GrantCreate {
+	_c.mutation.SetTransferID(v)
+	return _c
+}
+
+// SetNillableTransferID sets the "transfer_id" field if the given value is not nil.
+func (_c *GrantCreate) SetNillableTransferID(v *uuid.UUID) *GrantCreate {
+	if v != nil {
+		_c.SetTransferID(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *GrantCreate) SetCreatedAt(v time.Time) *GrantCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -280,6 +294,10 @@ func (_c *GrantCreate) createSpec() (*Grant, *sqlgraph.CreateSpec) {
 		_spec.SetField(grant.FieldParentID, field.TypeUUID, value)
 		_node.ParentID = &value
 	}
+	if value, ok := _c.mutation.TransferID(); ok {
+		_spec.SetField(grant.FieldTransferID, field.TypeUUID, value)
+		_node.TransferID = &value
+	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(grant.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -468,6 +486,9 @@ func (u *GrantUpsertOne) UpdateNewValues() *GrantUpsertOne {
 		}
 		if _, exists := u.create.mutation.ParentID(); exists {
 			s.SetIgnore(grant.FieldParentID)
+		}
+		if _, exists := u.create.mutation.TransferID(); exists {
+			s.SetIgnore(grant.FieldTransferID)
 		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(grant.FieldCreatedAt)
@@ -748,6 +769,9 @@ func (u *GrantUpsertBulk) UpdateNewValues() *GrantUpsertBulk {
 			}
 			if _, exists := b.mutation.ParentID(); exists {
 				s.SetIgnore(grant.FieldParentID)
+			}
+			if _, exists := b.mutation.TransferID(); exists {
+				s.SetIgnore(grant.FieldTransferID)
 			}
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(grant.FieldCreatedAt)

@@ -137,6 +137,9 @@ func (_u *GrantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ParentIDCleared() {
 		_spec.ClearField(grant.FieldParentID, field.TypeUUID)
 	}
+	if _u.mutation.TransferIDCleared() {
+		_spec.ClearField(grant.FieldTransferID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.RevokedAt(); ok {
 		_spec.SetField(grant.FieldRevokedAt, field.TypeTime, value)
 	}
@@ -307,6 +310,9 @@ func (_u *GrantUpdateOne) sqlSave(ctx context.Context) (_node *Grant, err error)
 	}
 	if _u.mutation.ParentIDCleared() {
 		_spec.ClearField(grant.FieldParentID, field.TypeUUID)
+	}
+	if _u.mutation.TransferIDCleared() {
+		_spec.ClearField(grant.FieldTransferID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.RevokedAt(); ok {
 		_spec.SetField(grant.FieldRevokedAt, field.TypeTime, value)

@@ -85,8 +85,13 @@ func (r *Resolver) ContractPosition() generated.ContractPositionResolver {
 	return &contractPositionResolver{r}
 }
 
+func (r *Resolver) CustomerNumber() generated.CustomerNumberResolver {
+	return &customerNumberResolver{r}
+}
+
 type (
 	contractResolver           struct{ *Resolver }
 	contractConnectionResolver struct{ *Resolver }
 	contractPositionResolver   struct{ *Resolver }
+	customerNumberResolver     struct{ *Resolver }
 )

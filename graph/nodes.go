@@ -11,6 +11,7 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/address"
+	"kontor/ent/auditentry"
 	"kontor/ent/category"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
@@ -18,6 +19,7 @@ import (
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
+	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
@@ -27,6 +29,7 @@ import (
 // of the tables decide what of them the viewer sees.
 var tables = map[string]string{
 	ent.KindAddress:         address.Table,
+	ent.KindAuditEntry:      auditentry.Table,
 	ent.KindCategory:        category.Table,
 	ent.KindContract:        contract.Table,
 	ent.KindCustomerNumber:  customernumber.Table,
@@ -34,6 +37,7 @@ var tables = map[string]string{
 	ent.KindProduct:         product.Table,
 	ent.KindSavedAssignment: savedassignment.Table,
 	ent.KindTenant:          tenant.Table,
+	ent.KindTransfer:        transfer.Table,
 	ent.KindUser:            user.Table,
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"entgo.io/contrib/entgql"
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"kontor/ent"
@@ -119,6 +120,7 @@ func expandOne(selection ast.Selection) (ast.Selection, bool) {
 		field := *s
 		field.SelectionSet = inner
 		if s.Name == "nodes" && isConnection {
+			inner = elements(s.ObjectDefinition.Name, inner)
 			node := &ast.Field{Name: "node", Alias: "node", SelectionSet: inner, Position: s.Position, ObjectDefinition: s.ObjectDefinition, Definition: s.Definition}
 			field.Name, field.Alias, field.SelectionSet = "edges", "edges", ast.SelectionSet{node}
 		}
@@ -143,6 +145,52 @@ func expandOne(selection ast.Selection) (ast.Selection, bool) {
 	default:
 		return selection, false
 	}
+}
+
+// elements are the selections on the entities of a connection. Where an element is an
+// entity with something beside it, they stand below it.
+func elements(connection string, selections ast.SelectionSet) ast.SelectionSet {
+	if connection != "TransferableContractConnection" {
+		return selections
+	}
+	var below ast.SelectionSet
+	for _, selection := range selections {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if s.Name == "contract" {
+				below = append(below, s.SelectionSet...)
+			}
+		case *ast.InlineFragment:
+			below = append(below, elements(connection, s.SelectionSet)...)
+		case *ast.FragmentSpread:
+			below = append(below, elements(connection, s.Definition.SelectionSet)...)
+		}
+	}
+	return below
+}
+
+// transferablePage is a page of the giver's contracts with their check marks.
+func transferablePage(found *ent.ContractConnection, transferred map[uuid.UUID]bool) *model.TransferableContractConnection {
+	page := &model.TransferableContractConnection{PageInfo: &found.PageInfo, TotalCount: found.TotalCount, Nodes: []*model.TransferableContract{}}
+	for _, c := range found.Nodes() {
+		page.Nodes = append(page.Nodes, &model.TransferableContract{Transferred: transferred[c.ID], Contract: c})
+	}
+	return page
+}
+
+// savedTransfers are what a request transferred and took back, as the API shows it.
+func savedTransfers(saved *access.SavedTransfers, errors []*model.UserError) *model.SaveTransfersPayload {
+	payload := &model.SaveTransfersPayload{Granted: []*model.SavedTransfer{}, Revoked: []*model.SavedTransfer{}, Errors: errors}
+	if saved == nil {
+		return payload
+	}
+	for i := range saved.Granted {
+		payload.Granted = append(payload.Granted, &model.SavedTransfer{Contract: &saved.Granted[i], Rights: access.TransferableRights()})
+	}
+	for i := range saved.Revoked {
+		payload.Revoked = append(payload.Revoked, &model.SavedTransfer{Contract: &saved.Revoked[i], Rights: access.TransferableRights()})
+	}
+	return payload
 }
 
 // parentArgument is an argument of the field that the present one lies under.

@@ -5,6 +5,7 @@ import (
 
 	"kontor/ent"
 	"kontor/internal/access"
+	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/company"
@@ -22,6 +23,7 @@ type Resolver struct {
 	client   *ent.Client
 	identity *identity.Service
 	access   *access.Service
+	audit    *audit.Log
 	catalog  *catalog.Service
 	cart     *cart.Service
 	ordering *ordering.Service
@@ -34,6 +36,7 @@ type Rooms struct {
 	Client   *ent.Client
 	Identity *identity.Service
 	Access   *access.Service
+	Audit    *audit.Log
 	Catalog  *catalog.Service
 	Cart     *cart.Service
 	Ordering *ordering.Service
@@ -51,7 +54,7 @@ type Files interface {
 // NewResolver is the API over its rooms.
 func NewResolver(r Rooms) *Resolver {
 	return &Resolver{
-		client: r.Client, identity: r.Identity, access: r.Access, catalog: r.Catalog,
+		client: r.Client, identity: r.Identity, access: r.Access, audit: r.Audit, catalog: r.Catalog,
 		cart: r.Cart, ordering: r.Ordering, company: r.Company, files: r.Files,
 	}
 }

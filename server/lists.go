@@ -9,8 +9,10 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"kontor/ent"
+	"kontor/ent/auditentry"
 	"kontor/ent/contract"
 	"kontor/ent/order"
+	"kontor/internal/audit"
 	"kontor/internal/company"
 	"kontor/internal/export"
 	"kontor/internal/lang"
@@ -35,6 +37,12 @@ func (s *Server) table(ctx context.Context, l link) (export.Table, error) {
 			return t, fmt.Errorf("reading the filter of a link: %w", err)
 		}
 		columns, t.Rows = contractColumns, s.contractRows(ctx, where, l.Language)
+	case "audit":
+		where := new(audit.Filter)
+		if err := json.Unmarshal(l.Where, &where); err != nil {
+			return t, fmt.Errorf("reading the filter of a link: %w", err)
+		}
+		columns, t.Rows = auditColumns, s.auditRows(ctx, where)
 	default:
 		return t, fmt.Errorf("there is no list %q", l.List)
 	}
@@ -139,6 +147,36 @@ func contractRow(c *ent.Contract, language string) ([]any, error) {
 	}
 	return []any{c.Number, c.AccessNumber, word(language, "TYPE", c.Type), word(language, "CONTRACT", c.State), c.ValidFrom, orNil(c.ValidTo),
 		number, line, about, orNil(c.AgreedQuantity), orNil(c.CalledOffQuantity), orNil(open), orNil(c.Unit)}, nil
+}
+
+var auditColumns = []string{"at", "action", "actor", "actor_tenant", "subject", "label", "before", "after", "ip_address", "request_id"}
+
+// auditRows reads the audit log, the newest first.
+func (s *Server) auditRows(ctx context.Context, where *audit.Filter) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		var last *ent.AuditEntry
+		for {
+			q := s.rooms.Audit.Entries(where)
+			if last != nil {
+				q.Where(auditentry.Or(auditentry.AtLT(last.At), auditentry.And(auditentry.At(last.At), auditentry.IDLT(last.ID))))
+			}
+			batch, err := q.Order(auditentry.ByAt(sql.OrderDesc()), auditentry.ByID(sql.OrderDesc())).Limit(batchRows).All(ctx)
+			if err != nil {
+				yield(nil, fmt.Errorf("reading the audit log: %w", err))
+				return
+			}
+			for _, e := range batch {
+				row := []any{e.At, e.Action, e.ActorUsername, e.ActorTenant, e.SubjectKind, e.SubjectLabel, e.Before, e.After, e.IPAddress, e.RequestID}
+				if !yield(row, nil) {
+					return
+				}
+				last = e
+			}
+			if len(batch) < batchRows {
+				return
+			}
+		}
+	}
 }
 
 // word is a value of an enumeration in the user's language.

@@ -17,6 +17,7 @@ import (
 	"kontor/authz"
 	"kontor/graph"
 	"kontor/internal/access"
+	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/company"
@@ -133,18 +134,20 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 
 // furnish makes the rooms and the API over them.
 func (s *Server) furnish(o options, sealer *seal.Sealer) {
-	rights, products := access.New(s.db), catalog.New(s.db)
+	log, attempts := audit.New(s.db, o.now), throttle.New(s.redis, o.now)
+	rights, products := access.New(s.db, attempts, sealer, s.outbox, log, o.now), catalog.New(s.db)
 	carts := cart.New(s.db, products, o.now)
 	s.rooms = graph.Rooms{
 		Client: s.db.Client,
 		Identity: identity.New(identity.Needs{
-			DB: s.db, Sessions: session.NewStore(s.redis, o.now), Hasher: o.hasher, Throttle: throttle.New(s.redis, o.now),
-			Sealer: sealer, Outbox: s.outbox, BaseURL: strings.TrimSuffix(s.config.BaseURL, "/"), Now: o.now, Log: s.log,
+			DB: s.db, Sessions: session.NewStore(s.redis, o.now), Hasher: o.hasher, Throttle: attempts,
+			Sealer: sealer, Outbox: s.outbox, Audit: log, BaseURL: strings.TrimSuffix(s.config.BaseURL, "/"), Now: o.now, Log: s.log,
 		}),
 		Access:   rights,
+		Audit:    log,
 		Catalog:  products,
 		Cart:     carts,
-		Ordering: ordering.New(s.db, carts, rights, o.now),
+		Ordering: ordering.New(s.db, carts, rights, log, o.now),
 		Company:  company.New(s.db, o.now),
 		Files:    files{s},
 	}

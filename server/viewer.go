@@ -9,6 +9,7 @@ import (
 
 	"kontor/authz"
 	"kontor/graph"
+	"kontor/internal/audit"
 	"kontor/internal/fault"
 	"kontor/internal/identity"
 	"kontor/internal/lang"
@@ -33,6 +34,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			IPAddress: s.clientIP(r), Device: r.UserAgent(),
 			SetCookie: func(token string, expires time.Time) { http.SetCookie(w, s.cookie(token, expires)) },
 		})
+		ctx = audit.NewContext(ctx, audit.Origin{IPAddress: s.clientIP(r), RequestID: requestID(r.Context())})
 		language := lang.Negotiate(r.Header.Get("Accept-Language"), lang.Languages[0])
 		token, transport, err := s.token(r)
 		if err != nil {

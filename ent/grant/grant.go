@@ -32,6 +32,8 @@ const (
 	FieldGrantedByID = "granted_by_id"
 	// FieldParentID holds the string denoting the parent_id field in the database.
 	FieldParentID = "parent_id"
+	// FieldTransferID holds the string denoting the transfer_id field in the database.
+	FieldTransferID = "transfer_id"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldRevokedAt holds the string denoting the revoked_at field in the database.
@@ -79,6 +81,7 @@ var Columns = []string{
 	FieldKind,
 	FieldGrantedByID,
 	FieldParentID,
+	FieldTransferID,
 	FieldCreatedAt,
 	FieldRevokedAt,
 	FieldRevokedByID,
@@ -197,6 +200,11 @@ func ByGrantedByID(opts ...sql.OrderTermOption) OrderOption {
 // ByParentID orders the results by the parent_id field.
 func ByParentID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldParentID, opts...).ToFunc()
+}
+
+// ByTransferID orders the results by the transfer_id field.
+func ByTransferID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTransferID, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.

@@ -81,6 +81,11 @@ func ParentID(v uuid.UUID) predicate.Grant {
 	return predicate.Grant(sql.FieldEQ(FieldParentID, v))
 }
 
+// TransferID applies equality check predicate on the "transfer_id" field. It's identical to TransferIDEQ.
+func TransferID(v uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldEQ(FieldTransferID, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.Grant {
 	return predicate.Grant(sql.FieldEQ(FieldCreatedAt, v))
@@ -284,6 +289,56 @@ func ParentIDIsNil() predicate.Grant {
 // ParentIDNotNil applies the NotNil predicate on the "parent_id" field.
 func ParentIDNotNil() predicate.Grant {
 	return predicate.Grant(sql.FieldNotNull(FieldParentID))
+}
+
+// TransferIDEQ applies the EQ predicate on the "transfer_id" field.
+func TransferIDEQ(v uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldEQ(FieldTransferID, v))
+}
+
+// TransferIDNEQ applies the NEQ predicate on the "transfer_id" field.
+func TransferIDNEQ(v uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldNEQ(FieldTransferID, v))
+}
+
+// TransferIDIn applies the In predicate on the "transfer_id" field.
+func TransferIDIn(vs ...uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldIn(FieldTransferID, vs...))
+}
+
+// TransferIDNotIn applies the NotIn predicate on the "transfer_id" field.
+func TransferIDNotIn(vs ...uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldNotIn(FieldTransferID, vs...))
+}
+
+// TransferIDGT applies the GT predicate on the "transfer_id" field.
+func TransferIDGT(v uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldGT(FieldTransferID, v))
+}
+
+// TransferIDGTE applies the GTE predicate on the "transfer_id" field.
+func TransferIDGTE(v uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldGTE(FieldTransferID, v))
+}
+
+// TransferIDLT applies the LT predicate on the "transfer_id" field.
+func TransferIDLT(v uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldLT(FieldTransferID, v))
+}
+
+// TransferIDLTE applies the LTE predicate on the "transfer_id" field.
+func TransferIDLTE(v uuid.UUID) predicate.Grant {
+	return predicate.Grant(sql.FieldLTE(FieldTransferID, v))
+}
+
+// TransferIDIsNil applies the IsNil predicate on the "transfer_id" field.
+func TransferIDIsNil() predicate.Grant {
+	return predicate.Grant(sql.FieldIsNull(FieldTransferID))
+}
+
+// TransferIDNotNil applies the NotNil predicate on the "transfer_id" field.
+func TransferIDNotNil() predicate.Grant {
+	return predicate.Grant(sql.FieldNotNull(FieldTransferID))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.

@@ -30,6 +30,45 @@ var (
 		Columns:    AddressesColumns,
 		PrimaryKey: []*schema.Column{AddressesColumns[0]},
 	}
+	// AuditEntriesColumns holds the columns for the "audit_entries" table.
+	AuditEntriesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "sequence", Type: field.TypeInt64},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "action", Type: field.TypeString},
+		{Name: "actor_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "actor_username", Type: field.TypeString},
+		{Name: "actor_tenant", Type: field.TypeString},
+		{Name: "subject_kind", Type: field.TypeString},
+		{Name: "subject_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "subject_label", Type: field.TypeString},
+		{Name: "before", Type: field.TypeString},
+		{Name: "after", Type: field.TypeString},
+		{Name: "ip_address", Type: field.TypeString},
+		{Name: "request_id", Type: field.TypeString},
+		{Name: "previous_hash", Type: field.TypeString},
+		{Name: "hash", Type: field.TypeString},
+	}
+	// AuditEntriesTable holds the schema information for the "audit_entries" table.
+	AuditEntriesTable = &schema.Table{
+		Name:       "audit_entries",
+		Columns:    AuditEntriesColumns,
+		PrimaryKey: []*schema.Column{AuditEntriesColumns[0]},
+	}
+	// AuditHeadsColumns holds the columns for the "audit_heads" table.
+	AuditHeadsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "sequence", Type: field.TypeInt64},
+		{Name: "hash", Type: field.TypeString},
+	}
+	// AuditHeadsTable holds the schema information for the "audit_heads" table.
+	AuditHeadsTable = &schema.Table{
+		Name:       "audit_heads",
+		Columns:    AuditHeadsColumns,
+		PrimaryKey: []*schema.Column{AuditHeadsColumns[0]},
+	}
 	// CartsColumns holds the columns for the "carts" table.
 	CartsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -246,6 +285,7 @@ var (
 		{Name: "right", Type: field.TypeEnum, Enums: []string{"VIEW", "ORDER", "CONFIGURE", "BILLING", "ADMINISTER", "COMMERCIAL_CONTACT"}},
 		{Name: "kind", Type: field.TypeEnum, Enums: []string{"DELEGATION", "TRANSFER"}},
 		{Name: "parent_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "transfer_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
 		{Name: "revoked_by_id", Type: field.TypeUUID, Nullable: true},
@@ -261,19 +301,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "grants_contracts_contract",
-				Columns:    []*schema.Column{GrantsColumns[8]},
+				Columns:    []*schema.Column{GrantsColumns[9]},
 				RefColumns: []*schema.Column{ContractsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "grants_users_holder",
-				Columns:    []*schema.Column{GrantsColumns[9]},
+				Columns:    []*schema.Column{GrantsColumns[10]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "grants_users_granted_by",
-				Columns:    []*schema.Column{GrantsColumns[10]},
+				Columns:    []*schema.Column{GrantsColumns[11]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -355,6 +395,25 @@ var (
 				OnDelete:   schema.NoAction,
 			},
 		},
+	}
+	// OneTimePasswordsColumns holds the columns for the "one_time_passwords" table.
+	OneTimePasswordsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "customer_number_id", Type: field.TypeUUID},
+		{Name: "secret_hash", Type: field.TypeString},
+		{Name: "issued_by_id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "used_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "tries", Type: field.TypeInt, Default: 0},
+	}
+	// OneTimePasswordsTable holds the schema information for the "one_time_passwords" table.
+	OneTimePasswordsTable = &schema.Table{
+		Name:       "one_time_passwords",
+		Columns:    OneTimePasswordsColumns,
+		PrimaryKey: []*schema.Column{OneTimePasswordsColumns[0]},
 	}
 	// OrdersColumns holds the columns for the "orders" table.
 	OrdersColumns = []*schema.Column{
@@ -632,6 +691,26 @@ var (
 			},
 		},
 	}
+	// TransfersColumns holds the columns for the "transfers" table.
+	TransfersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "contract_id", Type: field.TypeUUID},
+		{Name: "contract_number", Type: field.TypeString},
+		{Name: "giver_id", Type: field.TypeUUID},
+		{Name: "receiver_id", Type: field.TypeUUID},
+		{Name: "request_id", Type: field.TypeUUID},
+		{Name: "revoke_request_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "given_at", Type: field.TypeTime},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_by_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// TransfersTable holds the schema information for the "transfers" table.
+	TransfersTable = &schema.Table{
+		Name:       "transfers",
+		Columns:    TransfersColumns,
+		PrimaryKey: []*schema.Column{TransfersColumns[0]},
+	}
 	// UsersColumns holds the columns for the "users" table.
 	UsersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -706,6 +785,8 @@ var (
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		AddressesTable,
+		AuditEntriesTable,
+		AuditHeadsTable,
 		CartsTable,
 		CartItemsTable,
 		CategoriesTable,
@@ -718,6 +799,7 @@ var (
 		MailsTable,
 		NumberSeriesTable,
 		OneTimeLinksTable,
+		OneTimePasswordsTable,
 		OrdersTable,
 		OrderEventsTable,
 		OrderItemsTable,
@@ -728,6 +810,7 @@ var (
 		RegistrationsTable,
 		SavedAssignmentsTable,
 		TenantsTable,
+		TransfersTable,
 		UsersTable,
 		UserRolesTable,
 	}

@@ -9,6 +9,12 @@ import (
 // Address is the predicate function for address builders.
 type Address func(*sql.Selector)
 
+// AuditEntry is the predicate function for auditentry builders.
+type AuditEntry func(*sql.Selector)
+
+// AuditHead is the predicate function for audithead builders.
+type AuditHead func(*sql.Selector)
+
 // Cart is the predicate function for cart builders.
 type Cart func(*sql.Selector)
 
@@ -45,6 +51,9 @@ type NumberSeries func(*sql.Selector)
 // OneTimeLink is the predicate function for onetimelink builders.
 type OneTimeLink func(*sql.Selector)
 
+// OneTimePassword is the predicate function for onetimepassword builders.
+type OneTimePassword func(*sql.Selector)
+
 // Order is the predicate function for order builders.
 type Order func(*sql.Selector)
 
@@ -74,6 +83,9 @@ type SavedAssignment func(*sql.Selector)
 
 // Tenant is the predicate function for tenant builders.
 type Tenant func(*sql.Selector)
+
+// Transfer is the predicate function for transfer builders.
+type Transfer func(*sql.Selector)
 
 // User is the predicate function for user builders.
 type User func(*sql.Selector)

@@ -4,6 +4,8 @@ package runtime
 
 import (
 	"kontor/ent/address"
+	"kontor/ent/auditentry"
+	"kontor/ent/audithead"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -16,6 +18,7 @@ import (
 	"kontor/ent/mail"
 	"kontor/ent/numberseries"
 	"kontor/ent/onetimelink"
+	"kontor/ent/onetimepassword"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
@@ -27,6 +30,7 @@ import (
 	"kontor/ent/savedassignment"
 	"kontor/ent/schema"
 	"kontor/ent/tenant"
+	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
 	"kontor/internal/account"
@@ -63,6 +67,34 @@ func init() {
 	addressDescID := addressMixinFields0[0].Descriptor()
 	// address.DefaultID holds the default value on creation for the id field.
 	address.DefaultID = addressDescID.Default.(func() uuid.UUID)
+	auditentryMixin := schema.AuditEntry{}.Mixin()
+	auditentryMixinHooks0 := auditentryMixin[0].Hooks()
+	auditentryHooks := schema.AuditEntry{}.Hooks()
+	auditentry.Hooks[0] = auditentryMixinHooks0[0]
+	auditentry.Hooks[1] = auditentryHooks[0]
+	auditentryMixinInters0 := auditentryMixin[0].Interceptors()
+	auditentry.Interceptors[0] = auditentryMixinInters0[0]
+	auditentryMixinFields0 := auditentryMixin[0].Fields()
+	_ = auditentryMixinFields0
+	auditentryFields := schema.AuditEntry{}.Fields()
+	_ = auditentryFields
+	// auditentryDescID is the schema descriptor for id field.
+	auditentryDescID := auditentryMixinFields0[0].Descriptor()
+	// auditentry.DefaultID holds the default value on creation for the id field.
+	auditentry.DefaultID = auditentryDescID.Default.(func() uuid.UUID)
+	auditheadMixin := schema.AuditHead{}.Mixin()
+	auditheadMixinHooks0 := auditheadMixin[0].Hooks()
+	audithead.Hooks[0] = auditheadMixinHooks0[0]
+	auditheadMixinInters0 := auditheadMixin[0].Interceptors()
+	audithead.Interceptors[0] = auditheadMixinInters0[0]
+	auditheadMixinFields0 := auditheadMixin[0].Fields()
+	_ = auditheadMixinFields0
+	auditheadFields := schema.AuditHead{}.Fields()
+	_ = auditheadFields
+	// auditheadDescID is the schema descriptor for id field.
+	auditheadDescID := auditheadMixinFields0[0].Descriptor()
+	// audithead.DefaultID holds the default value on creation for the id field.
+	audithead.DefaultID = auditheadDescID.Default.(func() uuid.UUID)
 	cartMixin := schema.Cart{}.Mixin()
 	cartMixinHooks0 := cartMixin[0].Hooks()
 	cart.Hooks[0] = cartMixinHooks0[0]
@@ -265,6 +297,23 @@ func init() {
 	onetimelinkDescID := onetimelinkMixinFields0[0].Descriptor()
 	// onetimelink.DefaultID holds the default value on creation for the id field.
 	onetimelink.DefaultID = onetimelinkDescID.Default.(func() uuid.UUID)
+	onetimepasswordMixin := schema.OneTimePassword{}.Mixin()
+	onetimepasswordMixinHooks0 := onetimepasswordMixin[0].Hooks()
+	onetimepassword.Hooks[0] = onetimepasswordMixinHooks0[0]
+	onetimepasswordMixinInters0 := onetimepasswordMixin[0].Interceptors()
+	onetimepassword.Interceptors[0] = onetimepasswordMixinInters0[0]
+	onetimepasswordMixinFields0 := onetimepasswordMixin[0].Fields()
+	_ = onetimepasswordMixinFields0
+	onetimepasswordFields := schema.OneTimePassword{}.Fields()
+	_ = onetimepasswordFields
+	// onetimepasswordDescTries is the schema descriptor for tries field.
+	onetimepasswordDescTries := onetimepasswordFields[7].Descriptor()
+	// onetimepassword.DefaultTries holds the default value on creation for the tries field.
+	onetimepassword.DefaultTries = onetimepasswordDescTries.Default.(int)
+	// onetimepasswordDescID is the schema descriptor for id field.
+	onetimepasswordDescID := onetimepasswordMixinFields0[0].Descriptor()
+	// onetimepassword.DefaultID holds the default value on creation for the id field.
+	onetimepassword.DefaultID = onetimepasswordDescID.Default.(func() uuid.UUID)
 	orderMixin := schema.Order{}.Mixin()
 	orderMixinHooks0 := orderMixin[0].Hooks()
 	order.Hooks[0] = orderMixinHooks0[0]
@@ -495,6 +544,19 @@ func init() {
 	tenantDescID := tenantMixinFields0[0].Descriptor()
 	// tenant.DefaultID holds the default value on creation for the id field.
 	tenant.DefaultID = tenantDescID.Default.(func() uuid.UUID)
+	transferMixin := schema.Transfer{}.Mixin()
+	transferMixinHooks0 := transferMixin[0].Hooks()
+	transfer.Hooks[0] = transferMixinHooks0[0]
+	transferMixinInters0 := transferMixin[0].Interceptors()
+	transfer.Interceptors[0] = transferMixinInters0[0]
+	transferMixinFields0 := transferMixin[0].Fields()
+	_ = transferMixinFields0
+	transferFields := schema.Transfer{}.Fields()
+	_ = transferFields
+	// transferDescID is the schema descriptor for id field.
+	transferDescID := transferMixinFields0[0].Descriptor()
+	// transfer.DefaultID holds the default value on creation for the id field.
+	transfer.DefaultID = transferDescID.Default.(func() uuid.UUID)
 	userMixin := schema.User{}.Mixin()
 	userMixinHooks0 := userMixin[0].Hooks()
 	user.Hooks[0] = userMixinHooks0[0]

@@ -32,10 +32,16 @@ func (CustomerNumber) Fields() []ent.Field {
 	}
 }
 
+func (CustomerNumber) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("contracts", Contract.Type).Ref("customer_number").Annotations(entgql.RelayConnection()),
+	}
+}
+
 func (CustomerNumber) Hooks() []ent.Hook { return []ent.Hook{systemOnly} }
 
 func (CustomerNumber) Annotations() []entschema.Annotation {
-	return []entschema.Annotation{API{Kind: "cno"}}
+	return []entschema.Annotation{API{Kind: "cno", Siblings: true}}
 }
 
 // Connection ties a master admin to a customer number: it holds all rights on all
@@ -155,7 +161,9 @@ func (Grant) Fields() []ent.Field {
 		field.Enum("right").Values("VIEW", "ORDER", "CONFIGURE", "BILLING", "ADMINISTER", "COMMERCIAL_CONTACT").Immutable(),
 		field.Enum("kind").Values("DELEGATION", "TRANSFER").Immutable(),
 		field.UUID("granted_by_id", uuid.UUID{}).Immutable(),
+		// The grant that this one passes on: when that goes, this goes.
 		field.UUID("parent_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.UUID("transfer_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.Time("created_at").Immutable(),
 		field.Time("revoked_at").Optional().Nillable(),
 		field.UUID("revoked_by_id", uuid.UUID{}).Optional().Nillable(),

@@ -44,6 +44,9 @@ type ContractConnectionResolver interface {
 type ContractPositionResolver interface {
 	Product(ctx context.Context, obj *ent.ContractPosition) (*ent.Product, error)
 }
+type CustomerNumberResolver interface {
+	ConnectedAt(ctx context.Context, obj *ent.CustomerNumber) (*time.Time, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
@@ -128,6 +131,52 @@ func (ec *executionContext) field_Contract_rightHolders_args(ctx context.Context
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_CustomerNumber_contracts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*entgql.Cursor[uuid.UUID], error) {
+			return ec.unmarshalOString2ᚖentgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*entgql.Cursor[uuid.UUID], error) {
+			return ec.unmarshalOString2ᚖentgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*ent.ContractOrder, error) {
+			return ec.unmarshalOContractOrder2ᚖkontorᚋentᚐContractOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg4
 	return args, nil
 }
 
@@ -1178,6 +1227,73 @@ func (ec *executionContext) _CustomerNumber_line(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_CustomerNumber_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CustomerNumber", field, false, false, "CustomerNumberLine")
+}
+
+func (ec *executionContext) _CustomerNumber_connectedAt(ctx context.Context, field graphql.CollectedField, obj *ent.CustomerNumber) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CustomerNumber_connectedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CustomerNumber().ConnectedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CustomerNumber_connectedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CustomerNumber", field, true, true, "DateTime")
+}
+
+func (ec *executionContext) _CustomerNumber_contracts(ctx context.Context, field graphql.CollectedField, obj *ent.CustomerNumber) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CustomerNumber_contracts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return obj.Contracts(ctx, fc.Args["after"].(*entgql.Cursor[uuid.UUID]), fc.Args["first"].(*int), fc.Args["before"].(*entgql.Cursor[uuid.UUID]), fc.Args["last"].(*int), fc.Args["orderBy"].(*ent.ContractOrder))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.ContractConnection) graphql.Marshaler {
+			return ec.marshalNContractConnection2ᚖkontorᚋentᚐContractConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CustomerNumber_contracts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CustomerNumber",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ContractConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CustomerNumber_contracts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Document_id(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
@@ -2237,18 +2353,30 @@ func (ec *executionContext) _CustomerNumber(ctx context.Context, sel ast.Selecti
 		case "id":
 			out.Values[i] = ec._CustomerNumber_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "number":
 			out.Values[i] = ec._CustomerNumber_number(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "line":
 			out.Values[i] = ec._CustomerNumber_line(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "connectedAt":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CustomerNumber_connectedAt(ctx, field, obj)
+				})
+		case "contracts":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._CustomerNumber_contracts(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -2781,6 +2909,34 @@ func (ec *executionContext) marshalNContractType2kontorᚋentᚋcontractᚐType(
 	return v
 }
 
+func (ec *executionContext) marshalNCustomerNumber2ᚕᚖkontorᚋentᚐCustomerNumberᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.CustomerNumber) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNCustomerNumber2ᚕᚖkontorᚋentᚐCustomerNumberᚄ, "CustomerNumber"); answer != nil {
+		return answer
+	}
+
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx context.Context, sel ast.SelectionSet, v *ent.CustomerNumber) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CustomerNumber!")
+		return graphql.Null
+	}
+	return ec._CustomerNumber(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCustomerNumberLine2kontorᚋentᚋcustomernumberᚐLine(ctx context.Context, v any) (customernumber.Line, error) {
 	var res customernumber.Line
 	err := res.UnmarshalGQL(v)
@@ -2849,6 +3005,14 @@ func (ec *executionContext) marshalNExportFormat2kontorᚋgraphᚋmodelᚐExport
 
 func (ec *executionContext) marshalNPersonName2kontorᚋinternalᚋaccessᚐPersonName(ctx context.Context, sel ast.SelectionSet, v access.PersonName) graphql.Marshaler {
 	return ec._PersonName(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPersonName2ᚖkontorᚋinternalᚋaccessᚐPersonName(ctx context.Context, sel ast.SelectionSet, v *access.PersonName) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PersonName!")
+		return graphql.Null
+	}
+	return ec._PersonName(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNRightHolder2ᚕᚖkontorᚋinternalᚋaccessᚐHolderᚄ(ctx context.Context, sel ast.SelectionSet, v []*access.Holder) graphql.Marshaler {
@@ -3089,6 +3253,22 @@ func (ec *executionContext) marshalOCustomerNumber2ᚖkontorᚋentᚐCustomerNum
 		return graphql.Null
 	}
 	return ec._CustomerNumber(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOCustomerNumberLine2ᚖkontorᚋentᚋcustomernumberᚐLine(ctx context.Context, v any) (*customernumber.Line, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(customernumber.Line)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCustomerNumberLine2ᚖkontorᚋentᚋcustomernumberᚐLine(ctx context.Context, sel ast.SelectionSet, v *customernumber.Line) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) marshalOPersonName2ᚖkontorᚋinternalᚋaccessᚐPersonName(ctx context.Context, sel ast.SelectionSet, v *access.PersonName) graphql.Marshaler {

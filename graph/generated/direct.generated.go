@@ -92,6 +92,47 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"AuditActor": {
+		Satisfies: auditActorImplementors,
+		Fields: map[string][]string{
+			"username":   nil,
+			"tenantName": nil,
+		},
+	},
+	"AuditEntry": {
+		Satisfies: auditEntryImplementors,
+		Fields: map[string][]string{
+			"id":        nil,
+			"at":        nil,
+			"action":    nil,
+			"ipAddress": nil,
+			"requestId": nil,
+		},
+	},
+	"AuditEntryConnection": {
+		Satisfies: auditEntryConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"AuditEntryEdge"},
+			"nodes":      {"AuditEntry"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"AuditEntryEdge": {
+		Satisfies: auditEntryEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"AuditEntry"},
+			"cursor": nil,
+		},
+	},
+	"AuditSubject": {
+		Satisfies: auditSubjectImplementors,
+		Fields: map[string][]string{
+			"kind":  nil,
+			"id":    nil,
+			"label": nil,
+		},
+	},
 	"Cart": {
 		Satisfies: cartImplementors,
 		Fields: map[string][]string{
@@ -184,6 +225,13 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"id":    nil,
 			"email": nil,
+		},
+	},
+	"ConnectCustomerNumberPayload": {
+		Satisfies: connectCustomerNumberPayloadImplementors,
+		Fields: map[string][]string{
+			"customerNumber": {"CustomerNumber"},
+			"errors":         {"UserError"},
 		},
 	},
 	"ContactPerson": {
@@ -326,6 +374,13 @@ var directSchema = direct.Schema{
 			"errors":     {"UserError"},
 		},
 	},
+	"GrantedVia": {
+		Satisfies: grantedViaImplementors,
+		Fields: map[string][]string{
+			"username":   nil,
+			"tenantName": nil,
+		},
+	},
 	"Invitation": {
 		Satisfies: invitationImplementors,
 		Fields: map[string][]string{
@@ -347,6 +402,15 @@ var directSchema = direct.Schema{
 			"tenant":     {"Tenant"},
 			"invitation": {"SentInvitation"},
 			"errors":     {"UserError"},
+		},
+	},
+	"IssueOneTimePasswordPayload": {
+		Satisfies: issueOneTimePasswordPayloadImplementors,
+		Fields: map[string][]string{
+			"customerNumber":  {"CustomerNumber"},
+			"oneTimePassword": nil,
+			"expiresAt":       nil,
+			"errors":          {"UserError"},
 		},
 	},
 	"LoginChallenge": {
@@ -622,6 +686,13 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"RightExplanation": {
+		Satisfies: rightExplanationImplementors,
+		Fields: map[string][]string{
+			"allowed": nil,
+			"paths":   {"RightPath"},
+		},
+	},
 	"RightHolder": {
 		Satisfies: rightHolderImplementors,
 		Fields: map[string][]string{
@@ -653,6 +724,15 @@ var directSchema = direct.Schema{
 			"endCursor":   nil,
 		},
 	},
+	"RightPath": {
+		Satisfies: rightPathImplementors,
+		Fields: map[string][]string{
+			"kind":      nil,
+			"role":      nil,
+			"via":       {"GrantedVia"},
+			"grantedAt": nil,
+		},
+	},
 	"SaveAccountAssignmentPayload": {
 		Satisfies: saveAccountAssignmentPayloadImplementors,
 		Fields: map[string][]string{
@@ -667,6 +747,14 @@ var directSchema = direct.Schema{
 			"errors":  {"UserError"},
 		},
 	},
+	"SaveTransfersPayload": {
+		Satisfies: saveTransfersPayloadImplementors,
+		Fields: map[string][]string{
+			"granted": {"SavedTransfer"},
+			"revoked": {"SavedTransfer"},
+			"errors":  {"UserError"},
+		},
+	},
 	"SavedAccountAssignment": {
 		Satisfies: savedAccountAssignmentImplementors,
 		Fields: map[string][]string{
@@ -677,6 +765,13 @@ var directSchema = direct.Schema{
 			"project":    nil,
 			"plant":      nil,
 			"isDefault":  nil,
+		},
+	},
+	"SavedTransfer": {
+		Satisfies: savedTransferImplementors,
+		Fields: map[string][]string{
+			"contract": {"TransferContract"},
+			"rights":   nil,
 		},
 	},
 	"SendPasswordResetPayload": {
@@ -704,6 +799,13 @@ var directSchema = direct.Schema{
 			"createdAt":  nil,
 			"lastSeenAt": nil,
 			"expiresAt":  nil,
+		},
+	},
+	"SetContractRightsPayload": {
+		Satisfies: setContractRightsPayloadImplementors,
+		Fields: map[string][]string{
+			"user":   {"User"},
+			"errors": {"UserError"},
 		},
 	},
 	"SetUserRolesPayload": {
@@ -745,6 +847,60 @@ var directSchema = direct.Schema{
 			"mandatoryContactFields": nil,
 			"sessionIdleMinutes":     nil,
 			"sessionAbsoluteMinutes": nil,
+		},
+	},
+	"Transfer": {
+		Satisfies: transferImplementors,
+		Fields: map[string][]string{
+			"id":        nil,
+			"givenAt":   nil,
+			"revokedAt": nil,
+		},
+	},
+	"TransferConnection": {
+		Satisfies: transferConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"TransferEdge"},
+			"nodes":      {"Transfer"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"TransferContract": {
+		Satisfies: transferContractImplementors,
+		Fields: map[string][]string{
+			"id":     nil,
+			"number": nil,
+		},
+	},
+	"TransferEdge": {
+		Satisfies: transferEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"Transfer"},
+			"cursor": nil,
+		},
+	},
+	"TransferTarget": {
+		Satisfies: transferTargetImplementors,
+		Fields: map[string][]string{
+			"id":          nil,
+			"displayName": nil,
+			"tenantName":  nil,
+		},
+	},
+	"TransferableContract": {
+		Satisfies: transferableContractImplementors,
+		Fields: map[string][]string{
+			"transferred": nil,
+			"contract":    {"Contract"},
+		},
+	},
+	"TransferableContractConnection": {
+		Satisfies: transferableContractConnectionImplementors,
+		Fields: map[string][]string{
+			"nodes":      {"TransferableContract"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
 		},
 	},
 	"UpdateCartItemPayload": {
@@ -806,6 +962,13 @@ var directSchema = direct.Schema{
 			"nodes":      {"User"},
 			"edges":      {"UserEdge"},
 			"pageInfo":   {"PageInfo"},
+		},
+	},
+	"UserContractRights": {
+		Satisfies: userContractRightsImplementors,
+		Fields: map[string][]string{
+			"contract": {"Contract"},
+			"rights":   nil,
 		},
 	},
 	"UserEdge": {
@@ -964,6 +1127,107 @@ func fieldAnswerChallengePayload(ctx context.Context, w *direct.Writer, f *direc
 		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldAuditActor(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AuditActor) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AuditActor")
+	case "username":
+		return writeNString2string(ctx, w, f, obj.Username)
+	case "tenantName":
+		return writeNString2string(ctx, w, f, obj.TenantName)
+	default:
+		return false
+	}
+}
+
+func fieldAuditEntry(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.AuditEntry) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AuditEntry")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "at":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.At)
+	case "action":
+		return writeNString2string(ctx, w, f, obj.Action)
+	case "ipAddress":
+		return writeNString2string(ctx, w, f, obj.IPAddress)
+	case "requestId":
+		return writeNString2string(ctx, w, f, obj.RequestID)
+	default:
+		return false
+	}
+}
+
+func selectionAuditEntry(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.AuditEntry) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldAuditEntry(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldAuditEntryConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.AuditEntryConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AuditEntryConnection")
+	case "edges":
+		return writeOAuditEntryEdge2ᚕᚖkontorᚋentᚐAuditEntryEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNAuditEntry2ᚕᚖkontorᚋentᚐAuditEntryᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldAuditEntryEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.AuditEntryEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AuditEntryEdge")
+	case "node":
+		return writeOAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionAuditEntryEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.AuditEntryEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldAuditEntryEdge(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldAuditSubject(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AuditSubject) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AuditSubject")
+	case "kind":
+		return writeNString2string(ctx, w, f, obj.Kind)
+	case "id":
+		return writeOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, w, f, obj.ID)
+	case "label":
+		return writeNString2string(ctx, w, f, obj.Label)
 	default:
 		return false
 	}
@@ -1208,6 +1472,19 @@ func selectionConfirmedEmail(ctx context.Context, w *direct.Writer, plan *direct
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldConnectCustomerNumberPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ConnectCustomerNumberPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ConnectCustomerNumberPayload")
+	case "customerNumber":
+		return writeOCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx, w, f, obj.CustomerNumber)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldContactPerson(ctx context.Context, w *direct.Writer, f *direct.Field, obj *fault.Contact) bool {
@@ -1579,6 +1856,31 @@ func fieldEnrolOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field
 	}
 }
 
+func fieldGrantedVia(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.Via) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("GrantedVia")
+	case "username":
+		return writeNString2string(ctx, w, f, obj.Username)
+	case "tenantName":
+		return writeNString2string(ctx, w, f, obj.TenantName)
+	default:
+		return false
+	}
+}
+
+func selectionGrantedVia(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *access.Via) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldGrantedVia(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldInvitation(ctx context.Context, w *direct.Writer, f *direct.Field, obj *identity.Invitation) bool {
 	switch f.Name {
 	case "__typename":
@@ -1616,6 +1918,23 @@ func fieldInviteCompanyPayload(ctx context.Context, w *direct.Writer, f *direct.
 		return writeOTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, obj.Tenant)
 	case "invitation":
 		return writeOSentInvitation2ᚖkontorᚋinternalᚋidentityᚐSentInvitation(ctx, w, f, obj.Invitation)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldIssueOneTimePasswordPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.IssueOneTimePasswordPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("IssueOneTimePasswordPayload")
+	case "customerNumber":
+		return writeOCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx, w, f, obj.CustomerNumber)
+	case "oneTimePassword":
+		return writeOString2ᚖstring(ctx, w, f, obj.OneTimePassword)
+	case "expiresAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.ExpiresAt)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2371,6 +2690,19 @@ func fieldRevokeInvitationPayload(ctx context.Context, w *direct.Writer, f *dire
 	}
 }
 
+func fieldRightExplanation(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.Explanation) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RightExplanation")
+	case "allowed":
+		return writeNBoolean2bool(ctx, w, f, obj.Allowed)
+	case "paths":
+		return writeNRightPath2ᚕᚖkontorᚋinternalᚋaccessᚐPathᚄ(ctx, w, f, obj.Paths)
+	default:
+		return false
+	}
+}
+
 func fieldRightHolder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.Holder) bool {
 	switch f.Name {
 	case "__typename":
@@ -2465,6 +2797,35 @@ func selectionRightHolderPageInfo(ctx context.Context, w *direct.Writer, plan *d
 	return w.Close('}')
 }
 
+func fieldRightPath(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.Path) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RightPath")
+	case "kind":
+		return writeNRightKind2kontorᚋinternalᚋaccessᚐKind(ctx, w, f, obj.Kind)
+	case "role":
+		return writeORole2ᚖkontorᚋauthzᚐRole(ctx, w, f, obj.Role)
+	case "via":
+		return writeOGrantedVia2ᚖkontorᚋinternalᚋaccessᚐVia(ctx, w, f, obj.Via)
+	case "grantedAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.GrantedAt)
+	default:
+		return false
+	}
+}
+
+func selectionRightPath(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *access.Path) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldRightPath(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldSaveAccountAssignmentPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SaveAccountAssignmentPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -2484,6 +2845,21 @@ func fieldSaveAddressPayload(ctx context.Context, w *direct.Writer, f *direct.Fi
 		return w.String("SaveAddressPayload")
 	case "address":
 		return writeOAddress2ᚖkontorᚋentᚐAddress(ctx, w, f, obj.Address)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldSaveTransfersPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SaveTransfersPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SaveTransfersPayload")
+	case "granted":
+		return writeNSavedTransfer2ᚕᚖkontorᚋgraphᚋmodelᚐSavedTransferᚄ(ctx, w, f, obj.Granted)
+	case "revoked":
+		return writeNSavedTransfer2ᚕᚖkontorᚋgraphᚋmodelᚐSavedTransferᚄ(ctx, w, f, obj.Revoked)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2520,6 +2896,31 @@ func selectionSavedAccountAssignment(ctx context.Context, w *direct.Writer, plan
 		f := &plan.Fields[i]
 		w.Key(f)
 		if !fieldSavedAccountAssignment(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldSavedTransfer(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SavedTransfer) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SavedTransfer")
+	case "contract":
+		return writeNTransferContract2ᚖkontorᚋinternalᚋaccessᚐTransferContract(ctx, w, f, obj.Contract)
+	case "rights":
+		return writeNContractRight2ᚕkontorᚋauthzᚐRightᚄ(ctx, w, f, obj.Rights)
+	default:
+		return false
+	}
+}
+
+func selectionSavedTransfer(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *model.SavedTransfer) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldSavedTransfer(ctx, w, f, obj) {
 			return false
 		}
 	}
@@ -2599,6 +3000,19 @@ func selectionSession(ctx context.Context, w *direct.Writer, plan *direct.Plan, 
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldSetContractRightsPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SetContractRightsPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SetContractRightsPayload")
+	case "user":
+		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldSetUserRolesPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SetUserRolesPayload) bool {
@@ -2698,6 +3112,155 @@ func fieldTenantSettings(ctx context.Context, w *direct.Writer, f *direct.Field,
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionIdleMinutes)
 	case "sessionAbsoluteMinutes":
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionAbsoluteMinutes)
+	default:
+		return false
+	}
+}
+
+func fieldTransfer(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Transfer) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("Transfer")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "givenAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.GivenAt)
+	case "revokedAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.RevokedAt)
+	default:
+		return false
+	}
+}
+
+func selectionTransfer(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.Transfer) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTransfer(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTransferConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.TransferConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TransferConnection")
+	case "edges":
+		return writeOTransferEdge2ᚕᚖkontorᚋentᚐTransferEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNTransfer2ᚕᚖkontorᚋentᚐTransferᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldTransferContract(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.TransferContract) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TransferContract")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.ID)
+	case "number":
+		return writeNString2string(ctx, w, f, obj.Number)
+	default:
+		return false
+	}
+}
+
+func selectionTransferContract(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *access.TransferContract) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTransferContract(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTransferEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.TransferEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TransferEdge")
+	case "node":
+		return writeOTransfer2ᚖkontorᚋentᚐTransfer(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionTransferEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.TransferEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTransferEdge(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTransferTarget(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.TransferTarget) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TransferTarget")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.ID)
+	case "displayName":
+		return writeNString2string(ctx, w, f, obj.DisplayName)
+	case "tenantName":
+		return writeNString2string(ctx, w, f, obj.TenantName)
+	default:
+		return false
+	}
+}
+
+func fieldTransferableContract(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.TransferableContract) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TransferableContract")
+	case "transferred":
+		return writeNBoolean2bool(ctx, w, f, obj.Transferred)
+	case "contract":
+		return writeNContract2ᚖkontorᚋentᚐContract(ctx, w, f, obj.Contract)
+	default:
+		return false
+	}
+}
+
+func selectionTransferableContract(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *model.TransferableContract) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTransferableContract(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTransferableContractConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.TransferableContractConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TransferableContractConnection")
+	case "nodes":
+		return writeNTransferableContract2ᚕᚖkontorᚋgraphᚋmodelᚐTransferableContractᚄ(ctx, w, f, obj.Nodes)
+	case "pageInfo":
+		return writeNPageInfo2ᚖentgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
 	default:
 		return false
 	}
@@ -2835,6 +3398,31 @@ func fieldUserConnection(ctx context.Context, w *direct.Writer, f *direct.Field,
 	}
 }
 
+func fieldUserContractRights(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.UserContractRights) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UserContractRights")
+	case "contract":
+		return writeNContract2ᚖkontorᚋentᚐContract(ctx, w, f, obj.Contract)
+	case "rights":
+		return writeNContractRight2ᚕkontorᚋauthzᚐRightᚄ(ctx, w, f, obj.Rights)
+	default:
+		return false
+	}
+}
+
+func selectionUserContractRights(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *access.UserContractRights) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldUserContractRights(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.UserEdge) bool {
 	switch f.Name {
 	case "__typename":
@@ -2932,6 +3520,24 @@ func writeNAddress2ᚖkontorᚋentᚐAddress(ctx context.Context, w *direct.Writ
 		return false
 	}
 	return selectionAddress(ctx, w, f.Plans[0], v)
+}
+
+func writeNAuditEntry2ᚕᚖkontorᚋentᚐAuditEntryᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.AuditEntry) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.AuditEntry) bool {
+	if v == nil {
+		return false
+	}
+	return selectionAuditEntry(ctx, w, f.Plans[0], v)
 }
 
 func writeNBoolean2bool(ctx context.Context, w *direct.Writer, f *direct.Field, v bool) bool {
@@ -3069,6 +3675,24 @@ func writeNContractState2kontorᚋentᚋcontractᚐState(ctx context.Context, w 
 func writeNContractType2kontorᚋentᚋcontractᚐType(ctx context.Context, w *direct.Writer, f *direct.Field, v contract.Type) bool {
 	v.MarshalGQL(w)
 	return true
+}
+
+func writeNCustomerNumber2ᚕᚖkontorᚋentᚐCustomerNumberᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.CustomerNumber) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.CustomerNumber) bool {
+	if v == nil {
+		return false
+	}
+	return selectionCustomerNumber(ctx, w, f.Plans[0], v)
 }
 
 func writeNCustomerNumberLine2kontorᚋentᚋcustomernumberᚐLine(ctx context.Context, w *direct.Writer, f *direct.Field, v customernumber.Line) bool {
@@ -3276,6 +3900,13 @@ func writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx context.Context
 	return selectionPageInfo(ctx, w, f.Plans[0], &v)
 }
 
+func writeNPageInfo2ᚖentgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx context.Context, w *direct.Writer, f *direct.Field, v *entgql.PageInfo[uuid.UUID]) bool {
+	if v == nil {
+		return false
+	}
+	return selectionPageInfo(ctx, w, f.Plans[0], v)
+}
+
 func writeNPasswordPolicy2kontorᚋinternalᚋpasswordᚐPolicy(ctx context.Context, w *direct.Writer, f *direct.Field, v password.Policy) bool {
 	return selectionPasswordPolicy(ctx, w, f.Plans[0], &v)
 }
@@ -3435,6 +4066,24 @@ func writeNRightKind2kontorᚋinternalᚋaccessᚐKind(ctx context.Context, w *d
 	return w.String(string(v))
 }
 
+func writeNRightPath2ᚕᚖkontorᚋinternalᚋaccessᚐPathᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*access.Path) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNRightPath2ᚖkontorᚋinternalᚋaccessᚐPath(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNRightPath2ᚖkontorᚋinternalᚋaccessᚐPath(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.Path) bool {
+	if v == nil {
+		return false
+	}
+	return selectionRightPath(ctx, w, f.Plans[0], v)
+}
+
 func writeNRole2kontorᚋauthzᚐRole(ctx context.Context, w *direct.Writer, f *direct.Field, v authz.Role) bool {
 	return w.String(string(v))
 }
@@ -3466,6 +4115,24 @@ func writeNSavedAccountAssignment2ᚖkontorᚋentᚐSavedAssignment(ctx context.
 		return false
 	}
 	return selectionSavedAccountAssignment(ctx, w, f.Plans[0], v)
+}
+
+func writeNSavedTransfer2ᚕᚖkontorᚋgraphᚋmodelᚐSavedTransferᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.SavedTransfer) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNSavedTransfer2ᚖkontorᚋgraphᚋmodelᚐSavedTransfer(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNSavedTransfer2ᚖkontorᚋgraphᚋmodelᚐSavedTransfer(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.SavedTransfer) bool {
+	if v == nil {
+		return false
+	}
+	return selectionSavedTransfer(ctx, w, f.Plans[0], v)
 }
 
 func writeNSession2ᚕᚖkontorᚋgraphᚋmodelᚐSessionᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.Session) bool {
@@ -3511,6 +4178,49 @@ func writeNTenantKind2kontorᚋentᚋtenantᚐKind(ctx context.Context, w *direc
 	return true
 }
 
+func writeNTransfer2ᚕᚖkontorᚋentᚐTransferᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Transfer) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNTransfer2ᚖkontorᚋentᚐTransfer(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNTransfer2ᚖkontorᚋentᚐTransfer(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Transfer) bool {
+	if v == nil {
+		return false
+	}
+	return selectionTransfer(ctx, w, f.Plans[0], v)
+}
+
+func writeNTransferContract2ᚖkontorᚋinternalᚋaccessᚐTransferContract(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.TransferContract) bool {
+	if v == nil {
+		return false
+	}
+	return selectionTransferContract(ctx, w, f.Plans[0], v)
+}
+
+func writeNTransferableContract2ᚕᚖkontorᚋgraphᚋmodelᚐTransferableContractᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.TransferableContract) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNTransferableContract2ᚖkontorᚋgraphᚋmodelᚐTransferableContract(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNTransferableContract2ᚖkontorᚋgraphᚋmodelᚐTransferableContract(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.TransferableContract) bool {
+	if v == nil {
+		return false
+	}
+	return selectionTransferableContract(ctx, w, f.Plans[0], v)
+}
+
 func writeNUser2ᚕᚖkontorᚋentᚐUserᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.User) bool {
 	w.Open('[')
 	for i := range v {
@@ -3527,6 +4237,24 @@ func writeNUser2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer, f 
 		return false
 	}
 	return selectionUser(ctx, w, f.Plans[0], v)
+}
+
+func writeNUserContractRights2ᚕᚖkontorᚋinternalᚋaccessᚐUserContractRightsᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*access.UserContractRights) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNUserContractRights2ᚖkontorᚋinternalᚋaccessᚐUserContractRights(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNUserContractRights2ᚖkontorᚋinternalᚋaccessᚐUserContractRights(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.UserContractRights) bool {
+	if v == nil {
+		return false
+	}
+	return selectionUserContractRights(ctx, w, f.Plans[0], v)
 }
 
 func writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.UserError) bool {
@@ -3584,6 +4312,34 @@ func writeOAddress2ᚖkontorᚋentᚐAddress(ctx context.Context, w *direct.Writ
 		return w.Null()
 	}
 	return selectionAddress(ctx, w, f.Plans[0], v)
+}
+
+func writeOAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.AuditEntry) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionAuditEntry(ctx, w, f.Plans[0], v)
+}
+
+func writeOAuditEntryEdge2ᚕᚖkontorᚋentᚐAuditEntryEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.AuditEntryEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOAuditEntryEdge2ᚖkontorᚋentᚐAuditEntryEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOAuditEntryEdge2ᚖkontorᚋentᚐAuditEntryEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.AuditEntryEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionAuditEntryEdge(ctx, w, f.Plans[0], v)
 }
 
 func writeOBusinessCase2ᚕkontorᚋentᚋorderᚐBusinessCaseᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []order.BusinessCase) bool {
@@ -3722,6 +4478,13 @@ func writeODeliveryAddress2ᚖkontorᚋinternalᚋaccountᚐAddress(ctx context.
 	return selectionDeliveryAddress(ctx, w, f.Plans[0], v)
 }
 
+func writeOGrantedVia2ᚖkontorᚋinternalᚋaccessᚐVia(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.Via) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionGrantedVia(ctx, w, f.Plans[0], v)
+}
+
 func writeOID2ᚕkontorᚋinternalᚋgidᚐIDᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []gid.ID) bool {
 	if v == nil {
 		return w.Null()
@@ -3770,41 +4533,45 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	case nil:
 		return w.Null()
 	case *ent.User:
-		return v != nil && selectionUser(ctx, w, f.Plans[14], v)
+		return v != nil && selectionUser(ctx, w, f.Plans[16], v)
+	case *ent.Transfer:
+		return v != nil && selectionTransfer(ctx, w, f.Plans[15], v)
 	case *ent.Tenant:
-		return v != nil && selectionTenant(ctx, w, f.Plans[13], v)
+		return v != nil && selectionTenant(ctx, w, f.Plans[14], v)
 	case *ent.SavedAssignment:
-		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[12], v)
+		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[13], v)
 	case model.Quote:
-		return selectionQuote(ctx, w, f.Plans[11], &v)
+		return selectionQuote(ctx, w, f.Plans[12], &v)
 	case *model.Quote:
-		return v != nil && selectionQuote(ctx, w, f.Plans[11], v)
+		return v != nil && selectionQuote(ctx, w, f.Plans[12], v)
 	case *ent.Product:
-		return v != nil && selectionProduct(ctx, w, f.Plans[10], v)
+		return v != nil && selectionProduct(ctx, w, f.Plans[11], v)
 	case *ent.OrderItem:
-		return v != nil && selectionOrderItem(ctx, w, f.Plans[9], v)
+		return v != nil && selectionOrderItem(ctx, w, f.Plans[10], v)
 	case *ent.Order:
-		return v != nil && selectionOrder(ctx, w, f.Plans[8], v)
+		return v != nil && selectionOrder(ctx, w, f.Plans[9], v)
 	case model.Document:
-		return selectionDocument(ctx, w, f.Plans[7], &v)
+		return selectionDocument(ctx, w, f.Plans[8], &v)
 	case *model.Document:
-		return v != nil && selectionDocument(ctx, w, f.Plans[7], v)
+		return v != nil && selectionDocument(ctx, w, f.Plans[8], v)
 	case *ent.CustomerNumber:
-		return v != nil && selectionCustomerNumber(ctx, w, f.Plans[6], v)
+		return v != nil && selectionCustomerNumber(ctx, w, f.Plans[7], v)
 	case *ent.ContractPosition:
-		return v != nil && selectionContractPosition(ctx, w, f.Plans[5], v)
+		return v != nil && selectionContractPosition(ctx, w, f.Plans[6], v)
 	case *ent.Contract:
-		return v != nil && selectionContract(ctx, w, f.Plans[4], v)
+		return v != nil && selectionContract(ctx, w, f.Plans[5], v)
 	case *ent.Category:
-		return v != nil && selectionCategory(ctx, w, f.Plans[3], v)
+		return v != nil && selectionCategory(ctx, w, f.Plans[4], v)
 	case cart.Item:
-		return selectionCartItem(ctx, w, f.Plans[2], &v)
+		return selectionCartItem(ctx, w, f.Plans[3], &v)
 	case *cart.Item:
-		return v != nil && selectionCartItem(ctx, w, f.Plans[2], v)
+		return v != nil && selectionCartItem(ctx, w, f.Plans[3], v)
 	case cart.Cart:
-		return selectionCart(ctx, w, f.Plans[1], &v)
+		return selectionCart(ctx, w, f.Plans[2], &v)
 	case *cart.Cart:
-		return v != nil && selectionCart(ctx, w, f.Plans[1], v)
+		return v != nil && selectionCart(ctx, w, f.Plans[2], v)
+	case *ent.AuditEntry:
+		return v != nil && selectionAuditEntry(ctx, w, f.Plans[1], v)
 	case *ent.Address:
 		return v != nil && selectionAddress(ctx, w, f.Plans[0], v)
 	default:
@@ -3889,6 +4656,13 @@ func writeOProductEdge2ᚖkontorᚋentᚐProductEdge(ctx context.Context, w *dir
 	return selectionProductEdge(ctx, w, f.Plans[0], v)
 }
 
+func writeORole2ᚖkontorᚋauthzᚐRole(ctx context.Context, w *direct.Writer, f *direct.Field, v *authz.Role) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return w.String(string(*v))
+}
+
 func writeOSavedAccountAssignment2ᚖkontorᚋentᚐSavedAssignment(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.SavedAssignment) bool {
 	if v == nil {
 		return w.Null()
@@ -3948,6 +4722,34 @@ func writeOTenant2ᚖkontorᚋentᚐTenant(ctx context.Context, w *direct.Writer
 		return w.Null()
 	}
 	return selectionTenant(ctx, w, f.Plans[0], v)
+}
+
+func writeOTransfer2ᚖkontorᚋentᚐTransfer(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Transfer) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionTransfer(ctx, w, f.Plans[0], v)
+}
+
+func writeOTransferEdge2ᚕᚖkontorᚋentᚐTransferEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.TransferEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOTransferEdge2ᚖkontorᚋentᚐTransferEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOTransferEdge2ᚖkontorᚋentᚐTransferEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.TransferEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionTransferEdge(ctx, w, f.Plans[0], v)
 }
 
 func writeOUser2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.User) bool {

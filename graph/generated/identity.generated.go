@@ -11,6 +11,7 @@ import (
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/graph/model"
+	"kontor/internal/access"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/identity"
@@ -37,6 +38,8 @@ type TenantResolver interface {
 	Settings(ctx context.Context, obj *ent.Tenant) (*identity.Settings, error)
 }
 type UserResolver interface {
+	ContractRights(ctx context.Context, obj *ent.User, first int) ([]*access.UserContractRights, error)
+
 	Roles(ctx context.Context, obj *ent.User) ([]authz.Role, error)
 
 	Invitation(ctx context.Context, obj *ent.User) (*identity.SentInvitation, error)
@@ -51,6 +54,7 @@ type ViewerResolver interface {
 	ContactPerson(ctx context.Context, obj *model.Viewer) (*fault.Contact, error)
 	Addresses(ctx context.Context, obj *model.Viewer) ([]*ent.Address, error)
 	AccountAssignments(ctx context.Context, obj *model.Viewer) ([]*ent.SavedAssignment, error)
+	CustomerNumbers(ctx context.Context, obj *model.Viewer) ([]*ent.CustomerNumber, error)
 	MandatoryContactFields(ctx context.Context, obj *model.Viewer) ([]string, error)
 	CustomerCentre(ctx context.Context, obj *model.Viewer) (*model.CustomerCentreLink, error)
 }
@@ -58,6 +62,20 @@ type ViewerResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_User_contractRights_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	return args, nil
+}
 
 // endregion ***************************** args.gotpl *****************************
 
@@ -1211,6 +1229,50 @@ func (ec *executionContext) fieldContext_User_displayName(_ context.Context, fie
 	return graphql.NewScalarFieldContext("User", field, true, false, "String")
 }
 
+func (ec *executionContext) _User_contractRights(ctx context.Context, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_contractRights(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.User().ContractRights(ctx, obj, fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*access.UserContractRights) graphql.Marshaler {
+			return ec.marshalNUserContractRights2ᚕᚖkontorᚋinternalᚋaccessᚐUserContractRightsᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_User_contractRights(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserContractRights(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_User_contractRights_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _User_street(ctx context.Context, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1765,6 +1827,38 @@ func (ec *executionContext) fieldContext_Viewer_accountAssignments(_ context.Con
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SavedAccountAssignment(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Viewer_customerNumbers(ctx context.Context, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Viewer_customerNumbers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Viewer().CustomerNumbers(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.CustomerNumber) graphql.Marshaler {
+			return ec.marshalNCustomerNumber2ᚕᚖkontorᚋentᚐCustomerNumberᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Viewer_customerNumbers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Viewer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CustomerNumber(ctx, field)
 		},
 	}
 	return fc, nil
@@ -2625,6 +2719,12 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "contractRights":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._User_contractRights(ctx, field, obj)
+				})
 		case "street":
 			out.Values[i] = ec._User_street(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2772,6 +2872,12 @@ func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, o
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Viewer_accountAssignments(ctx, field, obj)
+				})
+		case "customerNumbers":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Viewer_customerNumbers(ctx, field, obj)
 				})
 		case "mandatoryContactFields":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

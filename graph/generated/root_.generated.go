@@ -8,8 +8,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"kontor/authz"
 	"kontor/ent"
 	"kontor/graph/model"
+	"kontor/internal/access"
+	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/company"
@@ -33,11 +36,14 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	AuditEntry() AuditEntryResolver
+	AuditEntryConnection() AuditEntryConnectionResolver
 	CartProblem() CartProblemResolver
 	Category() CategoryResolver
 	Contract() ContractResolver
 	ContractConnection() ContractConnectionResolver
 	ContractPosition() ContractPositionResolver
+	CustomerNumber() CustomerNumberResolver
 	Mutation() MutationResolver
 	Order() OrderResolver
 	OrderConnection() OrderConnectionResolver
@@ -46,6 +52,8 @@ type ResolverRoot interface {
 	Product() ProductResolver
 	Query() QueryResolver
 	Tenant() TenantResolver
+	Transfer() TransferResolver
+	TransferTarget() TransferTargetResolver
 	User() UserResolver
 	Viewer() ViewerResolver
 }
@@ -98,6 +106,42 @@ type ComplexityRoot struct {
 		Errors func(childComplexity int) int
 		Token  func(childComplexity int) int
 		Viewer func(childComplexity int) int
+	}
+
+	AuditActor struct {
+		TenantName func(childComplexity int) int
+		Username   func(childComplexity int) int
+	}
+
+	AuditEntry struct {
+		Action    func(childComplexity int) int
+		Actor     func(childComplexity int) int
+		After     func(childComplexity int) int
+		At        func(childComplexity int) int
+		Before    func(childComplexity int) int
+		GlobalID  func(childComplexity int) int
+		IPAddress func(childComplexity int) int
+		RequestID func(childComplexity int) int
+		Subject   func(childComplexity int) int
+	}
+
+	AuditEntryConnection struct {
+		Download   func(childComplexity int, format model.ExportFormat) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AuditEntryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	AuditSubject struct {
+		ID    func(childComplexity int) int
+		Kind  func(childComplexity int) int
+		Label func(childComplexity int) int
 	}
 
 	Cart struct {
@@ -174,6 +218,11 @@ type ComplexityRoot struct {
 		GlobalID func(childComplexity int) int
 	}
 
+	ConnectCustomerNumberPayload struct {
+		CustomerNumber func(childComplexity int) int
+		Errors         func(childComplexity int) int
+	}
+
 	ContactPerson struct {
 		Email func(childComplexity int) int
 		Name  func(childComplexity int) int
@@ -239,9 +288,11 @@ type ComplexityRoot struct {
 	}
 
 	CustomerNumber struct {
-		GlobalID func(childComplexity int) int
-		Line     func(childComplexity int) int
-		Number   func(childComplexity int) int
+		ConnectedAt func(childComplexity int) int
+		Contracts   func(childComplexity int, after *entgql.Cursor[uuid.UUID], first *int, before *entgql.Cursor[uuid.UUID], last *int, orderBy *ent.ContractOrder) int
+		GlobalID    func(childComplexity int) int
+		Line        func(childComplexity int) int
+		Number      func(childComplexity int) int
 	}
 
 	DeactivateUserPayload struct {
@@ -292,6 +343,11 @@ type ComplexityRoot struct {
 		Secret     func(childComplexity int) int
 	}
 
+	GrantedVia struct {
+		TenantName func(childComplexity int) int
+		Username   func(childComplexity int) int
+	}
+
 	Invitation struct {
 		BecomesMasterAdmin func(childComplexity int) int
 		ContactPerson      func(childComplexity int) int
@@ -309,6 +365,13 @@ type ComplexityRoot struct {
 		Errors     func(childComplexity int) int
 		Invitation func(childComplexity int) int
 		Tenant     func(childComplexity int) int
+	}
+
+	IssueOneTimePasswordPayload struct {
+		CustomerNumber  func(childComplexity int) int
+		Errors          func(childComplexity int) int
+		ExpiresAt       func(childComplexity int) int
+		OneTimePassword func(childComplexity int) int
 	}
 
 	LoginChallenge struct {
@@ -344,6 +407,7 @@ type ComplexityRoot struct {
 		ClearCart             func(childComplexity int) int
 		ConfirmEmail          func(childComplexity int, input model.ConfirmEmailInput) int
 		ConfirmOtp            func(childComplexity int, input model.ConfirmOtpInput) int
+		ConnectCustomerNumber func(childComplexity int, input access.ConnectCustomerNumberInput) int
 		CreateUser            func(childComplexity int, input identity.CreateUserInput) int
 		DeactivateUser        func(childComplexity int, input identity.DeactivateUserInput) int
 		DeleteAddress         func(childComplexity int, input model.DeleteAddressInput) int
@@ -351,6 +415,7 @@ type ComplexityRoot struct {
 		EndSessions           func(childComplexity int, input identity.EndSessionsInput) int
 		EnrolOtp              func(childComplexity int) int
 		InviteCompany         func(childComplexity int, input identity.InviteCompanyInput) int
+		IssueOneTimePassword  func(childComplexity int, input access.IssueOneTimePasswordInput) int
 		Login                 func(childComplexity int, input identity.LoginInput) int
 		Logout                func(childComplexity int) int
 		PlaceOrder            func(childComplexity int, input ordering.PlaceOrderInput) int
@@ -364,7 +429,9 @@ type ComplexityRoot struct {
 		RevokeInvitation      func(childComplexity int, input model.RevokeInvitationInput) int
 		SaveAccountAssignment func(childComplexity int, input cart.SaveAccountAssignmentInput) int
 		SaveAddress           func(childComplexity int, input cart.SaveAddressInput) int
+		SaveTransfers         func(childComplexity int, input access.SaveTransfersInput) int
 		SendPasswordReset     func(childComplexity int, input model.SendPasswordResetInput) int
+		SetContractRights     func(childComplexity int, input access.SetContractRightsInput) int
 		SetUserRoles          func(childComplexity int, input identity.SetUserRolesInput) int
 		UpdateCart            func(childComplexity int, input cart.UpdateCartInput) int
 		UpdateCartItem        func(childComplexity int, input cart.UpdateCartItemInput) int
@@ -528,19 +595,23 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Cart       func(childComplexity int) int
-		Categories func(childComplexity int) int
-		Contract   func(childComplexity int, number string) int
-		Contracts  func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
-		Invitation func(childComplexity int, token string) int
-		Node       func(childComplexity int, id gid.ID) int
-		Nodes      func(childComplexity int, ids []gid.ID) int
-		Order      func(childComplexity int, number string) int
-		Orders     func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
-		Product    func(childComplexity int, sku string) int
-		Products   func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
-		Users      func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
-		Viewer     func(childComplexity int) int
+		AuditLog       func(childComplexity int, first *int, after *string, last *int, before *string, where *audit.Filter) int
+		Cart           func(childComplexity int) int
+		Categories     func(childComplexity int) int
+		Contract       func(childComplexity int, number string) int
+		Contracts      func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
+		ExplainRight   func(childComplexity int, userID gid.ID, contractID gid.ID, right authz.Right) int
+		Invitation     func(childComplexity int, token string) int
+		Node           func(childComplexity int, id gid.ID) int
+		Nodes          func(childComplexity int, ids []gid.ID) int
+		Order          func(childComplexity int, number string) int
+		Orders         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
+		Product        func(childComplexity int, sku string) int
+		Products       func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
+		TransferTarget func(childComplexity int, input access.TransferTargetInput) int
+		Transfers      func(childComplexity int, first *int, after *string, last *int, before *string, direction *access.Direction) int
+		Users          func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
+		Viewer         func(childComplexity int) int
 	}
 
 	Quote struct {
@@ -587,6 +658,11 @@ type ComplexityRoot struct {
 		User   func(childComplexity int) int
 	}
 
+	RightExplanation struct {
+		Allowed func(childComplexity int) int
+		Paths   func(childComplexity int) int
+	}
+
 	RightHolder struct {
 		Kind   func(childComplexity int) int
 		Rights func(childComplexity int) int
@@ -610,6 +686,13 @@ type ComplexityRoot struct {
 		HasNextPage func(childComplexity int) int
 	}
 
+	RightPath struct {
+		GrantedAt func(childComplexity int) int
+		Kind      func(childComplexity int) int
+		Role      func(childComplexity int) int
+		Via       func(childComplexity int) int
+	}
+
 	SaveAccountAssignmentPayload struct {
 		AccountAssignment func(childComplexity int) int
 		Errors            func(childComplexity int) int
@@ -620,6 +703,12 @@ type ComplexityRoot struct {
 		Errors  func(childComplexity int) int
 	}
 
+	SaveTransfersPayload struct {
+		Errors  func(childComplexity int) int
+		Granted func(childComplexity int) int
+		Revoked func(childComplexity int) int
+	}
+
 	SavedAccountAssignment struct {
 		CostCentre func(childComplexity int) int
 		GlAccount  func(childComplexity int) int
@@ -628,6 +717,11 @@ type ComplexityRoot struct {
 		Label      func(childComplexity int) int
 		Plant      func(childComplexity int) int
 		Project    func(childComplexity int) int
+	}
+
+	SavedTransfer struct {
+		Contract func(childComplexity int) int
+		Rights   func(childComplexity int) int
 	}
 
 	SendPasswordResetPayload struct {
@@ -649,6 +743,11 @@ type ComplexityRoot struct {
 		ID         func(childComplexity int) int
 		IPAddress  func(childComplexity int) int
 		LastSeenAt func(childComplexity int) int
+	}
+
+	SetContractRightsPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
 	}
 
 	SetUserRolesPayload struct {
@@ -685,6 +784,51 @@ type ComplexityRoot struct {
 		UsersCreatedBy         func(childComplexity int) int
 	}
 
+	Transfer struct {
+		Contract   func(childComplexity int) int
+		GivenAt    func(childComplexity int) int
+		GivenBy    func(childComplexity int) int
+		GlobalID   func(childComplexity int) int
+		ReceivedBy func(childComplexity int) int
+		RevokedAt  func(childComplexity int) int
+		Rights     func(childComplexity int) int
+	}
+
+	TransferConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TransferContract struct {
+		ID     func(childComplexity int) int
+		Number func(childComplexity int) int
+	}
+
+	TransferEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	TransferTarget struct {
+		Contracts   func(childComplexity int, first int, after *string) int
+		DisplayName func(childComplexity int) int
+		ID          func(childComplexity int) int
+		TenantName  func(childComplexity int) int
+	}
+
+	TransferableContract struct {
+		Contract    func(childComplexity int) int
+		Transferred func(childComplexity int) int
+	}
+
+	TransferableContractConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	UpdateCartItemPayload struct {
 		Cart   func(childComplexity int) int
 		Errors func(childComplexity int) int
@@ -707,26 +851,27 @@ type ComplexityRoot struct {
 	}
 
 	User struct {
-		City        func(childComplexity int) int
-		Country     func(childComplexity int) int
-		DisplayName func(childComplexity int) int
-		Email       func(childComplexity int) int
-		FirstName   func(childComplexity int) int
-		GlobalID    func(childComplexity int) int
-		Invitation  func(childComplexity int) int
-		Language    func(childComplexity int) int
-		LastLoginAt func(childComplexity int) int
-		LastName    func(childComplexity int) int
-		Mobile      func(childComplexity int) int
-		OtpEnabled  func(childComplexity int) int
-		Phone       func(childComplexity int) int
-		PostalCode  func(childComplexity int) int
-		Roles       func(childComplexity int) int
-		Status      func(childComplexity int) int
-		Street      func(childComplexity int) int
-		Superior    func(childComplexity int) int
-		Title       func(childComplexity int) int
-		Username    func(childComplexity int) int
+		City           func(childComplexity int) int
+		ContractRights func(childComplexity int, first int) int
+		Country        func(childComplexity int) int
+		DisplayName    func(childComplexity int) int
+		Email          func(childComplexity int) int
+		FirstName      func(childComplexity int) int
+		GlobalID       func(childComplexity int) int
+		Invitation     func(childComplexity int) int
+		Language       func(childComplexity int) int
+		LastLoginAt    func(childComplexity int) int
+		LastName       func(childComplexity int) int
+		Mobile         func(childComplexity int) int
+		OtpEnabled     func(childComplexity int) int
+		Phone          func(childComplexity int) int
+		PostalCode     func(childComplexity int) int
+		Roles          func(childComplexity int) int
+		Status         func(childComplexity int) int
+		Street         func(childComplexity int) int
+		Superior       func(childComplexity int) int
+		Title          func(childComplexity int) int
+		Username       func(childComplexity int) int
 	}
 
 	UserConnection struct {
@@ -734,6 +879,11 @@ type ComplexityRoot struct {
 		Nodes      func(childComplexity int) int
 		PageInfo   func(childComplexity int) int
 		TotalCount func(childComplexity int) int
+	}
+
+	UserContractRights struct {
+		Contract func(childComplexity int) int
+		Rights   func(childComplexity int) int
 	}
 
 	UserEdge struct {
@@ -754,6 +904,7 @@ type ComplexityRoot struct {
 		Addresses              func(childComplexity int) int
 		ContactPerson          func(childComplexity int) int
 		CustomerCentre         func(childComplexity int) int
+		CustomerNumbers        func(childComplexity int) int
 		MandatoryContactFields func(childComplexity int) int
 		PasswordPolicy         func(childComplexity int) int
 		PendingSteps           func(childComplexity int) int
@@ -929,6 +1080,142 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AnswerChallengePayload.Viewer(childComplexity), true
+
+	case "AuditActor.tenantName":
+		if e.ComplexityRoot.AuditActor.TenantName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditActor.TenantName(childComplexity), true
+	case "AuditActor.username":
+		if e.ComplexityRoot.AuditActor.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditActor.Username(childComplexity), true
+
+	case "AuditEntry.action":
+		if e.ComplexityRoot.AuditEntry.Action == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Action(childComplexity), true
+	case "AuditEntry.actor":
+		if e.ComplexityRoot.AuditEntry.Actor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Actor(childComplexity), true
+	case "AuditEntry.after":
+		if e.ComplexityRoot.AuditEntry.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.After(childComplexity), true
+	case "AuditEntry.at":
+		if e.ComplexityRoot.AuditEntry.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.At(childComplexity), true
+	case "AuditEntry.before":
+		if e.ComplexityRoot.AuditEntry.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Before(childComplexity), true
+	case "AuditEntry.id":
+		if e.ComplexityRoot.AuditEntry.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.GlobalID(childComplexity), true
+	case "AuditEntry.ipAddress":
+		if e.ComplexityRoot.AuditEntry.IPAddress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.IPAddress(childComplexity), true
+	case "AuditEntry.requestId":
+		if e.ComplexityRoot.AuditEntry.RequestID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.RequestID(childComplexity), true
+	case "AuditEntry.subject":
+		if e.ComplexityRoot.AuditEntry.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Subject(childComplexity), true
+
+	case "AuditEntryConnection.download":
+		if e.ComplexityRoot.AuditEntryConnection.Download == nil {
+			break
+		}
+
+		args, err := ec.field_AuditEntryConnection_download_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Download(childComplexity, args["format"].(model.ExportFormat)), true
+	case "AuditEntryConnection.edges":
+		if e.ComplexityRoot.AuditEntryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Edges(childComplexity), true
+	case "AuditEntryConnection.nodes":
+		if e.ComplexityRoot.AuditEntryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Nodes(childComplexity), true
+	case "AuditEntryConnection.pageInfo":
+		if e.ComplexityRoot.AuditEntryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.PageInfo(childComplexity), true
+	case "AuditEntryConnection.totalCount":
+		if e.ComplexityRoot.AuditEntryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.TotalCount(childComplexity), true
+
+	case "AuditEntryEdge.cursor":
+		if e.ComplexityRoot.AuditEntryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Cursor(childComplexity), true
+	case "AuditEntryEdge.node":
+		if e.ComplexityRoot.AuditEntryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Node(childComplexity), true
+
+	case "AuditSubject.id":
+		if e.ComplexityRoot.AuditSubject.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditSubject.ID(childComplexity), true
+	case "AuditSubject.kind":
+		if e.ComplexityRoot.AuditSubject.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditSubject.Kind(childComplexity), true
+	case "AuditSubject.label":
+		if e.ComplexityRoot.AuditSubject.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditSubject.Label(childComplexity), true
 
 	case "Cart.accountAssignment":
 		if e.ComplexityRoot.Cart.AccountAssignment == nil {
@@ -1186,6 +1473,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConfirmedEmail.GlobalID(childComplexity), true
+
+	case "ConnectCustomerNumberPayload.customerNumber":
+		if e.ComplexityRoot.ConnectCustomerNumberPayload.CustomerNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConnectCustomerNumberPayload.CustomerNumber(childComplexity), true
+	case "ConnectCustomerNumberPayload.errors":
+		if e.ComplexityRoot.ConnectCustomerNumberPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConnectCustomerNumberPayload.Errors(childComplexity), true
 
 	case "ContactPerson.email":
 		if e.ComplexityRoot.ContactPerson.Email == nil {
@@ -1467,6 +1767,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CustomerCentreLink.Subject(childComplexity), true
 
+	case "CustomerNumber.connectedAt":
+		if e.ComplexityRoot.CustomerNumber.ConnectedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerNumber.ConnectedAt(childComplexity), true
+	case "CustomerNumber.contracts":
+		if e.ComplexityRoot.CustomerNumber.Contracts == nil {
+			break
+		}
+
+		args, err := ec.field_CustomerNumber_contracts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.CustomerNumber.Contracts(childComplexity, args["after"].(*entgql.Cursor[uuid.UUID]), args["first"].(*int), args["before"].(*entgql.Cursor[uuid.UUID]), args["last"].(*int), args["orderBy"].(*ent.ContractOrder)), true
 	case "CustomerNumber.id":
 		if e.ComplexityRoot.CustomerNumber.GlobalID == nil {
 			break
@@ -1638,6 +1955,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EnrolOtpPayload.Secret(childComplexity), true
 
+	case "GrantedVia.tenantName":
+		if e.ComplexityRoot.GrantedVia.TenantName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GrantedVia.TenantName(childComplexity), true
+	case "GrantedVia.username":
+		if e.ComplexityRoot.GrantedVia.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GrantedVia.Username(childComplexity), true
+
 	case "Invitation.becomesMasterAdmin":
 		if e.ComplexityRoot.Invitation.BecomesMasterAdmin == nil {
 			break
@@ -1717,6 +2047,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InviteCompanyPayload.Tenant(childComplexity), true
+
+	case "IssueOneTimePasswordPayload.customerNumber":
+		if e.ComplexityRoot.IssueOneTimePasswordPayload.CustomerNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueOneTimePasswordPayload.CustomerNumber(childComplexity), true
+	case "IssueOneTimePasswordPayload.errors":
+		if e.ComplexityRoot.IssueOneTimePasswordPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueOneTimePasswordPayload.Errors(childComplexity), true
+	case "IssueOneTimePasswordPayload.expiresAt":
+		if e.ComplexityRoot.IssueOneTimePasswordPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueOneTimePasswordPayload.ExpiresAt(childComplexity), true
+	case "IssueOneTimePasswordPayload.oneTimePassword":
+		if e.ComplexityRoot.IssueOneTimePasswordPayload.OneTimePassword == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueOneTimePasswordPayload.OneTimePassword(childComplexity), true
 
 	case "LoginChallenge.expiresAt":
 		if e.ComplexityRoot.LoginChallenge.ExpiresAt == nil {
@@ -1887,6 +2242,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ConfirmOtp(childComplexity, args["input"].(model.ConfirmOtpInput)), true
+	case "Mutation.connectCustomerNumber":
+		if e.ComplexityRoot.Mutation.ConnectCustomerNumber == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_connectCustomerNumber_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConnectCustomerNumber(childComplexity, args["input"].(access.ConnectCustomerNumberInput)), true
 	case "Mutation.createUser":
 		if e.ComplexityRoot.Mutation.CreateUser == nil {
 			break
@@ -1959,6 +2325,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.InviteCompany(childComplexity, args["input"].(identity.InviteCompanyInput)), true
+	case "Mutation.issueOneTimePassword":
+		if e.ComplexityRoot.Mutation.IssueOneTimePassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_issueOneTimePassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.IssueOneTimePassword(childComplexity, args["input"].(access.IssueOneTimePasswordInput)), true
 	case "Mutation.login":
 		if e.ComplexityRoot.Mutation.Login == nil {
 			break
@@ -2097,6 +2474,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveAddress(childComplexity, args["input"].(cart.SaveAddressInput)), true
+	case "Mutation.saveTransfers":
+		if e.ComplexityRoot.Mutation.SaveTransfers == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveTransfers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveTransfers(childComplexity, args["input"].(access.SaveTransfersInput)), true
 	case "Mutation.sendPasswordReset":
 		if e.ComplexityRoot.Mutation.SendPasswordReset == nil {
 			break
@@ -2108,6 +2496,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SendPasswordReset(childComplexity, args["input"].(model.SendPasswordResetInput)), true
+	case "Mutation.setContractRights":
+		if e.ComplexityRoot.Mutation.SetContractRights == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setContractRights_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetContractRights(childComplexity, args["input"].(access.SetContractRightsInput)), true
 	case "Mutation.setUserRoles":
 		if e.ComplexityRoot.Mutation.SetUserRoles == nil {
 			break
@@ -2776,6 +3175,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProductEdge.Node(childComplexity), true
 
+	case "Query.auditLog":
+		if e.ComplexityRoot.Query.AuditLog == nil {
+			break
+		}
+
+		args, err := ec.field_Query_auditLog_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AuditLog(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*audit.Filter)), true
 	case "Query.cart":
 		if e.ComplexityRoot.Query.Cart == nil {
 			break
@@ -2810,6 +3220,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Contracts(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*company.ContractFilter), args["orderBy"].(*ent.ContractOrder)), true
+	case "Query.explainRight":
+		if e.ComplexityRoot.Query.ExplainRight == nil {
+			break
+		}
+
+		args, err := ec.field_Query_explainRight_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ExplainRight(childComplexity, args["userId"].(gid.ID), args["contractId"].(gid.ID), args["right"].(authz.Right)), true
 
 	case "Query.invitation":
 		if e.ComplexityRoot.Query.Invitation == nil {
@@ -2888,6 +3309,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*catalog.ProductFilter), args["orderBy"].(*ent.ProductOrder)), true
+	case "Query.transferTarget":
+		if e.ComplexityRoot.Query.TransferTarget == nil {
+			break
+		}
+
+		args, err := ec.field_Query_transferTarget_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TransferTarget(childComplexity, args["input"].(access.TransferTargetInput)), true
+	case "Query.transfers":
+		if e.ComplexityRoot.Query.Transfers == nil {
+			break
+		}
+
+		args, err := ec.field_Query_transfers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Transfers(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["direction"].(*access.Direction)), true
 	case "Query.users":
 		if e.ComplexityRoot.Query.Users == nil {
 			break
@@ -3017,6 +3460,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RevokeInvitationPayload.User(childComplexity), true
 
+	case "RightExplanation.allowed":
+		if e.ComplexityRoot.RightExplanation.Allowed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RightExplanation.Allowed(childComplexity), true
+	case "RightExplanation.paths":
+		if e.ComplexityRoot.RightExplanation.Paths == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RightExplanation.Paths(childComplexity), true
+
 	case "RightHolder.kind":
 		if e.ComplexityRoot.RightHolder.Kind == nil {
 			break
@@ -3087,6 +3543,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RightHolderPageInfo.HasNextPage(childComplexity), true
 
+	case "RightPath.grantedAt":
+		if e.ComplexityRoot.RightPath.GrantedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RightPath.GrantedAt(childComplexity), true
+	case "RightPath.kind":
+		if e.ComplexityRoot.RightPath.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RightPath.Kind(childComplexity), true
+	case "RightPath.role":
+		if e.ComplexityRoot.RightPath.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RightPath.Role(childComplexity), true
+	case "RightPath.via":
+		if e.ComplexityRoot.RightPath.Via == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RightPath.Via(childComplexity), true
+
 	case "SaveAccountAssignmentPayload.accountAssignment":
 		if e.ComplexityRoot.SaveAccountAssignmentPayload.AccountAssignment == nil {
 			break
@@ -3112,6 +3593,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SaveAddressPayload.Errors(childComplexity), true
+
+	case "SaveTransfersPayload.errors":
+		if e.ComplexityRoot.SaveTransfersPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveTransfersPayload.Errors(childComplexity), true
+	case "SaveTransfersPayload.granted":
+		if e.ComplexityRoot.SaveTransfersPayload.Granted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveTransfersPayload.Granted(childComplexity), true
+	case "SaveTransfersPayload.revoked":
+		if e.ComplexityRoot.SaveTransfersPayload.Revoked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveTransfersPayload.Revoked(childComplexity), true
 
 	case "SavedAccountAssignment.costCentre":
 		if e.ComplexityRoot.SavedAccountAssignment.CostCentre == nil {
@@ -3155,6 +3655,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SavedAccountAssignment.Project(childComplexity), true
+
+	case "SavedTransfer.contract":
+		if e.ComplexityRoot.SavedTransfer.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedTransfer.Contract(childComplexity), true
+	case "SavedTransfer.rights":
+		if e.ComplexityRoot.SavedTransfer.Rights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedTransfer.Rights(childComplexity), true
 
 	case "SendPasswordResetPayload.errors":
 		if e.ComplexityRoot.SendPasswordResetPayload.Errors == nil {
@@ -3230,6 +3743,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.LastSeenAt(childComplexity), true
+
+	case "SetContractRightsPayload.errors":
+		if e.ComplexityRoot.SetContractRightsPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetContractRightsPayload.Errors(childComplexity), true
+	case "SetContractRightsPayload.user":
+		if e.ComplexityRoot.SetContractRightsPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetContractRightsPayload.User(childComplexity), true
 
 	case "SetUserRolesPayload.errors":
 		if e.ComplexityRoot.SetUserRolesPayload.Errors == nil {
@@ -3367,6 +3893,162 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TenantSettings.UsersCreatedBy(childComplexity), true
 
+	case "Transfer.contract":
+		if e.ComplexityRoot.Transfer.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transfer.Contract(childComplexity), true
+	case "Transfer.givenAt":
+		if e.ComplexityRoot.Transfer.GivenAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transfer.GivenAt(childComplexity), true
+	case "Transfer.givenBy":
+		if e.ComplexityRoot.Transfer.GivenBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transfer.GivenBy(childComplexity), true
+	case "Transfer.id":
+		if e.ComplexityRoot.Transfer.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transfer.GlobalID(childComplexity), true
+	case "Transfer.receivedBy":
+		if e.ComplexityRoot.Transfer.ReceivedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transfer.ReceivedBy(childComplexity), true
+	case "Transfer.revokedAt":
+		if e.ComplexityRoot.Transfer.RevokedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transfer.RevokedAt(childComplexity), true
+	case "Transfer.rights":
+		if e.ComplexityRoot.Transfer.Rights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Transfer.Rights(childComplexity), true
+
+	case "TransferConnection.edges":
+		if e.ComplexityRoot.TransferConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferConnection.Edges(childComplexity), true
+	case "TransferConnection.nodes":
+		if e.ComplexityRoot.TransferConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferConnection.Nodes(childComplexity), true
+	case "TransferConnection.pageInfo":
+		if e.ComplexityRoot.TransferConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferConnection.PageInfo(childComplexity), true
+	case "TransferConnection.totalCount":
+		if e.ComplexityRoot.TransferConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferConnection.TotalCount(childComplexity), true
+
+	case "TransferContract.id":
+		if e.ComplexityRoot.TransferContract.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferContract.ID(childComplexity), true
+	case "TransferContract.number":
+		if e.ComplexityRoot.TransferContract.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferContract.Number(childComplexity), true
+
+	case "TransferEdge.cursor":
+		if e.ComplexityRoot.TransferEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferEdge.Cursor(childComplexity), true
+	case "TransferEdge.node":
+		if e.ComplexityRoot.TransferEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferEdge.Node(childComplexity), true
+
+	case "TransferTarget.contracts":
+		if e.ComplexityRoot.TransferTarget.Contracts == nil {
+			break
+		}
+
+		args, err := ec.field_TransferTarget_contracts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.TransferTarget.Contracts(childComplexity, args["first"].(int), args["after"].(*string)), true
+	case "TransferTarget.displayName":
+		if e.ComplexityRoot.TransferTarget.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferTarget.DisplayName(childComplexity), true
+	case "TransferTarget.id":
+		if e.ComplexityRoot.TransferTarget.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferTarget.ID(childComplexity), true
+	case "TransferTarget.tenantName":
+		if e.ComplexityRoot.TransferTarget.TenantName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferTarget.TenantName(childComplexity), true
+
+	case "TransferableContract.contract":
+		if e.ComplexityRoot.TransferableContract.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferableContract.Contract(childComplexity), true
+	case "TransferableContract.transferred":
+		if e.ComplexityRoot.TransferableContract.Transferred == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferableContract.Transferred(childComplexity), true
+
+	case "TransferableContractConnection.nodes":
+		if e.ComplexityRoot.TransferableContractConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferableContractConnection.Nodes(childComplexity), true
+	case "TransferableContractConnection.pageInfo":
+		if e.ComplexityRoot.TransferableContractConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferableContractConnection.PageInfo(childComplexity), true
+	case "TransferableContractConnection.totalCount":
+		if e.ComplexityRoot.TransferableContractConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferableContractConnection.TotalCount(childComplexity), true
+
 	case "UpdateCartItemPayload.cart":
 		if e.ComplexityRoot.UpdateCartItemPayload.Cart == nil {
 			break
@@ -3431,6 +4113,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.City(childComplexity), true
+	case "User.contractRights":
+		if e.ComplexityRoot.User.ContractRights == nil {
+			break
+		}
+
+		args, err := ec.field_User_contractRights_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.User.ContractRights(childComplexity, args["first"].(int)), true
 	case "User.country":
 		if e.ComplexityRoot.User.Country == nil {
 			break
@@ -3571,6 +4264,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UserConnection.TotalCount(childComplexity), true
 
+	case "UserContractRights.contract":
+		if e.ComplexityRoot.UserContractRights.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserContractRights.Contract(childComplexity), true
+	case "UserContractRights.rights":
+		if e.ComplexityRoot.UserContractRights.Rights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserContractRights.Rights(childComplexity), true
+
 	case "UserEdge.cursor":
 		if e.ComplexityRoot.UserEdge.Cursor == nil {
 			break
@@ -3639,6 +4345,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Viewer.CustomerCentre(childComplexity), true
+	case "Viewer.customerNumbers":
+		if e.ComplexityRoot.Viewer.CustomerNumbers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.CustomerNumbers(childComplexity), true
 	case "Viewer.mandatoryContactFields":
 		if e.ComplexityRoot.Viewer.MandatoryContactFields == nil {
 			break
@@ -3703,12 +4415,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
+			graphql.NewInputUnmarshaler("AuditFilter", ec.unmarshalInputAuditFilter),
 			graphql.NewInputUnmarshaler("CartItemInput", ec.unmarshalInputCartItemInput),
 			graphql.NewInputUnmarshaler("ChangeEmailInput", ec.unmarshalInputChangeEmailInput),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
 			graphql.NewInputUnmarshaler("ChangeUsernameInput", ec.unmarshalInputChangeUsernameInput),
 			graphql.NewInputUnmarshaler("ConfirmEmailInput", ec.unmarshalInputConfirmEmailInput),
 			graphql.NewInputUnmarshaler("ConfirmOtpInput", ec.unmarshalInputConfirmOtpInput),
+			graphql.NewInputUnmarshaler("ConnectCustomerNumberInput", ec.unmarshalInputConnectCustomerNumberInput),
 			graphql.NewInputUnmarshaler("ContactPersonInput", ec.unmarshalInputContactPersonInput),
 			graphql.NewInputUnmarshaler("ContractFilter", ec.unmarshalInputContractFilter),
 			graphql.NewInputUnmarshaler("ContractOrder", ec.unmarshalInputContractOrder),
@@ -3719,6 +4433,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
 			graphql.NewInputUnmarshaler("InviteCompanyInput", ec.unmarshalInputInviteCompanyInput),
 			graphql.NewInputUnmarshaler("InvitedCompanyInput", ec.unmarshalInputInvitedCompanyInput),
+			graphql.NewInputUnmarshaler("IssueOneTimePasswordInput", ec.unmarshalInputIssueOneTimePasswordInput),
 			graphql.NewInputUnmarshaler("LoginInput", ec.unmarshalInputLoginInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderOrder", ec.unmarshalInputOrderOrder),
@@ -3735,8 +4450,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", ec.unmarshalInputRevokeInvitationInput),
 			graphql.NewInputUnmarshaler("SaveAccountAssignmentInput", ec.unmarshalInputSaveAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("SaveAddressInput", ec.unmarshalInputSaveAddressInput),
+			graphql.NewInputUnmarshaler("SaveTransfersInput", ec.unmarshalInputSaveTransfersInput),
 			graphql.NewInputUnmarshaler("SendPasswordResetInput", ec.unmarshalInputSendPasswordResetInput),
+			graphql.NewInputUnmarshaler("SetContractRightsInput", ec.unmarshalInputSetContractRightsInput),
 			graphql.NewInputUnmarshaler("SetUserRolesInput", ec.unmarshalInputSetUserRolesInput),
+			graphql.NewInputUnmarshaler("TransferTargetInput", ec.unmarshalInputTransferTargetInput),
 			graphql.NewInputUnmarshaler("UpdateCartInput", ec.unmarshalInputUpdateCartInput),
 			graphql.NewInputUnmarshaler("UpdateCartItemInput", ec.unmarshalInputUpdateCartItemInput),
 			graphql.NewInputUnmarshaler("UpdateContactDataInput", ec.unmarshalInputUpdateContactDataInput),
@@ -3820,6 +4538,296 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/access.graphqls", Input: `"A customer number and the one-time password from the operator's letter (AC-05)."
+input ConnectCustomerNumberInput {
+  "The number, fixed line or mobile."
+  customerNumber: String!
+  "The one-time password, as it stands in the letter."
+  oneTimePassword: String!
+}
+
+"Outcome of connecting a customer number: the viewer holds all rights on all contracts under it, later ones too."
+type ConnectCustomerNumberPayload {
+  "The number; null when it did not work."
+  customerNumber: CustomerNumber
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type CustomerNumber {
+  "Since when the viewer has connected it; null when it has not."
+  connectedAt: DateTime
+  "Contracts under it that the viewer may see."
+  contracts(
+    "The first so many, at most 100."
+    first: Int
+    "After this cursor."
+    after: String
+    "The last so many, at most 100."
+    last: Int
+    "Before this cursor."
+    before: String
+    "In which order; by number unless told."
+    orderBy: ContractOrder = {field: NUMBER, direction: ASC}
+  ): ContractConnection!
+}
+
+extend type Viewer {
+  "Customer numbers that the viewer has connected."
+  customerNumbers: [CustomerNumber!]!
+}
+
+"A letter for a customer number."
+input IssueOneTimePasswordInput {
+  "The number, fixed line or mobile."
+  customerNumber: String!
+  "What the number is for, where there are several."
+  line: CustomerNumberLine
+  "Whose number it is, where there are several."
+  tenantId: ID
+}
+
+"Outcome of issuing a one-time password. Earlier ones for the number no longer work."
+type IssueOneTimePasswordPayload {
+  "The number; null when it did not work."
+  customerNumber: CustomerNumber
+  "The secret for the letter. It is shown this once."
+  oneTimePassword: String
+  "Until when it works."
+  expiresAt: DateTime
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The rights of a sub admin on a contract, as a full set (AC-06)."
+input SetContractRightsInput {
+  "The sub admin."
+  userId: ID!
+  "The contract."
+  contractId: ID!
+  "All rights that it has from now on; none takes them all away."
+  rights: [ContractRight!]!
+}
+
+"Outcome of setting rights. They count from the next request on; what was passed on of a right that went is gone with it."
+type SetContractRightsPayload {
+  "The sub admin; null when it did not work."
+  user: User
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"The rights that a user was given on a contract."
+type UserContractRights {
+  "The contract."
+  contract: Contract!
+  "The rights."
+  rights: [ContractRight!]!
+}
+
+extend type User {
+  "Contracts that the user was given rights on, the oldest first, with these rights."
+  contractRights(
+    "At most so many, up to 100."
+    first: Int! = 100
+  ): [UserContractRights!]!
+}
+
+"Whom to transfer to: both must fit, nothing else finds anybody (AC-08)."
+input TransferTargetInput {
+  "E-mail address of the other master admin."
+  email: String!
+  "One of that person's customer numbers."
+  customerNumber: String!
+  "What the number is for: ` + "`" + `FIXED_LINE` + "`" + ` or ` + "`" + `MOBILE` + "`" + `."
+  line: CustomerNumberLine!
+}
+
+"A contract of the giver, and whether it is transferred."
+type TransferableContract {
+  "Whether its rights are transferred to the target."
+  transferred: Boolean!
+  "The contract."
+  contract: Contract!
+}
+
+"A page of the giver's contracts."
+type TransferableContractConnection {
+  "The contracts."
+  nodes: [TransferableContract!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"Another master admin, to whom the viewer can transfer rights."
+type TransferTarget {
+  "Names the target to ` + "`" + `saveTransfers` + "`" + `, for this viewer and an hour."
+  id: ID!
+  "First and last name."
+  displayName: String!
+  "Name of the company."
+  tenantName: String!
+  "The contracts that the viewer can transfer: those under customer numbers that it has connected itself."
+  contracts(
+    "The first so many, at most 100."
+    first: Int!
+    "After this cursor."
+    after: String
+  ): TransferableContractConnection!
+}
+
+"Check marks that were set and unset, to save."
+input SaveTransfersInput {
+  "The target, as ` + "`" + `transferTarget` + "`" + ` gave it."
+  targetId: ID!
+  "Contracts to transfer, at most 1,000: all rights but ` + "`" + `COMMERCIAL_CONTACT` + "`" + `."
+  grant: [ID!]! = []
+  "Contracts to take back, at most 1,000."
+  revoke: [ID!]! = []
+  "The same key with the same input gives the first answer again."
+  idempotencyKey: String!
+}
+
+"The contract of a transfer, as both sides may name it."
+type TransferContract {
+  "Global ID."
+  id: ID!
+  "Number."
+  number: String!
+}
+
+"What became of one contract."
+type SavedTransfer {
+  "The contract."
+  contract: TransferContract!
+  "The rights that were transferred or taken back."
+  rights: [ContractRight!]!
+}
+
+"Outcome of saving transfers: all of it or nothing."
+type SaveTransfersPayload {
+  "What was transferred; what was transferred before is not in it."
+  granted: [SavedTransfer!]!
+  "What was taken back."
+  revoked: [SavedTransfer!]!
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Which transfers to list."
+enum TransferDirection {
+  "Those of contracts of the viewer's company."
+  GIVEN
+  "Those to the viewer."
+  RECEIVED
+}
+
+"A contract that was shared with a master admin of another company."
+type Transfer implements Node {
+  "Global ID."
+  id: ID!
+  "The contract."
+  contract: TransferContract!
+  "The rights that were transferred."
+  rights: [ContractRight!]!
+  "Who gave them."
+  givenBy: PersonName!
+  "Who received them."
+  receivedBy: PersonName!
+  "When they were given."
+  givenAt: DateTime!
+  "When they were taken back; null while they hold."
+  revokedAt: DateTime
+}
+
+"A transfer in the page."
+type TransferEdge {
+  "The transfer."
+  node: Transfer
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of transfers, the newest first."
+type TransferConnection {
+  "The transfers with their cursors."
+  edges: [TransferEdge]
+  "The transfers."
+  nodes: [Transfer!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"A person by user name and company, as explanations name it."
+type GrantedVia {
+  "Name to log in with."
+  username: String!
+  "Name of the company."
+  tenantName: String!
+}
+
+"One way by which a right is held."
+type RightPath {
+  "Kind of way."
+  kind: RightKind!
+  "The role, where the way is a role."
+  role: Role
+  "Through whom: who connected the number, who delegated, who transferred; null for a role."
+  via: GrantedVia
+  "Since when; null for a role."
+  grantedAt: DateTime
+}
+
+"Why a user has a right on a contract, or that it has not (AC-14)."
+type RightExplanation {
+  "Whether the user has the right."
+  allowed: Boolean!
+  "Every way by which it is held; none when it is not."
+  paths: [RightPath!]!
+}
+
+extend type Query {
+  "The master admin with this e-mail address and this customer number; null when there is none, and nothing more is said."
+  transferTarget(input: TransferTargetInput!): TransferTarget @can(do: "right.transfer")
+  "Transfers that the viewer may see, past ones too."
+  transfers(
+    "The first so many, at most 100."
+    first: Int
+    "After this cursor."
+    after: String
+    "The last so many, at most 100."
+    last: Int
+    "Before this cursor."
+    before: String
+    "Given or received; both when left out."
+    direction: TransferDirection
+  ): TransferConnection! @can(do: "transfer.view")
+  "Why a user has a right on a contract."
+  explainRight(
+    "The user."
+    userId: ID!
+    "The contract."
+    contractId: ID!
+    "The right."
+    right: ContractRight!
+  ): RightExplanation! @can(do: "right.explain")
+}
+
+extend type Mutation {
+  "Connect a customer number with the one-time password from the operator's letter."
+  connectCustomerNumber(input: ConnectCustomerNumberInput!): ConnectCustomerNumberPayload! @can(do: "right.connect")
+  "Make a one-time password for the letter to a customer. For service agents."
+  issueOneTimePassword(input: IssueOneTimePasswordInput!): IssueOneTimePasswordPayload! @can(do: "right.issue")
+  "Set the rights of a sub admin on a contract."
+  setContractRights(input: SetContractRightsInput!): SetContractRightsPayload! @can(do: "right.delegate")
+  "Save the check marks of a transfer, in one transaction."
+  saveTransfers(input: SaveTransfersInput!): SaveTransfersPayload! @can(do: "right.transfer")
+}
+`, BuiltIn: false},
 	{Name: "../schema/account.graphqls", Input: `"Who a user turns to first: the master admin of a sub admin (ID-14)."
 type Superior {
   "Global ID."
@@ -4033,6 +5041,106 @@ extend type Mutation {
   confirmOtp(input: ConfirmOtpInput!): ConfirmOtpPayload! @can(do: "otp.change")
   "Switch one-time codes off, unless the portal demands them."
   disableOtp(input: DisableOtpInput!): DisableOtpPayload! @can(do: "otp.change")
+}
+`, BuiltIn: false},
+	{Name: "../schema/audit.graphqls", Input: `"A JSON object."
+scalar JSON
+
+"Which entries of the audit log to list. Everything given must hold."
+input AuditFilter {
+  "The kind of change, such as ` + "`" + `user.roles` + "`" + `."
+  action: String
+  "Whoever did it."
+  actorId: ID
+  "What was changed."
+  subjectId: ID
+  "From this moment on."
+  from: DateTime
+  "Before this moment."
+  to: DateTime
+}
+
+"Who made a change, as it was called then."
+type AuditActor {
+  "User name."
+  username: String!
+  "Name of the company."
+  tenantName: String!
+}
+
+"What a change was about, as it was called then."
+type AuditSubject {
+  "Kind of object, such as ` + "`" + `User` + "`" + `."
+  kind: String!
+  "Global ID; null where it has none."
+  id: ID
+  "Name or number."
+  label: String!
+}
+
+"""
+A change, as it was made. Entries cannot be changed: each one of a tenant carries the hash of the one before.
+"""
+type AuditEntry implements Node {
+  "Global ID."
+  id: ID!
+  "When."
+  at: DateTime!
+  "The kind of change, such as ` + "`" + `user.roles` + "`" + `."
+  action: String!
+  "Who made it; null where the server did."
+  actor: AuditActor
+  "What it was about."
+  subject: AuditSubject!
+  "What was so before; null where there was nothing. Secrets are never in it."
+  before: JSON
+  "What was so afterwards; null where there is nothing."
+  after: JSON
+  "Where it came from."
+  ipAddress: String!
+  "The request that made it."
+  requestId: String!
+}
+
+"An entry in the page."
+type AuditEntryEdge {
+  "The entry."
+  node: AuditEntry
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of the audit log, the newest first."
+type AuditEntryConnection {
+  "The entries with their cursors."
+  edges: [AuditEntryEdge]
+  "The entries."
+  nodes: [AuditEntry!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+  "All entries of the filter, not only of this page, as a file."
+  download(
+    "Kind of file."
+    format: ExportFormat!
+  ): Download!
+}
+
+extend type Query {
+  "What was changed in the viewer's company, and by whom."
+  auditLog(
+    "The first so many, at most 100."
+    first: Int
+    "After this cursor."
+    after: String
+    "The last so many, at most 100."
+    last: Int
+    "Before this cursor."
+    before: String
+    "Which ones."
+    where: AuditFilter
+  ): AuditEntryConnection! @can(do: "audit.view")
 }
 `, BuiltIn: false},
 	{Name: "../schema/cart.graphqls", Input: `"Which accounts of the customer's books something belongs to."
@@ -4613,6 +5721,14 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `CHALLENGE_UNKNOWN` + "`" + ` | the challenge is over: log in again |
 | ` + "`" + `CONTACT_FIELD_UNKNOWN` + "`" + ` | no such contact data |
 | ` + "`" + `MINUTES_INVALID` + "`" + ` | not a number of minutes that is allowed |
+| ` + "`" + `CUSTOMER_NUMBER_UNKNOWN` + "`" + ` | no such customer number |
+| ` + "`" + `CUSTOMER_NUMBER_AMBIGUOUS` + "`" + ` | several companies or lines have this number: say which with ` + "`" + `line` + "`" + ` and ` + "`" + `tenantId` + "`" + ` |
+| ` + "`" + `ONE_TIME_PASSWORD_INVALID` + "`" + ` | the number or the one-time password is wrong, or was tried five times |
+| ` + "`" + `RIGHT_NOT_HELD` + "`" + ` | nobody gives a right that it does not hold |
+| ` + "`" + `NOT_A_SUB_ADMIN` + "`" + ` | rights on single contracts are given to active sub admins |
+| ` + "`" + `TRANSFER_TARGET_UNKNOWN` + "`" + ` | the target was not found by this viewer within the last hour, or can no longer receive |
+| ` + "`" + `TRANSFER_NOT_OWNER` + "`" + ` | only contracts under customer numbers that the giver has connected itself are transferred |
+| ` + "`" + `TRANSFER_CONTRADICTION` + "`" + ` | the same contract cannot be given and taken back at once |
 | ` + "`" + `IDEMPOTENCY_KEY_INVALID` + "`" + ` | the key must have 1 to 255 printable characters |
 | ` + "`" + `IDEMPOTENCY_KEY_REUSED` + "`" + ` | the key was used before, with another input |
 | ` + "`" + `CONFLICT` + "`" + ` | somebody else changed the same thing at the same time; load it again |
@@ -6195,6 +7311,78 @@ func (ec *executionContext) childFields_AnswerChallengePayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type AnswerChallengePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AuditActor(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "username":
+		return ec.fieldContext_AuditActor_username(ctx, field)
+	case "tenantName":
+		return ec.fieldContext_AuditActor_tenantName(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditActor", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AuditEntry_id(ctx, field)
+	case "at":
+		return ec.fieldContext_AuditEntry_at(ctx, field)
+	case "action":
+		return ec.fieldContext_AuditEntry_action(ctx, field)
+	case "actor":
+		return ec.fieldContext_AuditEntry_actor(ctx, field)
+	case "subject":
+		return ec.fieldContext_AuditEntry_subject(ctx, field)
+	case "before":
+		return ec.fieldContext_AuditEntry_before(ctx, field)
+	case "after":
+		return ec.fieldContext_AuditEntry_after(ctx, field)
+	case "ipAddress":
+		return ec.fieldContext_AuditEntry_ipAddress(ctx, field)
+	case "requestId":
+		return ec.fieldContext_AuditEntry_requestId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AuditEntryConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AuditEntryConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AuditEntryConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AuditEntryConnection_totalCount(ctx, field)
+	case "download":
+		return ec.fieldContext_AuditEntryConnection_download(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_AuditEntryEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_AuditEntryEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditSubject(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_AuditSubject_kind(ctx, field)
+	case "id":
+		return ec.fieldContext_AuditSubject_id(ctx, field)
+	case "label":
+		return ec.fieldContext_AuditSubject_label(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditSubject", field.Name)
+}
+
 func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6343,6 +7531,16 @@ func (ec *executionContext) childFields_ConfirmedEmail(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ConfirmedEmail", field.Name)
 }
 
+func (ec *executionContext) childFields_ConnectCustomerNumberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customerNumber":
+		return ec.fieldContext_ConnectCustomerNumberPayload_customerNumber(ctx, field)
+	case "errors":
+		return ec.fieldContext_ConnectCustomerNumberPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConnectCustomerNumberPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ContactPerson(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -6479,6 +7677,10 @@ func (ec *executionContext) childFields_CustomerNumber(ctx context.Context, fiel
 		return ec.fieldContext_CustomerNumber_number(ctx, field)
 	case "line":
 		return ec.fieldContext_CustomerNumber_line(ctx, field)
+	case "connectedAt":
+		return ec.fieldContext_CustomerNumber_connectedAt(ctx, field)
+	case "contracts":
+		return ec.fieldContext_CustomerNumber_contracts(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CustomerNumber", field.Name)
 }
@@ -6579,6 +7781,16 @@ func (ec *executionContext) childFields_EnrolOtpPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type EnrolOtpPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_GrantedVia(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "username":
+		return ec.fieldContext_GrantedVia_username(ctx, field)
+	case "tenantName":
+		return ec.fieldContext_GrantedVia_tenantName(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GrantedVia", field.Name)
+}
+
 func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "status":
@@ -6615,6 +7827,20 @@ func (ec *executionContext) childFields_InviteCompanyPayload(ctx context.Context
 		return ec.fieldContext_InviteCompanyPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InviteCompanyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_IssueOneTimePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customerNumber":
+		return ec.fieldContext_IssueOneTimePasswordPayload_customerNumber(ctx, field)
+	case "oneTimePassword":
+		return ec.fieldContext_IssueOneTimePasswordPayload_oneTimePassword(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_IssueOneTimePasswordPayload_expiresAt(ctx, field)
+	case "errors":
+		return ec.fieldContext_IssueOneTimePasswordPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IssueOneTimePasswordPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LoginChallenge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7059,6 +8285,16 @@ func (ec *executionContext) childFields_RevokeInvitationPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type RevokeInvitationPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RightExplanation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "allowed":
+		return ec.fieldContext_RightExplanation_allowed(ctx, field)
+	case "paths":
+		return ec.fieldContext_RightExplanation_paths(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RightExplanation", field.Name)
+}
+
 func (ec *executionContext) childFields_RightHolder(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -7105,6 +8341,20 @@ func (ec *executionContext) childFields_RightHolderPageInfo(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type RightHolderPageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_RightPath(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_RightPath_kind(ctx, field)
+	case "role":
+		return ec.fieldContext_RightPath_role(ctx, field)
+	case "via":
+		return ec.fieldContext_RightPath_via(ctx, field)
+	case "grantedAt":
+		return ec.fieldContext_RightPath_grantedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RightPath", field.Name)
+}
+
 func (ec *executionContext) childFields_SaveAccountAssignmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "accountAssignment":
@@ -7125,6 +8375,18 @@ func (ec *executionContext) childFields_SaveAddressPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type SaveAddressPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SaveTransfersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "granted":
+		return ec.fieldContext_SaveTransfersPayload_granted(ctx, field)
+	case "revoked":
+		return ec.fieldContext_SaveTransfersPayload_revoked(ctx, field)
+	case "errors":
+		return ec.fieldContext_SaveTransfersPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveTransfersPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SavedAccountAssignment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -7143,6 +8405,16 @@ func (ec *executionContext) childFields_SavedAccountAssignment(ctx context.Conte
 		return ec.fieldContext_SavedAccountAssignment_isDefault(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SavedAccountAssignment", field.Name)
+}
+
+func (ec *executionContext) childFields_SavedTransfer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contract":
+		return ec.fieldContext_SavedTransfer_contract(ctx, field)
+	case "rights":
+		return ec.fieldContext_SavedTransfer_rights(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedTransfer", field.Name)
 }
 
 func (ec *executionContext) childFields_SendPasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7185,6 +8457,16 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
+}
+
+func (ec *executionContext) childFields_SetContractRightsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_SetContractRightsPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_SetContractRightsPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetContractRightsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetUserRolesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7255,6 +8537,96 @@ func (ec *executionContext) childFields_TenantSettings(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type TenantSettings", field.Name)
 }
 
+func (ec *executionContext) childFields_Transfer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Transfer_id(ctx, field)
+	case "contract":
+		return ec.fieldContext_Transfer_contract(ctx, field)
+	case "rights":
+		return ec.fieldContext_Transfer_rights(ctx, field)
+	case "givenBy":
+		return ec.fieldContext_Transfer_givenBy(ctx, field)
+	case "receivedBy":
+		return ec.fieldContext_Transfer_receivedBy(ctx, field)
+	case "givenAt":
+		return ec.fieldContext_Transfer_givenAt(ctx, field)
+	case "revokedAt":
+		return ec.fieldContext_Transfer_revokedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Transfer", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TransferConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TransferConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TransferConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TransferConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferContract(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TransferContract_id(ctx, field)
+	case "number":
+		return ec.fieldContext_TransferContract_number(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferContract", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_TransferEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_TransferEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferTarget(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TransferTarget_id(ctx, field)
+	case "displayName":
+		return ec.fieldContext_TransferTarget_displayName(ctx, field)
+	case "tenantName":
+		return ec.fieldContext_TransferTarget_tenantName(ctx, field)
+	case "contracts":
+		return ec.fieldContext_TransferTarget_contracts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferTarget", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferableContract(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "transferred":
+		return ec.fieldContext_TransferableContract_transferred(ctx, field)
+	case "contract":
+		return ec.fieldContext_TransferableContract_contract(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferableContract", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferableContractConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_TransferableContractConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TransferableContractConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TransferableContractConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferableContractConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateCartItemPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cart":
@@ -7321,6 +8693,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_status(ctx, field)
 	case "displayName":
 		return ec.fieldContext_User_displayName(ctx, field)
+	case "contractRights":
+		return ec.fieldContext_User_contractRights(ctx, field)
 	case "street":
 		return ec.fieldContext_User_street(ctx, field)
 	case "postalCode":
@@ -7355,6 +8729,16 @@ func (ec *executionContext) childFields_UserConnection(ctx context.Context, fiel
 		return ec.fieldContext_UserConnection_pageInfo(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UserContractRights(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contract":
+		return ec.fieldContext_UserContractRights_contract(ctx, field)
+	case "rights":
+		return ec.fieldContext_UserContractRights_rights(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserContractRights", field.Name)
 }
 
 func (ec *executionContext) childFields_UserEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7405,6 +8789,8 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_addresses(ctx, field)
 	case "accountAssignments":
 		return ec.fieldContext_Viewer_accountAssignments(ctx, field)
+	case "customerNumbers":
+		return ec.fieldContext_Viewer_customerNumbers(ctx, field)
 	case "mandatoryContactFields":
 		return ec.fieldContext_Viewer_mandatoryContactFields(ctx, field)
 	case "customerCentre":

@@ -16,6 +16,9 @@ import (
 	"kontor/internal/identity"
 	"strconv"
 	"time"
+
+	"entgo.io/contrib/entgql"
+	"github.com/google/uuid"
 )
 
 // Outcome of a registration by invitation.
@@ -58,6 +61,24 @@ type AnswerChallengePayload struct {
 	Token *string `json:"token,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
+}
+
+// Who made a change, as it was called then.
+type AuditActor struct {
+	// User name.
+	Username string `json:"username"`
+	// Name of the company.
+	TenantName string `json:"tenantName"`
+}
+
+// What a change was about, as it was called then.
+type AuditSubject struct {
+	// Kind of object, such as `User`.
+	Kind string `json:"kind"`
+	// Global ID; null where it has none.
+	ID *gid.ID `json:"id,omitempty"`
+	// Name or number.
+	Label string `json:"label"`
 }
 
 // Outcome of asking for another e-mail address.
@@ -114,6 +135,14 @@ type ConfirmOtpInput struct {
 type ConfirmOtpPayload struct {
 	// Codes that replace the app when it is lost, each once. They are shown this once.
 	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of connecting a customer number: the viewer holds all rights on all contracts under it, later ones too.
+type ConnectCustomerNumberPayload struct {
+	// The number; null when it did not work.
+	CustomerNumber *ent.CustomerNumber `json:"customerNumber,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -214,6 +243,18 @@ type InviteCompanyPayload struct {
 	Tenant *ent.Tenant `json:"tenant,omitempty"`
 	// The invitation of its first master admin.
 	Invitation *identity.SentInvitation `json:"invitation,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of issuing a one-time password. Earlier ones for the number no longer work.
+type IssueOneTimePasswordPayload struct {
+	// The number; null when it did not work.
+	CustomerNumber *ent.CustomerNumber `json:"customerNumber,omitempty"`
+	// The secret for the letter. It is shown this once.
+	OneTimePassword *string `json:"oneTimePassword,omitempty"`
+	// Until when it works.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -426,6 +467,24 @@ type SaveAddressPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// Outcome of saving transfers: all of it or nothing.
+type SaveTransfersPayload struct {
+	// What was transferred; what was transferred before is not in it.
+	Granted []*SavedTransfer `json:"granted"`
+	// What was taken back.
+	Revoked []*SavedTransfer `json:"revoked"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// What became of one contract.
+type SavedTransfer struct {
+	// The contract.
+	Contract *access.TransferContract `json:"contract"`
+	// The rights that were transferred or taken back.
+	Rights []authz.Right `json:"rights"`
+}
+
 // Whom to send a link for a new password.
 type SendPasswordResetInput struct {
 	// The user.
@@ -458,12 +517,38 @@ type Session struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
+// Outcome of setting rights. They count from the next request on; what was passed on of a right that went is gone with it.
+type SetContractRightsPayload struct {
+	// The sub admin; null when it did not work.
+	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of changing roles. They count from the next request of the user on.
 type SetUserRolesPayload struct {
 	// The user; null when it did not work.
 	User *ent.User `json:"user,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
+}
+
+// A contract of the giver, and whether it is transferred.
+type TransferableContract struct {
+	// Whether its rights are transferred to the target.
+	Transferred bool `json:"transferred"`
+	// The contract.
+	Contract *ent.Contract `json:"contract"`
+}
+
+// A page of the giver's contracts.
+type TransferableContractConnection struct {
+	// The contracts.
+	Nodes []*TransferableContract `json:"nodes"`
+	// Where the page lies.
+	PageInfo *entgql.PageInfo[uuid.UUID] `json:"pageInfo"`
+	// How many there are in all.
+	TotalCount int `json:"totalCount"`
 }
 
 // The cart after a change.
@@ -562,6 +647,14 @@ type UpdateTenantSettingsPayload struct {
 // | `CHALLENGE_UNKNOWN` | the challenge is over: log in again |
 // | `CONTACT_FIELD_UNKNOWN` | no such contact data |
 // | `MINUTES_INVALID` | not a number of minutes that is allowed |
+// | `CUSTOMER_NUMBER_UNKNOWN` | no such customer number |
+// | `CUSTOMER_NUMBER_AMBIGUOUS` | several companies or lines have this number: say which with `line` and `tenantId` |
+// | `ONE_TIME_PASSWORD_INVALID` | the number or the one-time password is wrong, or was tried five times |
+// | `RIGHT_NOT_HELD` | nobody gives a right that it does not hold |
+// | `NOT_A_SUB_ADMIN` | rights on single contracts are given to active sub admins |
+// | `TRANSFER_TARGET_UNKNOWN` | the target was not found by this viewer within the last hour, or can no longer receive |
+// | `TRANSFER_NOT_OWNER` | only contracts under customer numbers that the giver has connected itself are transferred |
+// | `TRANSFER_CONTRADICTION` | the same contract cannot be given and taken back at once |
 // | `IDEMPOTENCY_KEY_INVALID` | the key must have 1 to 255 printable characters |
 // | `IDEMPOTENCY_KEY_REUSED` | the key was used before, with another input |
 // | `CONFLICT` | somebody else changed the same thing at the same time; load it again |

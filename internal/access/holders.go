@@ -131,12 +131,15 @@ func (s *Service) givers(ctx context.Context, v *authz.Viewer, contracts []*ent.
 		WithGrantedBy(func(q *ent.UserQuery) {
 			q.WithTenant().Select(user.FieldFirstName, user.FieldLastName, user.FieldTenantID)
 		}).
-		All(authz.System(ctx))
+		Order(grant.ByID()).All(authz.System(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("reading who shared contracts with the viewer: %w", err)
 	}
 	givers := make(map[uuid.UUID]*PersonName, len(live))
 	for _, g := range live {
+		if givers[g.ContractID] != nil {
+			continue // whoever was the first to share it
+		}
 		giver := g.Edges.GrantedBy
 		givers[g.ContractID] = &PersonName{DisplayName: giver.DisplayName(), TenantName: giver.TenantName()}
 	}

@@ -54,11 +54,16 @@ func (s *Service) thing(ctx context.Context, client *ent.Client, c *ent.Contract
 	if err != nil {
 		return nil, authz.Thing{}, err
 	}
+	return v, f.about(c), nil
+}
+
+// about are the facts of one contract.
+func (f facts) about(c *ent.Contract) authz.Thing {
 	thing := authz.Thing{Tenant: c.TenantID, TenantPath: f.paths[c.TenantID], Granted: f.granted[c.ID]}
 	if c.CustomerNumberID != nil {
 		thing.Connected = f.connected[*c.CustomerNumberID]
 	}
-	return v, thing, nil
+	return thing
 }
 
 // readFacts reads what the viewer holds on these contracts.

@@ -49,7 +49,7 @@ func (s *Service) Contracts(ctx context.Context, where *ContractFilter) (*ent.Co
 		q.Where(contract.StateIn(where.States...))
 	}
 	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
-		text := strings.TrimSpace(*where.Search)
+		text := strings.TrimSpace(strings.ReplaceAll(*where.Search, "\x00", "")) // which PostgreSQL refuses in a text
 		q.Where(contract.Or(contract.NumberContainsFold(text), contract.AccessNumberContainsFold(text)))
 	}
 	if where.ProductSku != nil {

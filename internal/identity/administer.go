@@ -143,8 +143,10 @@ func (s *Service) Create(ctx context.Context, in CreateUserInput) (*ent.User, er
 		if err != nil {
 			return nil, err
 		}
-		_, err = s.invite(system, tx, mail.UserInvited, added, t, creator.DisplayName())
-		return added, err
+		if _, err = s.invite(system, tx, mail.UserInvited, added, t, creator.DisplayName()); err != nil {
+			return nil, err
+		}
+		return added, s.record(system, tx, "user.create", added, nil, fields{"email": added.Email, "roles": roles})
 	})
 }
 
@@ -267,6 +269,9 @@ func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.
 		if err != nil {
 			return nil, fmt.Errorf("switching a user off: %w", err)
 		}
+		if err := s.record(ctx, c.tx, "user.deactivate", c.user, fields{"status": c.user.Status}, fields{"status": changed.Status}); err != nil {
+			return nil, err
+		}
 		return changed, s.tell(ctx, c, mail.Deactivated, mail.Content{})
 	})
 	if err != nil {
@@ -301,7 +306,7 @@ func (s *Service) Reactivate(ctx context.Context, id gid.ID) (*ent.User, error) 
 		if err != nil {
 			return nil, fmt.Errorf("switching a user on: %w", err)
 		}
-		return changed, nil
+		return changed, s.record(ctx, c.tx, "user.reactivate", u, fields{"status": u.Status}, fields{"status": status})
 	})
 	if err != nil {
 		return nil, err
@@ -326,7 +331,7 @@ func (s *Service) SendReset(ctx context.Context, id gid.ID) (*ent.User, error) {
 		if err != nil {
 			return nil, fmt.Errorf("releasing a user: %w", err)
 		}
-		return changed, nil
+		return changed, s.record(ctx, c.tx, "user.reset", c.user, fields{"status": c.user.Status}, fields{"status": changed.Status})
 	})
 	if err != nil {
 		return nil, err
@@ -348,8 +353,10 @@ func (s *Service) Resend(ctx context.Context, id gid.ID) (*ent.User, error) {
 		if err := invited(c.user); err != nil {
 			return nil, err
 		}
-		_, err := s.invite(ctx, c.tx, mail.UserInvited, c.user, c.user.Edges.Tenant, c.by.DisplayName())
-		return c.user, err
+		if _, err := s.invite(ctx, c.tx, mail.UserInvited, c.user, c.user.Edges.Tenant, c.by.DisplayName()); err != nil {
+			return nil, err
+		}
+		return c.user, s.record(ctx, c.tx, "user.invite", c.user, nil, fields{"email": c.user.Email})
 	})
 }
 
@@ -359,7 +366,10 @@ func (s *Service) Revoke(ctx context.Context, id gid.ID) (*ent.User, error) {
 		if err := invited(c.user); err != nil {
 			return nil, err
 		}
-		return c.user, s.revoke(ctx, c.tx, c.user, onetimelink.PurposeINVITATION)
+		if err := s.revoke(ctx, c.tx, c.user, onetimelink.PurposeINVITATION); err != nil {
+			return nil, err
+		}
+		return c.user, s.record(ctx, c.tx, "user.uninvite", c.user, nil, nil)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/internal/audit"
 	"kontor/internal/db"
 	"kontor/internal/email"
 	"kontor/internal/fault"
@@ -74,6 +75,13 @@ func (s *Service) InviteCompany(ctx context.Context, in InviteCompanyInput) (*In
 		}
 		invited.TenantID = founded.ID
 		u, err := s.add(system, tx, invited, "", authz.MasterAdmin)
+		if err != nil {
+			return nil, err
+		}
+		err = s.Audit.Record(system, tx, audit.Change{
+			Tenant: founded.ID, Action: "tenant.invite", Kind: "Tenant", Subject: founded.ID, Label: founded.Name,
+			After: fields{"organizationId": founded.OrganizationID, "kind": founded.Kind, "email": u.Email},
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func (s *Service) UpdateContactData(ctx context.Context, in UpdateContactDataInp
 	if err != nil {
 		return nil, nil, err
 	}
-	t := u.Edges.Tenant
+	t, former := u.Edges.Tenant, *u
 	before := Pending(u, t)
 	var faults fault.List
 	var changes []func(*ent.UserUpdateOne)
@@ -113,7 +113,11 @@ func (s *Service) UpdateContactData(ctx context.Context, in UpdateContactDataInp
 		for _, change := range changes {
 			change(update)
 		}
-		return update.Save(system)
+		changed, err := update.Save(system)
+		if err != nil {
+			return nil, err
+		}
+		return changed, s.record(system, tx, "user.contact", changed, contactOf(&former), contactOf(changed))
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("changing contact data: %w", err)
@@ -152,9 +156,20 @@ func (s *Service) ChangeUsername(ctx context.Context, in ChangeUsernameInput) (*
 		if err != nil {
 			return nil, fmt.Errorf("changing a user name: %w", err)
 		}
+		if err := s.record(system, tx, "user.username", u, fields{"username": u.Username}, fields{"username": chosen}); err != nil {
+			return nil, err
+		}
 		return changed, s.Outbox.Put(system, tx, mail.UsernameChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment(), NewUsername: chosen})
 	})
 	return changed, err
+}
+
+// contactOf are the contact data of a user as the audit log has them.
+func contactOf(u *ent.User) fields {
+	return fields{
+		"title": u.Title, "firstName": u.FirstName, "lastName": u.LastName, "phone": u.Phone, "mobile": u.Mobile, "street": u.Street,
+		"postalCode": u.PostalCode, "city": u.City, "country": u.Country, "language": u.Language,
+	}
 }
 
 // Pending are the steps that a user must do before anything else, in their order:

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"kontor/ent"
+	"kontor/internal/audit"
 	"kontor/internal/db"
 	"kontor/internal/mail"
 	"kontor/internal/password"
@@ -36,6 +38,7 @@ type Needs struct {
 	Throttle *throttle.Throttle
 	Sealer   *seal.Sealer
 	Outbox   *mail.Outbox
+	Audit    *audit.Log
 	// BaseURL is the portal's public address, the only source of links in mails.
 	BaseURL string
 	// Now is the one clock, by which everything expires.
@@ -63,6 +66,21 @@ func (s *Service) later(ctx context.Context, what string, do func(context.Contex
 func (s *Service) Close() error {
 	s.behind.Wait()
 	return nil
+}
+
+// fields are what was so before or after a change, for the audit log.
+type fields map[string]any
+
+// record writes a change of a user into the audit log (AC-13).
+func (s *Service) record(ctx context.Context, tx *ent.Tx, action string, u *ent.User, before, after fields) error {
+	c := audit.Change{Tenant: u.TenantID, Action: action, Kind: "User", Subject: u.ID, Label: u.Username, By: u}
+	if before != nil {
+		c.Before = before
+	}
+	if after != nil {
+		c.After = after
+	}
+	return s.Audit.Record(ctx, tx, c)
 }
 
 // moment is the present as databases keep it.

@@ -96,6 +96,9 @@ func (s *Service) ConfirmEmail(ctx context.Context, text string) (*ent.User, err
 		if err != nil {
 			return nil, fmt.Errorf("changing an e-mail address: %w", err)
 		}
+		if err := s.record(system, tx, "user.email", u, fields{"email": u.Email, "username": u.Username}, fields{"email": changed.Email, "username": changed.Username}); err != nil {
+			return nil, err
+		}
 		return changed, s.revoke(system, tx, u, onetimelink.PurposePASSWORD_RESET)
 	})
 	if err != nil {

@@ -119,7 +119,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, in AcceptInvitationInput
 		if n == 0 {
 			return struct{}{}, fault.New("CONFLICT")
 		}
-		return struct{}{}, nil
+		return struct{}{}, s.record(system, tx, "user.register", u, fields{"status": user.StatusINVITED}, fields{"status": user.StatusACTIVE})
 	})
 	if err != nil {
 		return "", err

@@ -101,6 +101,9 @@ func (s *Service) ConfirmOTP(ctx context.Context, code string) ([]string, error)
 		if err := s.keepRecoveryCodes(system, tx, u, codes); err != nil {
 			return struct{}{}, err
 		}
+		if err := s.record(system, tx, "user.otp", u, fields{"enabled": false}, fields{"enabled": true}); err != nil {
+			return struct{}{}, err
+		}
 		return struct{}{}, s.Outbox.Put(system, tx, mail.OTPEnabled, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment()})
 	})
 	if err != nil {
@@ -156,6 +159,9 @@ func (s *Service) DisableOTP(ctx context.Context, in DisableOtpInput) error {
 			return struct{}{}, fmt.Errorf("switching one-time codes off: %w", err)
 		}
 		if err := s.keepRecoveryCodes(system, tx, u, nil); err != nil {
+			return struct{}{}, err
+		}
+		if err := s.record(system, tx, "user.otp", u, fields{"enabled": true}, fields{"enabled": false}); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, s.Outbox.Put(system, tx, mail.OTPDisabled, mail.Content{User: u, Tenant: u.Edges.Tenant, At: s.moment()})

@@ -153,6 +153,9 @@ func (s *Service) replace(ctx context.Context, tx *ent.Tx, u *ent.User, hash, se
 	if err := s.revoke(ctx, tx, u); err != nil {
 		return err
 	}
+	if err := s.record(ctx, tx, "user.password", u, nil, nil); err != nil {
+		return err
+	}
 	if u.PasswordHash == "" {
 		return s.Outbox.Put(ctx, tx, mail.PasswordChanged, mail.Content{User: u, Tenant: u.Edges.Tenant, At: now})
 	}

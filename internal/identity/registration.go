@@ -202,7 +202,11 @@ func (s *Service) ActivateAccount(ctx context.Context, in ActivateAccountInput) 
 			}
 		}
 		u.TenantID = joined.ID
-		if _, err = s.add(system, tx, u, hash, role); err != nil || home == nil {
+		added, err := s.add(system, tx, u, hash, role)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if err := s.record(system, tx, "user.register", added, nil, fields{"email": added.Email, "roles": []authz.Role{role}}); err != nil || home == nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, s.announce(system, tx, u, home)

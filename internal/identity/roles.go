@@ -54,6 +54,9 @@ func (s *Service) SetRoles(ctx context.Context, in SetUserRolesInput) (*ent.User
 		if same(before, roles) {
 			return c.tx.User.Get(ctx, c.user.ID)
 		}
+		if err := s.record(ctx, c.tx, "user.roles", c.user, fields{"roles": before}, fields{"roles": roles}); err != nil {
+			return nil, err
+		}
 		if _, err := c.tx.UserRole.Delete().Where(userrole.UserID(c.user.ID)).Exec(ctx); err != nil {
 			return nil, fmt.Errorf("taking roles away: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/tenant"
+	"kontor/internal/audit"
 	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
@@ -97,6 +98,8 @@ func (s *Service) UpdateSettings(ctx context.Context, in UpdateTenantSettingsInp
 		if err != nil {
 			return nil, fmt.Errorf("changing the settings of a tenant: %w", err)
 		}
-		return changed, nil
+		return changed, s.Audit.Record(system, tx, audit.Change{
+			Tenant: t.ID, Action: "tenant.settings", Kind: "Tenant", Subject: t.ID, Label: t.Name, Before: SettingsOf(t), After: SettingsOf(changed),
+		})
 	})
 }

@@ -54,7 +54,7 @@ func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer
 	)
 	for rows.Next() {
 		seen = true
-		if err := rows.Scan(&u.Status, &u.Language, &u.MustChangePassword, &u.SessionsValidAfter, &u.SurvivingSession,
+		if err := rows.Scan(&v.Username, &u.Status, &u.Language, &u.MustChangePassword, &u.SessionsValidAfter, &u.SurvivingSession,
 			&u.OtpEnabled, &u.Title, &u.Phone, &u.Mobile, &u.Street, &u.PostalCode, &u.City, &u.Country,
 			&t.Path, &t.PasswordPolicy, &t.MandatoryContactFields, &v.HoldsGrants, &v.HoldsConnections, &role); err != nil {
 			return nil, "", fmt.Errorf("reading the viewer: %w", err)
@@ -98,7 +98,7 @@ func viewerQuery(dialect string) string {
 				Arg(uuid.Nil).WriteString(" AND ").Ident("revoked_at").WriteString(" IS NULL)")
 		})
 	}
-	query, _ := b.Select(u.C("status"), u.C("language"), u.C("must_change_password"), u.C("sessions_valid_after"),
+	query, _ := b.Select(u.C("username"), u.C("status"), u.C("language"), u.C("must_change_password"), u.C("sessions_valid_after"),
 		u.C("surviving_session"), u.C("otp_enabled"), u.C("title"), u.C("phone"), u.C("mobile"), u.C("street"), u.C("postal_code"),
 		u.C("city"), u.C("country"), t.C("path"), t.C("password_policy"), t.C("mandatory_contact_fields")).
 		AppendSelectExpr(live("grants", "holder_id"), live("connections", "user_id"), sql.Raw(r.C("role"))).

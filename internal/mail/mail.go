@@ -55,12 +55,17 @@ const (
 	UserJoined Template = "user_joined"
 	// RolesChanged tells a user what it is from now on: User, At, Roles.
 	RolesChanged Template = "roles_changed"
+	// RightsTransferred tells a master admin what another company shared with it: User,
+	// At, By, Contracts.
+	RightsTransferred Template = "rights_transferred"
+	// RightsTakenBack tells it what was taken back: User, At, By, Contracts.
+	RightsTakenBack Template = "rights_taken_back"
 )
 
 var templates = []Template{
 	CompanyInvited, UserInvited, ActivationCode, AlreadyRegistered, PasswordReset, PasswordChanged, UsernameChanged,
 	EmailChangeConfirm, EmailChangeRequested, EmailChanged, LoginLocked, OTPEnabled, OTPDisabled, RecoveryCodeUsed,
-	Deactivated, Reactivated, UserJoined, RolesChanged,
+	Deactivated, Reactivated, UserJoined, RolesChanged, RightsTransferred, RightsTakenBack,
 }
 
 // Content is what a mail says.
@@ -88,4 +93,5 @@ type Content struct {
 	NewUsername string
 	IPAddress   string
 	Roles       []string // as in authz.Roles; none is said, too
+	Contracts   []string // numbers
 }

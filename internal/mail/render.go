@@ -130,7 +130,8 @@ func (c Content) values(language string) map[string]string {
 	}
 	needed := map[string]string{
 		"To": c.To, "Link": c.Link, "Code": c.Code, "At": moment(c.At), "Until": moment(c.Until),
-		"NewEmail": c.NewEmail, "NewUsername": c.NewUsername, "IPAddress": c.IPAddress,
+		"Contracts": strings.Join(c.Contracts, ", "),
+		"NewEmail":  c.NewEmail, "NewUsername": c.NewUsername, "IPAddress": c.IPAddress,
 	}
 	if c.User != nil {
 		needed["Username"] = c.User.Username

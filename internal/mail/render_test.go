@@ -30,7 +30,7 @@ func full(language string) Content {
 		At: at, Until: at.Add(24 * time.Hour), By: "Malte Brandt", Code: "4711-0815",
 		Link:     "https://portal.example.com/continue?token=Zm9yIHRoZSBnb2xkZW4gZmlsZXMsIGFuZCBmb3Igbm90aGluZyBlbHNlLCAyMDI2&tenant=1",
 		NewEmail: "mia.neu@brandt.example", NewUsername: "mia.neu", IPAddress: "2001:db8::1",
-		Roles: []string{string(authz.MasterAdmin), string(authz.Approver)},
+		Roles: []string{string(authz.MasterAdmin), string(authz.Approver)}, Contracts: []string{"SV-100001", "SV-100002"},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kontor/internal/access"
+	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/db"
 )
@@ -15,10 +16,11 @@ type Service struct {
 	db     *db.DB
 	cart   *cart.Service
 	access *access.Service
+	audit  *audit.Log
 	now    func() time.Time
 }
 
 // New is the room over a database, with its clock.
-func New(d *db.DB, c *cart.Service, a *access.Service, now func() time.Time) *Service {
-	return &Service{db: d, cart: c, access: a, now: now}
+func New(d *db.DB, c *cart.Service, a *access.Service, log *audit.Log, now func() time.Time) *Service {
+	return &Service{db: d, cart: c, access: a, audit: log, now: now}
 }

@@ -32,7 +32,7 @@ func (s *Service) Orders(where *OrderFilter) *ent.OrderQuery {
 		return q
 	}
 	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
-		text := strings.TrimSpace(*where.Search)
+		text := strings.TrimSpace(strings.ReplaceAll(*where.Search, "\x00", "")) // which PostgreSQL refuses in a text
 		q.Where(order.Or(order.NumberContainsFold(text), order.CustomerOrderNumberContainsFold(text),
 			order.ReferenceNumberContainsFold(text), order.NameContainsFold(text)))
 	}

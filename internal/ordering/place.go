@@ -2,25 +2,23 @@ package ordering
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"time"
-	"unicode"
 
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/contract"
-	"kontor/ent/idempotencykey"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/internal/account"
+	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/money"
+	"kontor/internal/once"
 )
 
 // PlaceOrderInput is what placing an order needs besides the cart.
@@ -31,15 +29,13 @@ type PlaceOrderInput struct {
 	ExpectedGross  *money.Decimal
 }
 
-// placeOrder is the operation that idempotency keys of Place belong to.
-const placeOrder = "placeOrder"
-
 // Place turns the viewer's cart into an order that never changes again (OR-01).
 // It takes everything along as it stands, in one transaction: the same key and
 // input again give the same order, whatever happened in between.
 func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, error) {
-	if f := checkKey(in.IdempotencyKey); f != nil {
-		return nil, f
+	request := in.request()
+	if err := request.Check(); err != nil {
+		return nil, err
 	}
 	return db.InTx(ctx, s.db, func(tx *ent.Tx) (*ent.Order, error) {
 		v, err := authz.FromContext(ctx)
@@ -52,7 +48,7 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 		if err != nil {
 			return nil, err
 		}
-		if placed, err := s.replay(ctx, tx, in); placed != nil || err != nil {
+		if placed, err := s.replay(ctx, tx, request); placed != nil || err != nil {
 			return placed, err
 		}
 		c, err := s.cart.Price(ctx, tx.Client(), row)
@@ -77,7 +73,14 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 		if err := s.cart.Empty(ctx, tx, row); err != nil {
 			return nil, err
 		}
-		return placed, s.remember(ctx, tx, v, in, placed)
+		err = s.audit.Record(ctx, tx, audit.Change{
+			Tenant: placed.TenantID, Action: "order.place", Kind: "Order", Subject: placed.ID, Label: placed.Number,
+			After: map[string]any{"state": placed.State, "businessCase": placed.BusinessCase, "gross": placed.Gross()},
+		})
+		if err != nil {
+			return nil, err
+		}
+		return placed, request.Remember(ctx, tx, v, placed.ID, s.now())
 	})
 }
 
@@ -188,53 +191,25 @@ func snapshot(tx *ent.Tx, o *ent.Order, item *cart.Item, position int) *ent.Orde
 }
 
 // replay is the order that this request placed before, or nil.
-func (s *Service) replay(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) (*ent.Order, error) {
-	known, err := tx.IdempotencyKey.Query().
-		Where(idempotencykey.Operation(placeOrder), idempotencykey.Key(in.IdempotencyKey)).Only(ctx)
-	if ent.IsNotFound(err) {
-		return nil, nil
+func (s *Service) replay(ctx context.Context, tx *ent.Tx, request once.Request) (*ent.Order, error) {
+	id, again, err := request.Result(ctx, tx)
+	if err != nil || !again {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("looking for the idempotency key: %w", err)
-	}
-	if known.InputHash != hash(in) {
-		return nil, fault.New("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")
-	}
-	placed, err := tx.Order.Get(ctx, known.ResultID)
+	placed, err := tx.Order.Get(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the order of the idempotency key: %w", err)
 	}
 	return placed, nil
 }
 
-func (s *Service) remember(ctx context.Context, tx *ent.Tx, v *authz.Viewer, in PlaceOrderInput, placed *ent.Order) error {
-	err := tx.IdempotencyKey.Create().SetTenantID(v.Tenant).SetUserID(v.User).SetOperation(placeOrder).
-		SetKey(in.IdempotencyKey).SetInputHash(hash(in)).SetResultID(placed.ID).SetCreatedAt(s.now()).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("writing the idempotency key: %w", err)
+// request is what tells one input from another. The cart is not part of it: after the
+// order it is empty, and the client that repeats its request cannot know.
+func (in PlaceOrderInput) request() once.Request {
+	return once.Request{
+		Operation: "placeOrder", Key: in.IdempotencyKey,
+		Input: fmt.Sprintf("%s|%v|%v", in.BusinessCase, deref(in.ContractID), deref(in.ExpectedGross)),
 	}
-	return nil
-}
-
-// checkKey refuses keys that could not be told apart or would not travel well.
-func checkKey(key string) *fault.Fault {
-	if key == "" || len(key) > 255 {
-		return fault.New("IDEMPOTENCY_KEY_INVALID", "idempotencyKey")
-	}
-	for _, r := range key {
-		if !unicode.IsPrint(r) {
-			return fault.New("IDEMPOTENCY_KEY_INVALID", "idempotencyKey")
-		}
-	}
-	return nil
-}
-
-// hash tells one input from another. The cart is not part of it: after the order
-// it is empty, and the client that repeats its request cannot know.
-func hash(in PlaceOrderInput) string {
-	text := fmt.Sprintf("%s|%v|%v", in.BusinessCase, deref(in.ContractID), deref(in.ExpectedGross))
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
 }
 
 func deref[T any](p *T) any {

@@ -10,23 +10,29 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A source may fail this often at once, and once more each time refill has passed:
-// 20 a minute. That is enough for a company behind one address.
-const (
-	burst  = 100
-	refill = 3 * time.Second
-	// returnWithin is how long an attempt can take and still be given back. Longer
-	// than any password check, and what bounds the memory of a source.
-	returnWithin = time.Minute
-)
+// Allowance is how often somebody may fail: Burst times at once, and once more each time
+// Refill has passed. What turns out right uses nothing up, and forgives nothing either:
+// whoever knows one right answer cannot guess at others with it.
+type Allowance struct {
+	Burst  int
+	Refill time.Duration
+}
 
-// Slot is one attempt of a source.
+// ofSource is the allowance of an address, 20 a minute: enough for a company behind it.
+var ofSource = Allowance{Burst: 100, Refill: 3 * time.Second}
+
+// returnWithin is how long an attempt can take and still be given back. Longer than any
+// password check, and what bounds the memory of a source.
+const returnWithin = time.Minute
+
+// Slot is one attempt of those that an allowance has.
 type Slot struct {
 	Allowed bool
-	// RetryAfter is when the source has an attempt again, if this one is refused.
+	// RetryAfter is when there is an attempt again, if this one is refused.
 	RetryAfter time.Duration
 
 	key, id string
+	refill  time.Duration
 }
 
 // take is a token bucket, kept as the time at which it is full again: the score of
@@ -58,11 +64,17 @@ func (t *Throttle) Source(ctx context.Context, address string) (Slot, error) {
 	if err != nil {
 		return Slot{}, fmt.Errorf("the source of an attempt is no IP address: %w", err)
 	}
-	slot := Slot{key: redisKey("source", network(ip)), id: rand.Text()}
+	return t.Take(ctx, "source", network(ip), ofSource)
+}
+
+// Take takes an attempt from those of what key names, before it is evaluated. Give it
+// back with Return when it was right.
+func (t *Throttle) Take(ctx context.Context, kind, key string, a Allowance) (Slot, error) {
+	slot := Slot{key: redisKey(kind, key), id: rand.Text(), refill: a.Refill}
 	wait, err := take.Run(ctx, t.client, []string{slot.key}, t.now().UnixMilli(), slot.id,
-		burst, refill.Milliseconds(), returnWithin.Milliseconds()).Int64()
+		a.Burst, a.Refill.Milliseconds(), returnWithin.Milliseconds()).Int64()
 	if err != nil {
-		return Slot{}, unavailable("counting an attempt of a source", err)
+		return Slot{}, unavailable("counting an attempt", err)
 	}
 	slot.Allowed, slot.RetryAfter = wait == 0, time.Duration(wait)*time.Millisecond
 	return slot, nil
@@ -76,14 +88,14 @@ end
 return 0
 `)
 
-// Return gives the attempt back to its source: it was right. After a minute it
+// Return gives the attempt back: it was right. After a minute it
 // stays with the failures.
 func (t *Throttle) Return(ctx context.Context, slot Slot) error {
 	if !slot.Allowed {
 		return nil
 	}
-	if err := giveBack.Run(ctx, t.client, []string{slot.key}, slot.id, refill.Milliseconds()).Err(); err != nil {
-		return unavailable("giving an attempt back to its source", err)
+	if err := giveBack.Run(ctx, t.client, []string{slot.key}, slot.id, slot.refill.Milliseconds()).Err(); err != nil {
+		return unavailable("giving an attempt back", err)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ type Kontor struct {
 	Log        *Log // of all replicas of the test
 	config     server.Config
 	hasher     *password.Hasher
+	stop       func()
 }
 
 // Clock is the one clock of the replicas of a test.
@@ -142,7 +143,7 @@ func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...
 		apply(&k.config)
 	}
 	first := k.Replica(t)
-	k.URL, k.Statements = first.URL, first.Statements
+	k.URL, k.Statements, k.stop = first.URL, first.Statements, first.stop
 	return k
 }
 
@@ -160,12 +161,13 @@ func (k *Kontor) Replica(t testing.TB) *Kontor {
 		t.Fatalf("starting a replica: %v", err)
 	}
 	listening := httptest.NewServer(onPath(s.Handler()))
-	t.Cleanup(func() {
+	replica.stop = sync.OnceFunc(func() {
 		listening.Close()
 		if err := s.Close(); err != nil {
 			t.Errorf("closing a replica: %v", err)
 		}
 	})
+	t.Cleanup(replica.stop)
 	replica.URL = listening.URL
 	return replica
 }
@@ -276,4 +278,17 @@ func (k *Kontor) Redis(t testing.TB) *redis.Client {
 	beside := redis.NewClient(options)
 	t.Cleanup(func() { _ = beside.Close() })
 	return beside
+}
+
+// WithDatabase opens the database as Kontor does, once the first replica has given it
+// back: for what is asked by command.
+func (k *Kontor) WithDatabase(t *testing.T, do func(d *db.DB)) {
+	t.Helper()
+	k.stop()
+	d, err := db.Open(authz.System(context.Background()), k.config.DatabaseURL)
+	if err != nil {
+		t.Fatalf("opening the database: %v", err)
+	}
+	defer d.Close()
+	do(d)
 }

@@ -1,0 +1,196 @@
+// Package audit is the room of the audit log: entries are written in the transaction of
+// the change that they are about, and chained for each tenant, so that none is changed,
+// removed or put in without being noticed (AC-13).
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"github.com/google/uuid"
+
+	"kontor/authz"
+	"kontor/ent"
+	"kontor/ent/audithead"
+	"kontor/ent/tenant"
+	"kontor/internal/db"
+)
+
+// Log writes and reads the audit log.
+type Log struct {
+	db  *db.DB
+	now func() time.Time
+}
+
+// New is the log in a database, by this clock.
+func New(d *db.DB, now func() time.Time) *Log { return &Log{db: d, now: now} }
+
+// Change is what is written: whose company it belongs to, what was done to what, and
+// what was so before and after. Before and After are structs or maps that become JSON
+// objects; secrets are never in them.
+type Change struct {
+	Tenant uuid.UUID
+	// Action is <subject>.<verb>, such as user.roles.
+	Action  string
+	Kind    string // of the subject, as the API calls its type
+	Subject uuid.UUID
+	Label   string // name or number
+	Before  any
+	After   any
+	// By is who did it where nobody is logged in: who registered, or reset its password.
+	By *ent.User
+}
+
+// Origin is where a request comes from.
+type Origin struct{ IPAddress, RequestID string }
+
+type originKey struct{}
+
+// NewContext gives the context the origin of its request.
+func NewContext(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// Record appends changes of one tenant to its chain, in the transaction that makes them:
+// by the person of the context, or By where nobody is logged in yet. One transaction at a
+// time appends to a chain.
+func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	system, origin := authz.System(ctx), originOf(ctx)
+	head, err := l.head(system, tx, changes[0].Tenant)
+	if err != nil {
+		return err
+	}
+	by, err := l.actor(system, tx, changes[0].By)
+	if err != nil {
+		return err
+	}
+	now, rows := l.now().UTC().Truncate(time.Microsecond), make([]*ent.AuditEntryCreate, len(changes))
+	for i, c := range changes {
+		e := &ent.AuditEntry{
+			TenantID: head.TenantID, Sequence: head.Sequence + 1, At: now, Action: c.Action, ActorID: by.id, ActorUsername: by.username, ActorTenant: by.tenant,
+			SubjectKind: c.Kind, SubjectLabel: c.Label, IPAddress: origin.IPAddress, RequestID: origin.RequestID, PreviousHash: head.Hash,
+		}
+		if c.Subject != uuid.Nil {
+			e.SubjectID = &c.Subject
+		}
+		if e.Before, err = object(c.Before); err != nil {
+			return err
+		}
+		if e.After, err = object(c.After); err != nil {
+			return err
+		}
+		e.Hash = hash(e)
+		head.Sequence, head.Hash, rows[i] = e.Sequence, e.Hash, row(tx, e)
+	}
+	for some := range slices.Chunk(rows, chunk) {
+		if err := tx.AuditEntry.CreateBulk(some...).Exec(system); err != nil {
+			return fmt.Errorf("writing the audit log: %w", err)
+		}
+	}
+	if err := tx.AuditHead.UpdateOneID(head.ID).SetSequence(head.Sequence).SetHash(head.Hash).Exec(system); err != nil {
+		return fmt.Errorf("moving the end of the audit log: %w", err)
+	}
+	return nil
+}
+
+// chunk is how many entries are written in one statement.
+const chunk = 1000
+
+func originOf(ctx context.Context) Origin {
+	origin, _ := ctx.Value(originKey{}).(Origin)
+	return origin
+}
+
+// head is the end of a tenant's chain, held until the transaction ends.
+func (l *Log) head(ctx context.Context, tx *ent.Tx, of uuid.UUID) (*ent.AuditHead, error) {
+	find := func() (*ent.AuditHead, error) {
+		q := tx.AuditHead.Query().Where(audithead.TenantID(of))
+		if l.db.Dialect == dialect.Postgres {
+			q.ForUpdate()
+		}
+		return q.Only(ctx)
+	}
+	head, err := find()
+	if ent.IsNotFound(err) {
+		err = tx.AuditHead.Create().SetTenantID(of).SetSequence(0).SetHash("").OnConflictColumns(audithead.FieldTenantID).Ignore().Exec(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("beginning an audit log: %w", err)
+		}
+		head, err = find()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the end of the audit log: %w", err)
+	}
+	return head, nil
+}
+
+// actor is who makes changes, as it is called now.
+type actor struct {
+	id               *uuid.UUID
+	username, tenant string
+}
+
+func (l *Log) actor(ctx context.Context, tx *ent.Tx, by *ent.User) (actor, error) {
+	var key, home uuid.UUID
+	name := ""
+	switch v := authz.Actor(ctx); {
+	case v != nil:
+		key, home, name = v.User, v.Tenant, v.Username
+	case by != nil:
+		key, home, name = by.ID, by.TenantID, by.Username
+	default:
+		return actor{}, nil
+	}
+	company, err := tx.Tenant.Query().Where(tenant.ID(home)).Select(tenant.FieldName).String(ctx)
+	if err != nil {
+		return actor{}, fmt.Errorf("reading the company of who makes a change: %w", err)
+	}
+	return actor{&key, name, company}, nil
+}
+
+func row(tx *ent.Tx, e *ent.AuditEntry) *ent.AuditEntryCreate {
+	return tx.AuditEntry.Create().SetTenantID(e.TenantID).SetSequence(e.Sequence).SetAt(e.At).SetAction(e.Action).SetNillableActorID(e.ActorID).
+		SetActorUsername(e.ActorUsername).SetActorTenant(e.ActorTenant).SetSubjectKind(e.SubjectKind).SetNillableSubjectID(e.SubjectID).
+		SetSubjectLabel(e.SubjectLabel).SetBefore(e.Before).SetAfter(e.After).SetIPAddress(e.IPAddress).SetRequestID(e.RequestID).
+		SetPreviousHash(e.PreviousHash).SetHash(e.Hash)
+}
+
+// object is a JSON object as it is kept and hashed; empty for nothing.
+func object(value any) (string, error) {
+	if value == nil {
+		return "", nil
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", fmt.Errorf("writing a change as JSON: %w", err)
+	}
+	return string(text), nil
+}
+
+// hash is over all that an entry says and the hash of the one before. Every part is
+// preceded by its length, so that no two entries read alike.
+func hash(e *ent.AuditEntry) string {
+	id := func(key *uuid.UUID) string {
+		if key == nil {
+			return ""
+		}
+		return key.String()
+	}
+	sum := sha256.New()
+	for _, part := range []string{
+		e.PreviousHash, e.TenantID.String(), fmt.Sprint(e.Sequence), e.At.UTC().Format(time.RFC3339Nano), e.Action, id(e.ActorID), e.ActorUsername,
+		e.ActorTenant, e.SubjectKind, id(e.SubjectID), e.SubjectLabel, e.Before, e.After, e.IPAddress, e.RequestID,
+	} {
+		fmt.Fprintf(sum, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}

@@ -1,0 +1,49 @@
+package audit
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"kontor/ent"
+	"kontor/ent/auditentry"
+	"kontor/internal/gid"
+)
+
+// Filter says which entries to list. Everything given must hold.
+type Filter struct {
+	Action    *string
+	ActorID   *gid.ID
+	SubjectID *gid.ID
+	From      *time.Time
+	To        *time.Time
+}
+
+// Entries is the query for the entries that the viewer may see, under a filter.
+func (l *Log) Entries(where *Filter) *ent.AuditEntryQuery {
+	q := l.db.Client.AuditEntry.Query()
+	if where == nil {
+		return q
+	}
+	if where.Action != nil {
+		q.Where(auditentry.Action(*where.Action))
+	}
+	if where.ActorID != nil {
+		q.Where(auditentry.ActorID(where.ActorID.Of(ent.KindUser)))
+	}
+	if where.SubjectID != nil {
+		// Keys are unique on the platform, whatever kind they are of.
+		_, key, ok := where.SubjectID.Split()
+		if !ok {
+			key = uuid.Nil
+		}
+		q.Where(auditentry.SubjectID(key))
+	}
+	if where.From != nil {
+		q.Where(auditentry.AtGTE(*where.From))
+	}
+	if where.To != nil {
+		q.Where(auditentry.AtLT(*where.To))
+	}
+	return q
+}
