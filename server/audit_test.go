@@ -53,7 +53,8 @@ func TestAuditLogOfChanges(t *testing.T) {
 		martha.Operation(t, "spa/users", "DeactivateUser", servertest.Vars{"input": map[string]any{"id": id}}).OK(t)
 		martha.add(item("TEL-DT-0101", "1")).OK(t)
 		martha.place(map[string]any{"idempotencyKey": "audited"}).OK(t)
-		// What is refused leaves none.
+		// What changes nothing leaves none, nor does what is refused.
+		martha.Operation(t, "spa/account", "UpdateContactData", servertest.Vars{"input": map[string]any{"title": "Frau"}}).OK(t)
 		martha.Operation(t, "spa/users", "DeactivateUser", servertest.Vars{"input": map[string]any{"id": userID(t, k.SQL(t), "martha.hansen"), "newSuperiorId": id}})
 
 		entries := auditOf(t, martha.Client, nil)

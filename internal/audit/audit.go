@@ -61,8 +61,9 @@ func NewContext(ctx context.Context, o Origin) context.Context {
 // by the person of the context, or By where nobody is logged in yet. One transaction at a
 // time appends to a chain.
 func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
-	if len(changes) == 0 {
-		return nil
+	entries, err := entriesOf(changes)
+	if err != nil || len(entries) == 0 {
+		return err
 	}
 	system, origin := authz.System(ctx), originOf(ctx)
 	head, err := l.head(system, tx, changes[0].Tenant)
@@ -73,21 +74,11 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 	if err != nil {
 		return err
 	}
-	now, rows := l.now().UTC().Truncate(time.Microsecond), make([]*ent.AuditEntryCreate, len(changes))
-	for i, c := range changes {
-		e := &ent.AuditEntry{
-			TenantID: head.TenantID, Sequence: head.Sequence + 1, At: now, Action: c.Action, ActorID: by.id, ActorUsername: by.username, ActorTenant: by.tenant,
-			SubjectKind: c.Kind, SubjectLabel: c.Label, IPAddress: origin.IPAddress, RequestID: origin.RequestID, PreviousHash: head.Hash,
-		}
-		if c.Subject != uuid.Nil {
-			e.SubjectID = &c.Subject
-		}
-		if e.Before, err = object(c.Before); err != nil {
-			return err
-		}
-		if e.After, err = object(c.After); err != nil {
-			return err
-		}
+	now, rows := l.now().UTC().Truncate(time.Microsecond), make([]*ent.AuditEntryCreate, len(entries))
+	for i, e := range entries {
+		e.Sequence, e.PreviousHash, e.At = head.Sequence+1, head.Hash, now
+		e.ActorID, e.ActorUsername, e.ActorTenant = by.id, by.username, by.tenant
+		e.IPAddress, e.RequestID = origin.IPAddress, origin.RequestID
 		e.Hash = hash(e)
 		head.Sequence, head.Hash, rows[i] = e.Sequence, e.Hash, row(tx, e)
 	}
@@ -100,6 +91,30 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 		return fmt.Errorf("moving the end of the audit log: %w", err)
 	}
 	return nil
+}
+
+// entriesOf are what is to be written of changes; one that changed nothing is none.
+func entriesOf(changes []Change) ([]*ent.AuditEntry, error) {
+	var entries []*ent.AuditEntry
+	for _, c := range changes {
+		before, err := object(c.Before)
+		if err != nil {
+			return nil, err
+		}
+		after, err := object(c.After)
+		if err != nil {
+			return nil, err
+		}
+		if before != "" && before == after {
+			continue
+		}
+		e := &ent.AuditEntry{TenantID: c.Tenant, Action: c.Action, SubjectKind: c.Kind, SubjectLabel: c.Label, Before: before, After: after}
+		if c.Subject != uuid.Nil {
+			e.SubjectID = &c.Subject
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
 }
 
 // chunk is how many entries are written in one statement.

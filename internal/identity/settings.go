@@ -21,14 +21,14 @@ const longestSession = 365 * 24 * 60
 
 // Settings are what differs between portals (ID-21).
 type Settings struct {
-	LoginNeedsOrganization bool
-	UsersCreatedBy         tenant.UsersCreatedBy
-	NamesChangeable        bool
-	PasswordPolicy         tenant.PasswordPolicy
-	MandatoryContactFields []string
+	LoginNeedsOrganization bool                  `json:"loginNeedsOrganization"`
+	UsersCreatedBy         tenant.UsersCreatedBy `json:"usersCreatedBy"`
+	NamesChangeable        bool                  `json:"namesChangeable"`
+	PasswordPolicy         tenant.PasswordPolicy `json:"passwordPolicy"`
+	MandatoryContactFields []string              `json:"mandatoryContactFields"`
 	// Minutes; nil stands for the server's default.
-	SessionIdleMinutes     *int
-	SessionAbsoluteMinutes *int
+	SessionIdleMinutes     *int `json:"sessionIdleMinutes"`
+	SessionAbsoluteMinutes *int `json:"sessionAbsoluteMinutes"`
 }
 
 // UpdateTenantSettingsInput is what to change of the settings; nil stays.
