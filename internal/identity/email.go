@@ -12,6 +12,7 @@ import (
 	"kontor/internal/email"
 	"kontor/internal/fault"
 	"kontor/internal/mail"
+	"kontor/internal/throttle"
 )
 
 // ChangeEmailInput is a new e-mail address, confirmed with the current password.
@@ -34,7 +35,7 @@ func (s *Service) ChangeEmail(ctx context.Context, in ChangeEmailInput) error {
 	if err := s.confirm(ctx, u, in.CurrentPassword); err != nil {
 		return err
 	}
-	defer s.evenly()()
+	defer throttle.Evenly()()
 	system := authz.System(ctx)
 	owner, err := s.byAddress(system, address)
 	if err != nil {

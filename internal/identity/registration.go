@@ -51,7 +51,7 @@ type ActivateAccountInput struct{ ActivationCode, Email, Username, Password stri
 // Register keeps what somebody typed who was not invited, and mails an activation
 // code (ID-06). Whether the address has an account already only its owner learns.
 func (s *Service) Register(ctx context.Context, in RegisterInput) error {
-	defer s.evenly()()
+	defer throttle.Evenly()()
 	var faults fault.List
 	r := &ent.Registration{
 		Company: fault.Needed(in.Company, nameLength, "company", &faults), CustomerNumber: fault.Line(in.CustomerNumber, 64, []string{"customerNumber"}, &faults),

@@ -22,16 +22,6 @@ type ResetPasswordInput struct{ Token, NewPassword string }
 // mailLimits keep strangers from filling somebody's mailbox.
 var mailLimits = throttle.Limits{Free: 5, First: time.Minute, Longest: time.Hour, Tell: 10, Hard: 1000, Forget: 12 * time.Hour}
 
-// even is how long an answer takes whether there is an account or not: longer than
-// the work for either.
-const even = 100 * time.Millisecond
-
-// evenly gives a function that waits until the answer may be given.
-func (s *Service) evenly() func() {
-	began := time.Now()
-	return func() { time.Sleep(even - time.Since(began)) }
-}
-
 // mayMail tells whether a mail that anybody can ask for may still go to an address.
 func (s *Service) mayMail(ctx context.Context, address string) (bool, error) {
 	d, err := s.Throttle.Reserve(ctx, "mail", Key(address), mailLimits)
@@ -44,7 +34,7 @@ func (s *Service) mayMail(ctx context.Context, address string) (bool, error) {
 // RequestPasswordReset mails a link for a new password to whoever has this address
 // (ID-09). Neither the answer nor its time tells whether there is an account.
 func (s *Service) RequestPasswordReset(ctx context.Context, typed string) error {
-	defer s.evenly()()
+	defer throttle.Evenly()()
 	address, ok := email.Parse(typed)
 	if !ok {
 		return fault.New("EMAIL_INVALID", "email")
