@@ -331,7 +331,7 @@ func (s *Service) SendReset(ctx context.Context, id gid.ID) (*ent.User, error) {
 		if err != nil {
 			return nil, fmt.Errorf("releasing a user: %w", err)
 		}
-		return changed, s.record(ctx, c.tx, "user.reset", c.user, fields{"status": c.user.Status}, fields{"status": changed.Status})
+		return changed, s.record(ctx, c.tx, "user.reset", c.user, nil, fields{"status": changed.Status})
 	})
 	if err != nil {
 		return nil, err
