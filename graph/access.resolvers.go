@@ -74,7 +74,7 @@ func (r *transferResolver) Contract(ctx context.Context, obj *ent.Transfer) (*ac
 }
 
 func (r *transferResolver) Rights(ctx context.Context, obj *ent.Transfer) ([]authz.Right, error) {
-	return r.access.RightsOf(obj), nil
+	return access.TransferableRights(), nil
 }
 
 func (r *transferResolver) GivenBy(ctx context.Context, obj *ent.Transfer) (*access.PersonName, error) {

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -100,7 +101,7 @@ func (s *Service) SetRights(ctx context.Context, in SetContractRightsInput) (*en
 }
 
 // recordRights writes what a sub admin held and holds on a contract into the log of its
-// company, unless nothing has changed.
+// company.
 func (s *Service) recordRights(ctx context.Context, tx *ent.Tx, v *authz.Viewer, holder *ent.User, c *ent.Contract, former []*ent.Grant, now []authz.Right) error {
 	before, after := []authz.Right{}, []authz.Right{}
 	for _, right := range authz.Rights {
@@ -110,9 +111,6 @@ func (s *Service) recordRights(ctx context.Context, tx *ent.Tx, v *authz.Viewer,
 		if slices.Contains(now, right) {
 			after = append(after, right)
 		}
-	}
-	if slices.Equal(before, after) {
-		return nil
 	}
 	return s.audit.Record(ctx, tx, audit.Change{
 		Tenant: v.Tenant, Action: "right.delegate", Kind: "Contract", Subject: c.ID, Label: c.Number,
@@ -297,10 +295,7 @@ func (s *Service) given(ctx context.Context, users []*ent.User, first int) (map[
 
 // visible are those of the contracts that the viewer sees.
 func (s *Service) visible(ctx context.Context, ids map[uuid.UUID]bool) (map[uuid.UUID]*ent.Contract, error) {
-	keys := make([]uuid.UUID, 0, len(ids))
-	for id := range ids {
-		keys = append(keys, id)
-	}
+	keys := slices.Collect(maps.Keys(ids))
 	contracts, err := s.db.Client.Contract.Query().Where(contract.IDIn(keys...)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading contracts with given rights: %w", err)

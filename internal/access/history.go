@@ -3,6 +3,8 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -52,9 +54,6 @@ func (s *Service) Receiver(ctx context.Context, t *ent.Transfer) (*PersonName, e
 	return names[t.ReceiverID], err
 }
 
-// RightsOf are the rights of a transfer.
-func (s *Service) RightsOf(*ent.Transfer) []authz.Right { return transferableRights }
-
 // namesOf are the people of all transfers that were loaded together, in two statements.
 func (s *Service) namesOf(ctx context.Context, t *ent.Transfer) (map[uuid.UUID]*PersonName, error) {
 	return ent.Load(ctx, t.Siblings(), "people", func(ctx context.Context, all []*ent.Transfer) (map[uuid.UUID]*PersonName, error) {
@@ -62,10 +61,7 @@ func (s *Service) namesOf(ctx context.Context, t *ent.Transfer) (map[uuid.UUID]*
 		for _, each := range all {
 			ids[each.GiverID], ids[each.ReceiverID] = true, true
 		}
-		keys := make([]uuid.UUID, 0, len(ids))
-		for id := range ids {
-			keys = append(keys, id)
-		}
+		keys := slices.Collect(maps.Keys(ids))
 		// One of them belongs to another company: its name is part of the transfer.
 		people, err := s.db.Client.User.Query().Where(user.IDIn(keys...)).WithTenant().All(authz.System(ctx))
 		if err != nil {

@@ -1,7 +1,9 @@
 package page
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 )
 
 // form is the page behind a link in a mail. A portal has its own; the demonstration
@@ -29,13 +31,7 @@ var forms = map[string]form{
 }
 
 // FormPaths are the pages that links in mails lead to.
-func FormPaths() []string {
-	var paths []string
-	for path := range forms {
-		paths = append(paths, path)
-	}
-	return paths
-}
+func FormPaths() []string { return slices.Collect(maps.Keys(forms)) }
 
 type formView struct {
 	Language string
