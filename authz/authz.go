@@ -83,7 +83,7 @@ func parse(text string) (*policy, error) {
 	p := &policy{enforcers: map[Role]*casbin.Enforcer{}, scopes: map[Role]map[string][]Relation{}, allowed: map[Role]map[string]bool{}}
 	for _, line := range lines {
 		kind, role, action, relation := line[0], Role(line[1]), line[2], Relation(line[3])
-		if kind != "p" || (role != Member && !slices.Contains(Roles, role)) || !slices.Contains(relations, relation) || action == "" {
+		if kind != "p" || (role != Member && role != Acting && !slices.Contains(Roles, role)) || !slices.Contains(relations, relation) || action == "" {
 			return nil, fmt.Errorf("policy.csv: %q is no line: want p, role, action, relation", strings.Join(line, ", "))
 		}
 		if err := p.add(role, action, relation); err != nil {

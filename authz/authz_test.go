@@ -11,10 +11,58 @@ import (
 
 func someViewer(t *rapid.T, tenants []uuid.UUID, user uuid.UUID) *Viewer {
 	roles := rapid.SliceOfNDistinct(rapid.SampledFrom(Roles), 0, 3, rapid.ID).Draw(t, "roles")
-	return &Viewer{
+	v := &Viewer{
 		User: user, Tenant: rapid.SampledFrom(tenants).Draw(t, "tenant"), TenantPath: rapid.SampledFrom([]string{"a/", "a/b/", "a/b/c/"}).Draw(t, "path"),
 		Operator: tenants[0], Roles: roles,
 		HoldsGrants: true, HoldsConnections: true,
+	}
+	if customer := rapid.SampledFrom(tenants).Draw(t, "customer"); rapid.IntRange(0, 3).Draw(t, "acts") == 0 {
+		acting, ok, err := v.ActFor(customer, rapid.SampledFrom([]string{"a/b/", "a/b/c/", "x/"}).Draw(t, "customerPath"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			return acting
+		}
+	}
+	return v
+}
+
+// What an agent holds itself stays behind while it acts for a customer.
+//
+// Requirement: AC-02
+func TestActFor(t *testing.T) {
+	own, customer := uuid.New(), uuid.New()
+	agent := &Viewer{User: uuid.New(), Username: "paul", Tenant: own, TenantPath: "op/me/", Operator: uuid.New(), Session: "s",
+		Roles: []Role{MasterAdmin, PartnerAgent}, HoldsGrants: true, HoldsConnections: true}
+	for name, to := range map[string]struct {
+		tenant uuid.UUID
+		path   string
+		may    bool
+	}{
+		"below": {customer, "op/me/c/", true}, "beside": {customer, "op/c/", false}, "a like name": {customer, "op/me2/c/", false}, "its own": {own, "op/me/", false},
+	} {
+		acting, ok, err := agent.ActFor(to.tenant, to.path)
+		if err != nil || ok != to.may || ok != (acting != nil) {
+			t.Errorf("%s: %v, %v", name, ok, err)
+		}
+	}
+	acting, _, _ := agent.ActFor(customer, "op/me/c/")
+	held, err := HeldRights(acting, Thing{Tenant: customer, TenantPath: "op/me/c/", Granted: Rights, Connected: true})
+	if err != nil || !slices.Equal(held, []Right{View, OrderOn}) {
+		t.Errorf("on the customer's contracts: %v, %v", held, err)
+	}
+	if held, err := HeldRights(acting, Thing{Tenant: own, TenantPath: "op/me/", Granted: Rights, Connected: true}); err != nil || len(held) > 0 {
+		t.Errorf("on its own contracts: %v, %v", held, err)
+	}
+	if !slices.Equal(acting.Roles, []Role{PartnerAgent}) || acting.Has(PartnerAgent) || acting.Has(MasterAdmin) || acting.Has(Member) || acting.AtHome() != agent {
+		t.Errorf("the agent became %+v", acting)
+	}
+	if again, ok, err := acting.ActFor(customer, "op/me/d/"); err != nil || !ok || again.AtHome() != agent {
+		t.Errorf("for another one from there: %v, %v", ok, err)
+	}
+	if _, ok, err := (&Viewer{User: uuid.New(), Tenant: own, TenantPath: "op/me/", Roles: []Role{MasterAdmin}}).ActFor(customer, "op/me/c/"); ok || err != nil {
+		t.Errorf("a master admin: %v, %v", ok, err)
 	}
 }
 

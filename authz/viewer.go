@@ -12,10 +12,11 @@ import (
 // Role is one of the roles of AC-03. A user may have several.
 type Role string
 
-// Member is the role of everybody who is logged in; the others are given by a
-// master admin or the operator.
+// Member is the role of everybody who is logged in, and Acting that of an agent while it
+// acts for a customer (AC-02); the others are given by a master admin or the operator.
 const (
 	Member       Role = "MEMBER"
+	Acting       Role = "ACTING"
 	MasterAdmin  Role = "MASTER_ADMIN"
 	SubAdmin     Role = "SUB_ADMIN"
 	GeneralUser  Role = "GENERAL_USER"
@@ -50,23 +51,27 @@ func (r Right) Action() string { return "contract." + string(r) }
 type Step string
 
 // The steps: an initial password is changed (ID-07), contact data completed (ID-08),
-// one-time codes set up (ID-11).
+// one-time codes set up (ID-11), acting ended for a customer that the agent may no longer
+// act for (AC-02).
 const (
 	ChangePassword      Step = "CHANGE_PASSWORD"
 	CompleteContactData Step = "COMPLETE_CONTACT_DATA"
 	EnrolOTP            Step = "ENROL_OTP"
+	StopActing          Step = "STOP_ACTING"
 )
 
 // Viewer is who asks: read from the database for each request, so that a change
 // of roles, rights or status counts from the next request on, on every replica.
 type Viewer struct {
 	User       uuid.UUID
-	Username   string // for the audit log
-	Tenant     uuid.UUID
+	Username   string    // for the audit log
+	Tenant     uuid.UUID // that it works for: its own, or the customer that it acts for
 	TenantPath string    // the path of the tenant in the tree, for the relation subtree
 	Operator   uuid.UUID // the root of the tenant's tree: whose catalogue it sees
-	Roles      []Role
-	Session    string // public ID of the session
+	// Roles are the user's. While it acts for a customer, they are those by which it may;
+	// what they allow otherwise does not count then.
+	Roles   []Role
+	Session string // public ID of the session
 	// Pending is what must be done before anything else, in this order.
 	Pending []Step
 	// HoldsGrants and HoldsConnections tell whether there is any live row at all;
@@ -75,18 +80,63 @@ type Viewer struct {
 	HoldsConnections bool
 
 	system bool
+	// home is the agent itself, while it acts for a customer.
+	home *Viewer
 	// behind is the person that the server works for, where it does.
 	behind *Viewer
 }
 
-// Has tells whether the viewer has the role. Everybody is a Member.
-func (v *Viewer) Has(role Role) bool { return role == Member || slices.Contains(v.Roles, role) }
+// Has tells whether the viewer has the role now. Everybody is a Member, and an agent that
+// acts for a customer nothing but Acting.
+func (v *Viewer) Has(role Role) bool {
+	for each := range v.everyRole {
+		if each == role {
+			return true
+		}
+	}
+	return false
+}
+
+// ActFor is the viewer at work for a customer, or ok is false: it may not. What it holds
+// itself stays behind (AC-02).
+func (v *Viewer) ActFor(tenant uuid.UUID, path string) (acting *Viewer, ok bool, err error) {
+	home := v.AtHome()
+	ways, err := Ways(home, "tenant.act", Thing{Tenant: tenant, TenantPath: path})
+	if err != nil || len(ways) == 0 || tenant == home.Tenant {
+		return nil, false, err
+	}
+	acting = &Viewer{
+		User: home.User, Username: home.Username, Session: home.Session,
+		Tenant: tenant, TenantPath: path, Operator: home.Operator, home: home,
+	}
+	for _, way := range ways {
+		if !slices.Contains(acting.Roles, way.Role) {
+			acting.Roles = append(acting.Roles, way.Role)
+		}
+	}
+	return acting, true, nil
+}
+
+// ActsFor tells whether the viewer acts for a customer at the moment.
+func (v *Viewer) ActsFor() bool { return v.home != nil }
+
+// AtHome is the viewer in its own company, whomever it acts for.
+func (v *Viewer) AtHome() *Viewer {
+	if v.home != nil {
+		return v.home
+	}
+	return v
+}
 
 // IsSystem tells whether this is the server itself at work and not a person.
 func (v *Viewer) IsSystem() bool { return v.system }
 
-// everyRole calls yield for Member and each of the viewer's roles.
+// everyRole calls yield for each role that counts: Member and the viewer's own, or Acting.
 func (v *Viewer) everyRole(yield func(Role) bool) {
+	if v.ActsFor() {
+		yield(Acting)
+		return
+	}
 	if !yield(Member) {
 		return
 	}

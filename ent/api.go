@@ -11,6 +11,14 @@ import (
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *ActingSessionQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.ActingSession(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *AddressQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Address(p))
@@ -226,12 +234,30 @@ const KindOrder = "ord"
 // GlobalID names the Order in the API.
 func (_m *Order) GlobalID() gid.ID { return gid.New(KindOrder, _m.ID) }
 
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *Order) Siblings() *Siblings[Order] {
+	if _m.siblings == nil {
+		return &Siblings[Order]{All: []*Order{_m}}
+	}
+	return _m.siblings
+}
+
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
 func (_q *OrderEventQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.OrderEvent(p))
 	}
+}
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *OrderEvent) Siblings() *Siblings[OrderEvent] {
+	if _m.siblings == nil {
+		return &Siblings[OrderEvent]{All: []*OrderEvent{_m}}
+	}
+	return _m.siblings
 }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
@@ -330,6 +356,15 @@ const KindTenant = "ten"
 
 // GlobalID names the Tenant in the API.
 func (_m *Tenant) GlobalID() gid.ID { return gid.New(KindTenant, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *Tenant) Siblings() *Siblings[Tenant] {
+	if _m.siblings == nil {
+		return &Siblings[Tenant]{All: []*Tenant{_m}}
+	}
+	return _m.siblings
+}
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.

@@ -11,6 +11,7 @@ import (
 
 	"kontor/ent/migrate"
 
+	"kontor/ent/actingsession"
 	"kontor/ent/address"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
@@ -53,6 +54,8 @@ type Client struct {
 	config
 	// Schema is the client for creating, migrating and dropping schema.
 	Schema *migrate.Schema
+	// ActingSession is the client for interacting with the ActingSession builders.
+	ActingSession *ActingSessionClient
 	// Address is the client for interacting with the Address builders.
 	Address *AddressClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
@@ -122,6 +125,7 @@ func NewClient(opts ...Option) *Client {
 
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
+	c.ActingSession = NewActingSessionClient(c.config)
 	c.Address = NewAddressClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
 	c.AuditHead = NewAuditHeadClient(c.config)
@@ -243,6 +247,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	return &Tx{
 		ctx:              ctx,
 		config:           cfg,
+		ActingSession:    NewActingSessionClient(cfg),
 		Address:          NewAddressClient(cfg),
 		AuditEntry:       NewAuditEntryClient(cfg),
 		AuditHead:        NewAuditHeadClient(cfg),
@@ -291,6 +296,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	return &Tx{
 		ctx:              ctx,
 		config:           cfg,
+		ActingSession:    NewActingSessionClient(cfg),
 		Address:          NewAddressClient(cfg),
 		AuditEntry:       NewAuditEntryClient(cfg),
 		AuditHead:        NewAuditHeadClient(cfg),
@@ -326,7 +332,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 // Debug returns a new debug-client. It's used to get verbose logging on specific operations.
 //
 //	client.Debug().
-//		Address.
+//		ActingSession.
 //		Query().
 //		Count(ctx)
 func (c *Client) Debug() *Client {
@@ -349,12 +355,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem, c.Category,
-		c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber, c.Grant,
-		c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink, c.OneTimePassword,
-		c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price, c.Product,
-		c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant, c.Transfer,
-		c.User, c.UserRole,
+		c.ActingSession, c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem,
+		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber,
+		c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink,
+		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price,
+		c.Product, c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant,
+		c.Transfer, c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -364,12 +370,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem, c.Category,
-		c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber, c.Grant,
-		c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink, c.OneTimePassword,
-		c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price, c.Product,
-		c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant, c.Transfer,
-		c.User, c.UserRole,
+		c.ActingSession, c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem,
+		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber,
+		c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink,
+		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price,
+		c.Product, c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant,
+		c.Transfer, c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -378,6 +384,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 // Mutate implements the ent.Mutator interface.
 func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
+	case *ActingSessionMutation:
+		return c.ActingSession.mutate(ctx, m)
 	case *AddressMutation:
 		return c.Address.mutate(ctx, m)
 	case *AuditEntryMutation:
@@ -438,6 +446,141 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.UserRole.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
+	}
+}
+
+// ActingSessionClient is a client for the ActingSession schema.
+type ActingSessionClient struct {
+	config
+}
+
+// NewActingSessionClient returns a client for the ActingSession from the given config.
+func NewActingSessionClient(c config) *ActingSessionClient {
+	return &ActingSessionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `actingsession.Hooks(f(g(h())))`.
+func (c *ActingSessionClient) Use(hooks ...Hook) {
+	c.hooks.ActingSession = append(c.hooks.ActingSession, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `actingsession.Intercept(f(g(h())))`.
+func (c *ActingSessionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ActingSession = append(c.inters.ActingSession, interceptors...)
+}
+
+// Create returns a builder for creating a ActingSession entity.
+func (c *ActingSessionClient) Create() *ActingSessionCreate {
+	mutation := newActingSessionMutation(c.config, OpCreate)
+	return &ActingSessionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ActingSession entities.
+func (c *ActingSessionClient) CreateBulk(builders ...*ActingSessionCreate) *ActingSessionCreateBulk {
+	return &ActingSessionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ActingSessionClient) MapCreateBulk(slice any, setFunc func(*ActingSessionCreate, int)) *ActingSessionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ActingSessionCreateBulk{err: fmt.Errorf("calling to ActingSessionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ActingSessionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ActingSessionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ActingSession.
+func (c *ActingSessionClient) Update() *ActingSessionUpdate {
+	mutation := newActingSessionMutation(c.config, OpUpdate)
+	return &ActingSessionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ActingSessionClient) UpdateOne(_m *ActingSession) *ActingSessionUpdateOne {
+	mutation := newActingSessionMutation(c.config, OpUpdateOne, withActingSession(_m))
+	return &ActingSessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ActingSessionClient) UpdateOneID(id uuid.UUID) *ActingSessionUpdateOne {
+	mutation := newActingSessionMutation(c.config, OpUpdateOne, withActingSessionID(id))
+	return &ActingSessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ActingSession.
+func (c *ActingSessionClient) Delete() *ActingSessionDelete {
+	mutation := newActingSessionMutation(c.config, OpDelete)
+	return &ActingSessionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ActingSessionClient) DeleteOne(_m *ActingSession) *ActingSessionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ActingSessionClient) DeleteOneID(id uuid.UUID) *ActingSessionDeleteOne {
+	builder := c.Delete().Where(actingsession.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ActingSessionDeleteOne{builder}
+}
+
+// Query returns a query builder for ActingSession.
+func (c *ActingSessionClient) Query() *ActingSessionQuery {
+	return &ActingSessionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeActingSession},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ActingSession entity by its id.
+func (c *ActingSessionClient) Get(ctx context.Context, id uuid.UUID) (*ActingSession, error) {
+	return c.Query().Where(actingsession.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ActingSessionClient) GetX(ctx context.Context, id uuid.UUID) *ActingSession {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ActingSessionClient) Hooks() []Hook {
+	hooks := c.hooks.ActingSession
+	return append(hooks[:len(hooks):len(hooks)], actingsession.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ActingSessionClient) Interceptors() []Interceptor {
+	inters := c.inters.ActingSession
+	return append(inters[:len(inters):len(inters)], actingsession.Interceptors[:]...)
+}
+
+func (c *ActingSessionClient) mutate(ctx context.Context, m *ActingSessionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ActingSessionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ActingSessionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ActingSessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ActingSessionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ActingSession mutation op: %q", m.Op())
 	}
 }
 
@@ -4983,17 +5126,17 @@ func (c *UserRoleClient) mutate(ctx context.Context, m *UserRoleMutation) (Value
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Address, AuditEntry, AuditHead, Cart, CartItem, Category, Connection, Contract,
-		ContractPosition, CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, PasswordHash,
-		Price, Product, RecoveryCode, Registration, SavedAssignment, Tenant, Transfer,
-		User, UserRole []ent.Hook
+		ActingSession, Address, AuditEntry, AuditHead, Cart, CartItem, Category,
+		Connection, Contract, ContractPosition, CustomerNumber, Grant, IdempotencyKey,
+		Mail, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem,
+		PasswordHash, Price, Product, RecoveryCode, Registration, SavedAssignment,
+		Tenant, Transfer, User, UserRole []ent.Hook
 	}
 	inters struct {
-		Address, AuditEntry, AuditHead, Cart, CartItem, Category, Connection, Contract,
-		ContractPosition, CustomerNumber, Grant, IdempotencyKey, Mail, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, PasswordHash,
-		Price, Product, RecoveryCode, Registration, SavedAssignment, Tenant, Transfer,
-		User, UserRole []ent.Interceptor
+		ActingSession, Address, AuditEntry, AuditHead, Cart, CartItem, Category,
+		Connection, Contract, ContractPosition, CustomerNumber, Grant, IdempotencyKey,
+		Mail, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem,
+		PasswordHash, Price, Product, RecoveryCode, Registration, SavedAssignment,
+		Tenant, Transfer, User, UserRole []ent.Interceptor
 	}
 )

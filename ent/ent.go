@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"kontor/ent/actingsession"
 	"kontor/ent/address"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
@@ -101,6 +102,7 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
+			actingsession.Table:    actingsession.ValidColumn,
 			address.Table:          address.ValidColumn,
 			auditentry.Table:       auditentry.ValidColumn,
 			audithead.Table:        audithead.ValidColumn,

@@ -1292,21 +1292,6 @@ func (_q *OrderQuery) collectField(ctx context.Context, oneNode bool, opCtx *gra
 				*wq = *query
 			})
 
-		case "placedBy":
-			var (
-				alias = field.Alias
-				path  = append(path, alias)
-				query = (&UserClient{config: _q.config}).Query()
-			)
-			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, userImplementors)...); err != nil {
-				return err
-			}
-			_q.withPlacedBy = query
-			if _, ok := fieldSeen[order.FieldPlacedByID]; !ok {
-				selectedFields = append(selectedFields, order.FieldPlacedByID)
-				fieldSeen[order.FieldPlacedByID] = struct{}{}
-			}
-
 		case "contract":
 			var (
 				alias = field.Alias
@@ -1497,21 +1482,6 @@ func (_q *OrderEventQuery) collectField(ctx context.Context, oneNode bool, opCtx
 	)
 	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
 		switch field.Name {
-
-		case "by":
-			var (
-				alias = field.Alias
-				path  = append(path, alias)
-				query = (&UserClient{config: _q.config}).Query()
-			)
-			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, userImplementors)...); err != nil {
-				return err
-			}
-			_q.withActor = query
-			if _, ok := fieldSeen[orderevent.FieldActorID]; !ok {
-				selectedFields = append(selectedFields, orderevent.FieldActorID)
-				fieldSeen[orderevent.FieldActorID] = struct{}{}
-			}
 		case "tenantID":
 			if _, ok := fieldSeen[orderevent.FieldTenantID]; !ok {
 				selectedFields = append(selectedFields, orderevent.FieldTenantID)

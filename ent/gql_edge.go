@@ -160,14 +160,6 @@ func (_m *Order) Events(ctx context.Context) (result []*OrderEvent, err error) {
 	return result, err
 }
 
-func (_m *Order) PlacedBy(ctx context.Context) (*User, error) {
-	result, err := _m.Edges.PlacedByOrErr()
-	if IsNotLoaded(err) {
-		result, err = _m.QueryPlacedBy().Only(ctx)
-	}
-	return result, err
-}
-
 func (_m *Order) Contract(ctx context.Context) (*Contract, error) {
 	result, err := _m.Edges.ContractOrErr()
 	if IsNotLoaded(err) {
@@ -182,14 +174,6 @@ func (_m *Order) Tenant(ctx context.Context) (*Tenant, error) {
 		result, err = _m.QueryTenant().Only(ctx)
 	}
 	return result, err
-}
-
-func (_m *OrderEvent) Actor(ctx context.Context) (*User, error) {
-	result, err := _m.Edges.ActorOrErr()
-	if IsNotLoaded(err) {
-		result, err = _m.QueryActor().Only(ctx)
-	}
-	return result, MaskNotFound(err)
 }
 
 func (_m *Product) Category(ctx context.Context) (*Category, error) {

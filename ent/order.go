@@ -60,6 +60,8 @@ type Order struct {
 	// The values are being populated by the OrderQuery when eager-loading is set.
 	Edges        OrderEdges `json:"edges"`
 	selectValues sql.SelectValues
+
+	siblings *Siblings[Order]
 }
 
 // OrderEdges holds the relations/edges for other nodes in the graph.
@@ -78,7 +80,7 @@ type OrderEdges struct {
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [5]bool
 	// totalCount holds the count of the edges above.
-	totalCount [5]map[string]int
+	totalCount [4]map[string]int
 
 	namedItems  map[string][]*OrderItem
 	namedEvents map[string][]*OrderEvent

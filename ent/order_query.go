@@ -602,6 +602,10 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 			return nil, err
 		}
 	}
+	siblings := &Siblings[Order]{All: nodes}
+	for i := range nodes {
+		nodes[i].siblings = siblings
+	}
 	return nodes, nil
 }
 

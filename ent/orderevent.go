@@ -40,6 +40,8 @@ type OrderEvent struct {
 	// The values are being populated by the OrderEventQuery when eager-loading is set.
 	Edges        OrderEventEdges `json:"edges"`
 	selectValues sql.SelectValues
+
+	siblings *Siblings[OrderEvent]
 }
 
 // OrderEventEdges holds the relations/edges for other nodes in the graph.
@@ -51,8 +53,6 @@ type OrderEventEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [2]bool
-	// totalCount holds the count of the edges above.
-	totalCount [1]map[string]int
 }
 
 // OrderOrErr returns the Order value or an error if the edge

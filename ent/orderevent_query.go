@@ -460,6 +460,10 @@ func (_q *OrderEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*O
 	if len(_q.order) == 0 {
 		slices.SortFunc(nodes, func(a, b *OrderEvent) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	}
+	siblings := &Siblings[OrderEvent]{All: nodes}
+	for i := range nodes {
+		nodes[i].siblings = siblings
+	}
 	return nodes, nil
 }
 

@@ -60,6 +60,8 @@ type Tenant struct {
 	// The values are being populated by the TenantQuery when eager-loading is set.
 	Edges        TenantEdges `json:"edges"`
 	selectValues sql.SelectValues
+
+	siblings *Siblings[Tenant]
 }
 
 // TenantEdges holds the relations/edges for other nodes in the graph.

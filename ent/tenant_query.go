@@ -462,6 +462,10 @@ func (_q *TenantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Tenan
 			return nil, err
 		}
 	}
+	siblings := &Siblings[Tenant]{All: nodes}
+	for i := range nodes {
+		nodes[i].siblings = siblings
+	}
 	return nodes, nil
 }
 

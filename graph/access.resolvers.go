@@ -12,7 +12,10 @@ import (
 	"kontor/graph/generated"
 	"kontor/graph/model"
 	"kontor/internal/access"
+	"kontor/internal/company"
 	"kontor/internal/gid"
+	"kontor/internal/identity"
+	"kontor/internal/ordering"
 	"time"
 )
 
@@ -47,6 +50,15 @@ func (r *mutationResolver) SaveTransfers(ctx context.Context, input access.SaveT
 	return savedTransfers(saved, errors), err
 }
 
+func (r *mutationResolver) ActFor(ctx context.Context, input identity.ActForInput) (*model.ActForPayload, error) {
+	viewer, err := r.identity.ActFor(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	if viewer == nil {
+		return &model.ActForPayload{Errors: errors}, err
+	}
+	return &model.ActForPayload{Viewer: viewerOf(viewer), Errors: errors}, err
+}
+
 func (r *queryResolver) TransferTarget(ctx context.Context, input access.TransferTargetInput) (*access.TransferTarget, error) {
 	return r.access.Target(ctx, input)
 }
@@ -66,6 +78,37 @@ func (r *queryResolver) Transfers(ctx context.Context, first *int, after *string
 
 func (r *queryResolver) ExplainRight(ctx context.Context, userID gid.ID, contractID gid.ID, right authz.Right) (*access.Explanation, error) {
 	return r.access.Explain(ctx, userID, contractID, right)
+}
+
+func (r *queryResolver) Tenants(ctx context.Context, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) (*ent.TenantConnection, error) {
+	ctx, err := atHome(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, from, to, err := page(ctx, first, after, last, before)
+	if err != nil {
+		return nil, err
+	}
+	if orderBy == nil {
+		orderBy = &ent.TenantOrder{Direction: ascending, Field: ent.TenantOrderFieldName}
+	}
+	q, err := r.access.Tenants(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	return q.Paginate(ctx, from, first, to, last, ent.WithTenantOrder(orderBy))
+}
+
+func (r *tenantResolver) Users(ctx context.Context, obj *ent.Tenant, first int, where *identity.UserFilter) (*ent.UserConnection, error) {
+	return r.usersOf(ctx, obj, first, where)
+}
+
+func (r *tenantResolver) Orders(ctx context.Context, obj *ent.Tenant, first int, where *ordering.OrderFilter) (*ent.OrderConnection, error) {
+	return r.ordersOf(ctx, obj, first, where)
+}
+
+func (r *tenantResolver) Contracts(ctx context.Context, obj *ent.Tenant, first int, where *company.ContractFilter) (*ent.ContractConnection, error) {
+	return r.contractsOf(ctx, obj, first, where)
 }
 
 func (r *transferResolver) Contract(ctx context.Context, obj *ent.Transfer) (*access.TransferContract, error) {

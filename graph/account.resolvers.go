@@ -65,7 +65,7 @@ func (r *mutationResolver) DisableOtp(ctx context.Context, input identity.Disabl
 }
 
 func (r *viewerResolver) MandatoryContactFields(ctx context.Context, obj *model.Viewer) ([]string, error) {
-	return r.identity.MandatoryContactFields(authz.NewContext(ctx, obj.Of))
+	return r.identity.MandatoryContactFields(authz.NewContext(ctx, obj.Of.AtHome()))
 }
 
 func (r *viewerResolver) CustomerCentre(ctx context.Context, obj *model.Viewer) (*model.CustomerCentreLink, error) {

@@ -34,7 +34,7 @@ func (r *auditEntryResolver) After(ctx context.Context, obj *ent.AuditEntry) (*s
 }
 
 func (r *auditEntryConnectionResolver) Download(ctx context.Context, obj *ent.AuditEntryConnection, format model.ExportFormat) (*model.Download, error) {
-	return r.files.Link(ctx, "audit", format, parentArgument(ctx, "where"))
+	return r.files.Link(ctx, "audit", format, filterAbove[audit.Filter](ctx))
 }
 
 func (r *queryResolver) AuditLog(ctx context.Context, first *int, after *string, last *int, before *string, where *audit.Filter) (*ent.AuditEntryConnection, error) {

@@ -44,7 +44,11 @@ func (r *contractResolver) RightHolders(ctx context.Context, obj *ent.Contract, 
 }
 
 func (r *contractConnectionResolver) Download(ctx context.Context, obj *ent.ContractConnection, format model.ExportFormat) (*model.Download, error) {
-	return r.files.Link(ctx, "contracts", format, parentArgument(ctx, "where"))
+	where := filterAbove[company.ContractFilter](ctx)
+	if tenant, _ := within(ctx); tenant != nil {
+		where.TenantID = tenant
+	}
+	return r.files.Link(ctx, "contracts", format, where)
 }
 
 func (r *contractPositionResolver) Product(ctx context.Context, obj *ent.ContractPosition) (*ent.Product, error) {

@@ -11,7 +11,9 @@ var computedOf = map[string]map[string][]string{
 		"tax":              {"taxAmount", "currency"},
 		"gross":            {"grossAmount", "currency"},
 		"stateDescription": {"state"},
+		"placedBy":         {"placedByID"},
 	},
+	"OrderEvent": {"by": {"actorID"}},
 	"OrderItem": {
 		"product":   {"sku", "productName"},
 		"unitPrice": {"unitPriceAmount", "currency"},

@@ -29,20 +29,23 @@ const (
 	CodeBadUserInput    = "BAD_USER_INPUT"
 )
 
-// refusals are the errors that a client is told by their code.
+// refusals are the errors that a client is told by their code, with the text of the
+// code or, where one code has several, another one.
 var refusals = []struct {
-	err  error
-	code string
+	err        error
+	code, text string
 }{
-	{fault.ErrUnauthenticated, CodeUnauthenticated},
-	{fault.ErrForbidden, "FORBIDDEN"},
-	{fault.ErrNotFound, "NOT_FOUND"},
-	{steps[authz.ChangePassword].err, "PASSWORD_CHANGE_REQUIRED"},
-	{steps[authz.CompleteContactData].err, "CONTACT_DATA_REQUIRED"},
-	{steps[authz.EnrolOTP].err, "OTP_ENROLMENT_REQUIRED"},
-	{fault.ErrUnavailable, CodeUnavailable},
-	{context.DeadlineExceeded, CodeUnavailable},
-	{identity.ErrBusy, CodeRateLimited},
+	{fault.ErrUnauthenticated, CodeUnauthenticated, CodeUnauthenticated},
+	{fault.ErrForbidden, "FORBIDDEN", "FORBIDDEN"},
+	{errActing, "FORBIDDEN", "FORBIDDEN_WHILE_ACTING"},
+	{fault.ErrNotFound, "NOT_FOUND", "NOT_FOUND"},
+	{steps[authz.ChangePassword].err, "PASSWORD_CHANGE_REQUIRED", "PASSWORD_CHANGE_REQUIRED"},
+	{steps[authz.CompleteContactData].err, "CONTACT_DATA_REQUIRED", "CONTACT_DATA_REQUIRED"},
+	{steps[authz.EnrolOTP].err, "OTP_ENROLMENT_REQUIRED", "OTP_ENROLMENT_REQUIRED"},
+	{steps[authz.StopActing].err, "FORBIDDEN", "STOP_ACTING_REQUIRED"},
+	{fault.ErrUnavailable, CodeUnavailable, CodeUnavailable},
+	{context.DeadlineExceeded, CodeUnavailable, CodeUnavailable},
+	{identity.ErrBusy, CodeRateLimited, CodeRateLimited},
 }
 
 // presenter makes of an error what a client sees. What it does not know becomes
@@ -69,7 +72,7 @@ func presenter(requestID func(context.Context) string, log *slog.Logger) graphql
 		}
 		for _, known := range refusals {
 			if errors.Is(err, known.err) {
-				return tell(known.code, lang.Text(language, known.code, nil))
+				return tell(known.code, lang.Text(language, known.text, nil))
 			}
 		}
 		var invalid fault.Invalid

@@ -20,11 +20,16 @@ var steps = map[authz.Step]struct {
 	authz.ChangePassword:      {"password.change", errors.New("PASSWORD_CHANGE_REQUIRED")},
 	authz.CompleteContactData: {"contact.change", errors.New("CONTACT_DATA_REQUIRED")},
 	authz.EnrolOTP:            {"otp.change", errors.New("OTP_ENROLMENT_REQUIRED")},
+	authz.StopActing:          {"acting.change", errors.New("STOP_ACTING_REQUIRED")},
 }
 
 // alwaysOpen are the actions that no pending step stands before: to see what is
 // pending, to leave.
 var alwaysOpen = []string{"viewer.view", "session.end"}
+
+// asItself are the actions that an agent does as itself, also while it acts for a
+// customer (AC-02): its own roles decide.
+var asItself = append([]string{"tenant.act", "tenant.users", "acting.change"}, alwaysOpen...)
 
 // pending is the first step that stands before an action, as an error; nil where
 // the way is free.
@@ -48,6 +53,9 @@ func can(ctx context.Context, _ any, next graphql.Resolver, do string) (any, err
 	if err != nil {
 		return nil, fault.ErrUnauthenticated
 	}
+	if slices.Contains(asItself, do) {
+		v = v.AtHome()
+	}
 	if err := pending(v, do); err != nil {
 		return nil, err
 	}
@@ -56,7 +64,22 @@ func can(ctx context.Context, _ any, next graphql.Resolver, do string) (any, err
 		return nil, err
 	}
 	if !allowed {
-		return nil, fault.ErrForbidden
+		return nil, refused(v, do)
 	}
 	return next(ctx)
+}
+
+// errActing says that the agent may do this itself, and not for a customer.
+var errActing = errors.New("FORBIDDEN_WHILE_ACTING")
+
+// refused is why an action is not allowed.
+func refused(v *authz.Viewer, do string) error {
+	if !v.ActsFor() {
+		return fault.ErrForbidden
+	}
+	itself, err := authz.Allows(v.AtHome(), do)
+	if err != nil || !itself {
+		return fault.ErrForbidden
+	}
+	return errActing
 }

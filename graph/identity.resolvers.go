@@ -55,7 +55,14 @@ func (r *passwordRuleResolver) Description(ctx context.Context, obj *password.Ru
 	return obj.Description(lang.FromContext(ctx)), nil
 }
 
+func (r *personResolver) Email(ctx context.Context, obj *ent.User) (*string, error) {
+	return unlessEmpty(obj.Email), nil
+}
+
 func (r *personResolver) TenantName(ctx context.Context, obj *ent.User) (string, error) {
+	if name := obj.TenantName(); name != "" {
+		return name, nil
+	}
 	return r.identity.TenantName(ctx, obj)
 }
 
@@ -72,6 +79,13 @@ func (r *viewerResolver) User(ctx context.Context, obj *model.Viewer) (*ent.User
 }
 
 func (r *viewerResolver) Tenant(ctx context.Context, obj *model.Viewer) (*ent.Tenant, error) {
+	return r.identity.Tenant(authz.NewContext(ctx, obj.Of.AtHome()))
+}
+
+func (r *viewerResolver) ActingFor(ctx context.Context, obj *model.Viewer) (*ent.Tenant, error) {
+	if !obj.Of.ActsFor() {
+		return nil, nil
+	}
 	return r.identity.Tenant(authz.NewContext(ctx, obj.Of))
 }
 
@@ -104,12 +118,12 @@ func (r *viewerResolver) Sessions(ctx context.Context, obj *model.Viewer) ([]*mo
 }
 
 func (r *viewerResolver) PasswordPolicy(ctx context.Context, obj *model.Viewer) (*password.Policy, error) {
-	policy, err := r.identity.Policy(authz.NewContext(ctx, obj.Of))
+	policy, err := r.identity.Policy(authz.NewContext(ctx, obj.Of.AtHome()))
 	return &policy, err
 }
 
 func (r *viewerResolver) ContactPerson(ctx context.Context, obj *model.Viewer) (*fault.Contact, error) {
-	t, err := r.identity.Tenant(authz.NewContext(ctx, obj.Of))
+	t, err := r.identity.Tenant(authz.NewContext(ctx, obj.Of.AtHome()))
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,10 @@ func (r *orderResolver) StateDescription(ctx context.Context, obj *ent.Order) (s
 	return lang.Text(lang.FromContext(ctx), "ORDER_STATE_"+string(obj.State), nil), nil
 }
 
+func (r *orderResolver) PlacedBy(ctx context.Context, obj *ent.Order) (*ent.User, error) {
+	return r.ordering.PlacedBy(ctx, obj)
+}
+
 func (r *orderResolver) AgreedBy(ctx context.Context, obj *ent.Order) (*model.Agreement, error) {
 	return nil, nil // no order comes from a quote yet
 }
@@ -49,7 +53,17 @@ func (r *orderResolver) MyActions(ctx context.Context, obj *ent.Order) ([]model.
 }
 
 func (r *orderConnectionResolver) Download(ctx context.Context, obj *ent.OrderConnection, format model.ExportFormat) (*model.Download, error) {
-	return r.files.Link(ctx, "orders", format, parentArgument(ctx, "where"))
+	where := filterAbove[ordering.OrderFilter](ctx)
+	if tenant, contract := within(ctx); tenant != nil {
+		where.TenantID = tenant
+	} else if contract != nil {
+		where.ContractID = contract
+	}
+	return r.files.Link(ctx, "orders", format, where)
+}
+
+func (r *orderEventResolver) By(ctx context.Context, obj *ent.OrderEvent) (*ent.User, error) {
+	return r.ordering.Actor(ctx, obj)
 }
 
 func (r *queryResolver) Orders(ctx context.Context, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) (*ent.OrderConnection, error) {
@@ -77,7 +91,10 @@ func (r *Resolver) OrderConnection() generated.OrderConnectionResolver {
 	return &orderConnectionResolver{r}
 }
 
+func (r *Resolver) OrderEvent() generated.OrderEventResolver { return &orderEventResolver{r} }
+
 type (
 	orderResolver           struct{ *Resolver }
 	orderConnectionResolver struct{ *Resolver }
+	orderEventResolver      struct{ *Resolver }
 )

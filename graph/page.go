@@ -14,6 +14,7 @@ import (
 	"kontor/graph/scalar"
 	"kontor/internal/access"
 	"kontor/internal/fault"
+	"kontor/internal/gid"
 )
 
 const (
@@ -193,13 +194,40 @@ func savedTransfers(saved *access.SavedTransfers, errors []*model.UserError) *mo
 	return payload
 }
 
-// parentArgument is an argument of the field that the present one lies under.
-func parentArgument(ctx context.Context, name string) any {
-	fc := graphql.GetFieldContext(ctx)
-	if fc == nil || fc.Parent == nil {
-		return nil
+// filterAbove is a copy of the filter of the list that the present field is of.
+func filterAbove[Filter any](ctx context.Context) *Filter {
+	var filter Filter
+	if fc := graphql.GetFieldContext(ctx); fc != nil && fc.Parent != nil {
+		if given, ok := fc.Parent.Args["where"].(*Filter); ok && given != nil {
+			filter = *given
+		}
 	}
-	return fc.Parent.Args[name]
+	return &filter
+}
+
+// within are the tenant and the contract inside of which the list lies that the present
+// field is of; nil where it lies at the top.
+func within(ctx context.Context) (tenant, contract *gid.ID) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil || fc.Parent == nil || fc.Parent.Parent == nil {
+		return nil, nil
+	}
+	switch above := fc.Parent.Parent.Result.(type) {
+	case *ent.Tenant:
+		id := above.GlobalID()
+		return &id, nil
+	case **ent.Tenant:
+		id := (*above).GlobalID()
+		return &id, nil
+	case *ent.Contract:
+		id := above.GlobalID()
+		return nil, &id
+	case **ent.Contract:
+		id := (*above).GlobalID()
+		return nil, &id
+	default:
+		return nil, nil
+	}
 }
 
 // holdersPage is a page of right holders. There are few of them on a contract:

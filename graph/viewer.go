@@ -37,6 +37,15 @@ func sessionsOf(ctx context.Context, all []session.Session) ([]*model.Session, e
 	return shown, nil
 }
 
+// atHome is a context in which an agent is itself, whomever it acts for.
+func atHome(ctx context.Context) (context.Context, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return authz.NewContext(ctx, v.AtHome()), nil
+}
+
 // unlessEmpty is a value that may be null.
 func unlessEmpty[T ~string](text T) *T {
 	if text == "" {

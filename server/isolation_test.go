@@ -82,6 +82,8 @@ var probes = map[string]probe{
 	"Mutation.inviteCompany.input.parentId": {`mutation($id: ID!) { inviteCompany(input: {company: {name: "Neu"}, email: "eva@neu.example", organizationId: "NEU",
 		parentId: $id}) { tenant { name } errors { code field message } } }`, operators},
 	"Mutation.updateTenantSettings.input.tenantId":       {`mutation($id: ID!) { updateTenantSettings(input: {tenantId: $id}) { tenant { name } errors { code field message } } }`, operators},
+	"Mutation.actFor.input.tenantId":                     {`mutation($id: ID!) { actFor(input: {tenantId: $id}) { viewer { actingFor { name } } errors { code field message } } }`, operators},
+	"Query.tenants.where.search":                         {`query($id: String!) { tenants(first: 100, where: {search: $id}) { totalCount nodes { name } } }`, operators},
 	"Mutation.issueOneTimePassword.input.customerNumber": {`mutation($id: String!) { issueOneTimePassword(input: {customerNumber: $id}) { oneTimePassword errors { code field message } } }`, operators},
 	"Mutation.issueOneTimePassword.input.tenantId": {`mutation($id: ID!) { issueOneTimePassword(input: {customerNumber: "1", tenantId: $id}) { oneTimePassword
 		errors { code field message } } }`, operators},
@@ -112,6 +114,19 @@ var probes = map[string]probe{
 	"Query.product.sku":               {`query($id: String!) { product(sku: $id) { id name price { amount } } }`, "sku"},
 	"Query.order.number":              {`query($id: String!) { order(number: $id) { id gross { amount } } }`, "order number"},
 	"Query.contract.number":           {`query($id: String!) { contract(number: $id) { id tenant { name } } }`, "contract number"},
+	"Query.orders.where.tenantId":     {`query($id: ID!) { orders(first: 100, where: {tenantId: $id}) { totalCount nodes { number } } }`, ent.KindTenant},
+	"Query.contracts.where.tenantId":  {`query($id: ID!) { contracts(first: 100, where: {tenantId: $id}) { totalCount nodes { number } } }`, ent.KindTenant},
+	"Tenant.users.where.search":       {`query($id: String!) { viewer { tenant { users(first: 20, where: {search: $id}) { totalCount nodes { lastName } } } } }`, "user name"},
+	"Tenant.users.where.tenantId":     {`query($id: ID!) { viewer { tenant { users(first: 20, where: {tenantId: $id}) { totalCount nodes { lastName } } } } }`, ent.KindTenant},
+	"Tenant.orders.where.search":      {`query($id: String!) { viewer { tenant { orders(first: 20, where: {search: $id}) { totalCount nodes { state } } } } }`, "order number"},
+	"Tenant.orders.where.contractId":  {`query($id: ID!) { viewer { tenant { orders(first: 20, where: {contractId: $id}) { totalCount nodes { number } } } } }`, ent.KindContract},
+	"Tenant.orders.where.tenantId":    {`query($id: ID!) { viewer { tenant { orders(first: 20, where: {tenantId: $id}) { totalCount nodes { number } } } } }`, ent.KindTenant},
+	"Tenant.contracts.where.search":   {`query($id: String!) { viewer { tenant { contracts(first: 20, where: {search: $id}) { totalCount nodes { state } } } } }`, "contract number"},
+	"Tenant.contracts.where.tenantId": {`query($id: ID!) { viewer { tenant { contracts(first: 20, where: {tenantId: $id}) { totalCount nodes { number } } } } }`, ent.KindTenant},
+	"Tenant.contracts.where.productSku": {`query($id: String!) { viewer { tenant {
+		contracts(first: 20, where: {productSku: $id}) { totalCount nodes { state } } } } }`, "sku"},
+	"Tenant.contracts.where.customerNumber": {`query($id: String!) { viewer { tenant {
+		contracts(first: 20, where: {customerNumber: $id}) { totalCount nodes { state } } } } }`, "customer number"},
 	"Query.products.where.categoryId": {`query($id: ID!) { products(first: 100, where: {categoryId: $id}) { totalCount nodes { sku } } }`, ent.KindCategory},
 	"Query.products.where.search":     {`query($id: String!) { products(first: 100, where: {search: $id}) { totalCount nodes { sku } } }`, "sku"},
 	"Query.orders.where.contractId":   {`query($id: ID!) { orders(first: 100, where: {contractId: $id}) { totalCount nodes { number } } }`, ent.KindContract},

@@ -67,13 +67,18 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 			if last != nil {
 				q.Where(order.Or(order.PlacedAtLT(last.PlacedAt), order.And(order.PlacedAt(last.PlacedAt), order.IDLT(last.ID))))
 			}
-			batch, err := q.Order(order.ByPlacedAt(sql.OrderDesc()), order.ByID(sql.OrderDesc())).WithPlacedBy().WithContract().Limit(batchRows).All(ctx)
+			batch, err := q.Order(order.ByPlacedAt(sql.OrderDesc()), order.ByID(sql.OrderDesc())).WithContract().Limit(batchRows).All(ctx)
 			if err != nil {
 				yield(nil, fmt.Errorf("reading orders: %w", err))
 				return
 			}
 			for _, o := range batch {
-				if !yield(orderRow(o, language), nil) {
+				placedBy, err := s.rooms.Ordering.PlacedBy(ctx, o)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(orderRow(o, placedBy, language), nil) {
 					return
 				}
 				last = o
@@ -85,16 +90,13 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 	}
 }
 
-func orderRow(o *ent.Order, language string) []any {
-	placedBy, about := "", ""
-	if o.Edges.PlacedBy != nil {
-		placedBy = o.Edges.PlacedBy.DisplayName()
-	}
+func orderRow(o *ent.Order, placedBy *ent.User, language string) []any {
+	about := ""
 	if o.Edges.Contract != nil {
 		about = o.Edges.Contract.Number
 	}
 	return []any{o.Number, o.PlacedAt, word(language, "STATE", o.State), word(language, "CASE", o.BusinessCase), word(language, "CHANNEL", o.Channel),
-		o.CustomerOrderNumber, o.ReferenceNumber, o.Name, placedBy, about,
+		o.CustomerOrderNumber, o.ReferenceNumber, o.Name, placedBy.DisplayName(), about,
 		money.Of(o.NetAmount, o.Currency), money.Of(o.TaxAmount, o.Currency), money.Of(o.GrossAmount, o.Currency), o.Currency}
 }
 

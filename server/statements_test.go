@@ -8,6 +8,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"kontor/authz"
+	"kontor/ent/contract"
+	"kontor/ent/order"
+	"kontor/ent/tenant"
+	"kontor/ent/userrole"
+	"kontor/internal/db"
+	"kontor/internal/money"
 	"kontor/server/servertest"
 )
 
@@ -160,4 +167,54 @@ func manyContracts(t *testing.T, d *sql.DB, n int) {
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, uuid.Must(uuid.NewV7()).String(), c[0], id, p[0], p[1], p[2], p[3], p[4], p[5], p[6])
 		}
 	}
+}
+
+// The dashboard of an agent costs the same for one customer and for a hundred.
+//
+// Requirement: AC-02
+func TestStatementsOfCustomers(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		manyCustomers(t, k, 100)
+		full := k.Replica(t)
+		paul := full.As(t, "paul.lang")
+		// The tenants, and for each of the lists inside of them its elements and their number.
+		sameForAnyLength(t, full, "customers", 2+1+2*2+2+1, func(n int) *servertest.Answer {
+			return paul.Operation(t, "partner/dashboard", "Customers", servertest.Vars{"first": n}).OK(t)
+		}, func(answer *servertest.Answer) int {
+			for i := range answer.List(t, "tenants.nodes") {
+				at := fmt.Sprintf("tenants.nodes.%d.", i)
+				if got := said(answer, at+"open.totalCount", at+"expiring.totalCount", at+"failed.totalCount") + fmt.Sprint(len(answer.List(t, at+"masterAdmins.nodes"))); got != "1 1 01" {
+					t.Errorf("the customer %d has %s", i, got)
+				}
+			}
+			return len(answer.List(t, "tenants.nodes"))
+		})
+	})
+}
+
+// manyCustomers gives the partner FERNRUF so many customers, each with a master admin, an
+// order and a contract that ends soon.
+func manyCustomers(t *testing.T, k *servertest.Kontor, n int) {
+	t.Helper()
+	k.WithDatabase(t, func(d *db.DB) {
+		ctx := authz.System(t.Context())
+		partner := d.Client.Tenant.Query().Where(tenant.OrganizationID("FERNRUF")).OnlyX(ctx)
+		product := d.Client.Product.Query().FirstX(ctx)
+		for i := range n {
+			id, now := uuid.Must(uuid.NewV7()), k.Clock.Now().UTC()
+			d.Client.Tenant.Create().SetID(id).SetParentID(partner.ID).SetPath(partner.Path + id.String() + "/").SetKind(tenant.KindCUSTOMER).
+				SetOrganizationID(fmt.Sprint("MANY", i)).SetName(fmt.Sprintf("AA %03d", i)).SetEmailDomain("many.example").SetCreatedAt(now).ExecX(ctx)
+			name := fmt.Sprintf("many.%03d", i)
+			master := d.Client.User.Create().SetTenantID(id).SetUsername(name).SetUsernameKey(name).SetEmail(name + "@many.example").
+				SetEmailKey(name + "@many.example").SetFirstName("Eva").SetLastName("Viel").SetSessionsValidAfter(now).SetCreatedAt(now).SaveX(ctx)
+			d.Client.UserRole.Create().SetTenantID(id).SetUserID(master.ID).SetRole(userrole.RoleMASTER_ADMIN).ExecX(ctx)
+			zero := money.MustParse("0")
+			d.Client.Order.Create().SetTenantID(id).SetNumber(fmt.Sprintf("MANY%d-000001", i)).SetState(order.StateIN_PROGRESS).
+				SetBusinessCase(order.BusinessCaseNEW_ORDER).SetChannel(order.ChannelPHONE).SetPlacedAt(now).SetPlacedByID(master.ID).
+				SetNetAmount(zero).SetTaxAmount(zero).SetGrossAmount(zero).SetCurrency("EUR").ExecX(ctx)
+			d.Client.Contract.Create().SetTenantID(id).SetNumber(fmt.Sprint("MANY-", i)).SetType(contract.TypeSERVICE_CONTRACT).SetProductID(product.ID).
+				SetValidFrom("2026-01-01").SetValidTo("2026-12-31").SetCreatedAt(now).ExecX(ctx)
+		}
+	})
 }

@@ -8,6 +8,18 @@ import (
 	"kontor/ent"
 )
 
+// The ActingSessionFunc type is an adapter to allow the use of ordinary
+// function as ActingSession mutator.
+type ActingSessionFunc func(context.Context, *ent.ActingSessionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ActingSessionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ActingSessionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ActingSessionMutation", m)
+}
+
 // The AddressFunc type is an adapter to allow the use of ordinary
 // function as Address mutator.
 type AddressFunc func(context.Context, *ent.AddressMutation) (ent.Value, error)

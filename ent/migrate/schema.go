@@ -8,6 +8,21 @@ import (
 )
 
 var (
+	// ActingSessionsColumns holds the columns for the "acting_sessions" table.
+	ActingSessionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID},
+		{Name: "session_id", Type: field.TypeUUID},
+		{Name: "customer_id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// ActingSessionsTable holds the schema information for the "acting_sessions" table.
+	ActingSessionsTable = &schema.Table{
+		Name:       "acting_sessions",
+		Columns:    ActingSessionsColumns,
+		PrimaryKey: []*schema.Column{ActingSessionsColumns[0]},
+	}
 	// AddressesColumns holds the columns for the "addresses" table.
 	AddressesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -784,6 +799,7 @@ var (
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
+		ActingSessionsTable,
 		AddressesTable,
 		AuditEntriesTable,
 		AuditHeadsTable,

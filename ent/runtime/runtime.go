@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"kontor/ent/actingsession"
 	"kontor/ent/address"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
@@ -42,6 +43,19 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	actingsessionMixin := schema.ActingSession{}.Mixin()
+	actingsessionMixinHooks0 := actingsessionMixin[0].Hooks()
+	actingsession.Hooks[0] = actingsessionMixinHooks0[0]
+	actingsessionMixinInters0 := actingsessionMixin[0].Interceptors()
+	actingsession.Interceptors[0] = actingsessionMixinInters0[0]
+	actingsessionMixinFields0 := actingsessionMixin[0].Fields()
+	_ = actingsessionMixinFields0
+	actingsessionFields := schema.ActingSession{}.Fields()
+	_ = actingsessionFields
+	// actingsessionDescID is the schema descriptor for id field.
+	actingsessionDescID := actingsessionMixinFields0[0].Descriptor()
+	// actingsession.DefaultID holds the default value on creation for the id field.
+	actingsession.DefaultID = actingsessionDescID.Default.(func() uuid.UUID)
 	addressMixin := schema.Address{}.Mixin()
 	addressMixinHooks0 := addressMixin[0].Hooks()
 	address.Hooks[0] = addressMixinHooks0[0]

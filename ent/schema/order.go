@@ -47,13 +47,16 @@ func (Order) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("items", OrderItem.Type),
 		edge.To("events", OrderEvent.Type).Annotations(entgql.MapsTo("history")),
-		edge.To("placed_by", User.Type).Field("placed_by_id").Unique().Required().Immutable(),
+		// Who is on an order is told by package ordering, also where it is of another company.
+		edge.To("placed_by", User.Type).Field("placed_by_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 		edge.From("contract", Contract.Type).Ref("orders").Field("contract_id").Unique(),
 		edge.To("tenant", Tenant.Type).Field("tenant_id").Unique().Required().Immutable(),
 	}
 }
 
-func (Order) Annotations() []entschema.Annotation { return []entschema.Annotation{API{Kind: "ord"}} }
+func (Order) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{API{Kind: "ord", Siblings: true}}
+}
 
 // OrderItem is a position of an order, as it was ordered.
 type OrderItem struct{ ent.Schema }
@@ -117,12 +120,12 @@ func (OrderEvent) Fields() []ent.Field {
 func (OrderEvent) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("order", Order.Type).Ref("events").Field("order_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
-		edge.To("actor", User.Type).Field("actor_id").Unique().Immutable().Annotations(entgql.MapsTo("by")),
+		edge.To("actor", User.Type).Field("actor_id").Unique().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 	}
 }
 
 func (OrderEvent) Annotations() []entschema.Annotation {
-	return []entschema.Annotation{API{InOrder: true}}
+	return []entschema.Annotation{API{Siblings: true, InOrder: true}}
 }
 
 func (OrderEvent) Hooks() []ent.Hook { return []ent.Hook{appendOnly} }

@@ -53,7 +53,9 @@ func (Tenant) Edges() []ent.Edge {
 	}
 }
 
-func (Tenant) Annotations() []entschema.Annotation { return []entschema.Annotation{API{Kind: "ten"}} }
+func (Tenant) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{API{Kind: "ten", Siblings: true}}
+}
 
 func (Tenant) Interceptors() []ent.Interceptor {
 	return []ent.Interceptor{ent.TraverseFunc(func(ctx context.Context, q ent.Query) error {

@@ -1848,7 +1848,7 @@ func (ec *executionContext) unmarshalInputContractFilter(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"types", "states", "search", "productSku", "validOn", "openOnly", "customerNumber", "right", "expiresWithinDays"}
+	fieldsInOrder := [...]string{"types", "states", "search", "productSku", "validOn", "openOnly", "customerNumber", "right", "expiresWithinDays", "tenantId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1918,6 +1918,13 @@ func (ec *executionContext) unmarshalInputContractFilter(ctx context.Context, ob
 				return it, err
 			}
 			it.ExpiresWithinDays = data
+		case "tenantId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tenantId"))
+			data, err := ec.unmarshalOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TenantID = data
 		}
 	}
 	return it, nil

@@ -49,6 +49,13 @@ var directSchema = direct.Schema{
 			"plant":      nil,
 		},
 	},
+	"ActForPayload": {
+		Satisfies: actForPayloadImplementors,
+		Fields: map[string][]string{
+			"viewer": {"Viewer"},
+			"errors": {"UserError"},
+		},
+	},
 	"ActivateAccountPayload": {
 		Satisfies: activateAccountPayloadImplementors,
 		Fields: map[string][]string{
@@ -455,7 +462,6 @@ var directSchema = direct.Schema{
 			"businessCase":        nil,
 			"channel":             nil,
 			"placedAt":            nil,
-			"placedBy":            {"Person"},
 			"contract":            {"Contract"},
 			"accountAssignment":   {"AccountAssignment"},
 			"items":               {"OrderItem"},
@@ -497,7 +503,6 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"at":    nil,
 			"state": nil,
-			"by":    {"Person"},
 			"note":  nil,
 		},
 	},
@@ -561,7 +566,6 @@ var directSchema = direct.Schema{
 			"displayName": nil,
 			"firstName":   nil,
 			"lastName":    nil,
-			"email":       nil,
 		},
 	},
 	"PersonName": {
@@ -837,6 +841,22 @@ var directSchema = direct.Schema{
 			"contactPerson":  {"ContactPerson"},
 		},
 	},
+	"TenantConnection": {
+		Satisfies: tenantConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"TenantEdge"},
+			"nodes":      {"Tenant"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"TenantEdge": {
+		Satisfies: tenantEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"Tenant"},
+			"cursor": nil,
+		},
+	},
 	"TenantSettings": {
 		Satisfies: tenantSettingsImplementors,
 		Fields: map[string][]string{
@@ -990,7 +1010,6 @@ var directSchema = direct.Schema{
 	"Viewer": {
 		Satisfies: viewerImplementors,
 		Fields: map[string][]string{
-			"actingFor":    {"Tenant"},
 			"roles":        nil,
 			"pendingSteps": nil,
 		},
@@ -1037,6 +1056,19 @@ func selectionAccountAssignment(ctx context.Context, w *direct.Writer, plan *dir
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldActForPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ActForPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ActForPayload")
+	case "viewer":
+		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldActivateAccountPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ActivateAccountPayload) bool {
@@ -2044,12 +2076,6 @@ func fieldOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent
 		return writeNOrderChannel2kontorᚋentᚋorderᚐChannel(ctx, w, f, obj.Channel)
 	case "placedAt":
 		return writeNDateTime2timeᚐTime(ctx, w, f, obj.PlacedAt)
-	case "placedBy":
-		if _, err := obj.Edges.PlacedByOrErr(); ent.IsNotLoaded(err) {
-			return false
-		}
-		v, err := obj.PlacedBy(ctx)
-		return err == nil && writeNPerson2ᚖkontorᚋentᚐUser(ctx, w, f, v)
 	case "contract":
 		if _, err := obj.Edges.ContractOrErr(); ent.IsNotLoaded(err) {
 			return false
@@ -2158,12 +2184,6 @@ func fieldOrderEvent(ctx context.Context, w *direct.Writer, f *direct.Field, obj
 		return writeNDateTime2timeᚐTime(ctx, w, f, obj.At)
 	case "state":
 		return writeNOrderState2kontorᚋentᚋordereventᚐState(ctx, w, f, obj.State)
-	case "by":
-		if _, err := obj.Edges.ActorOrErr(); ent.IsNotLoaded(err) {
-			return false
-		}
-		v, err := obj.Actor(ctx)
-		return err == nil && writeOPerson2ᚖkontorᚋentᚐUser(ctx, w, f, v)
 	case "note":
 		return writeNString2string(ctx, w, f, obj.Note)
 	default:
@@ -2367,8 +2387,6 @@ func fieldPerson(ctx context.Context, w *direct.Writer, f *direct.Field, obj *en
 		return writeNString2string(ctx, w, f, obj.FirstName)
 	case "lastName":
 		return writeNString2string(ctx, w, f, obj.LastName)
-	case "email":
-		return writeNString2string(ctx, w, f, obj.Email)
 	default:
 		return false
 	}
@@ -3094,6 +3112,48 @@ func selectionTenant(ctx context.Context, w *direct.Writer, plan *direct.Plan, o
 	return w.Close('}')
 }
 
+func fieldTenantConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.TenantConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TenantConnection")
+	case "edges":
+		return writeOTenantEdge2ᚕᚖkontorᚋentᚐTenantEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNTenant2ᚕᚖkontorᚋentᚐTenantᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldTenantEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.TenantEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TenantEdge")
+	case "node":
+		return writeOTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionTenantEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.TenantEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTenantEdge(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldTenantSettings(ctx context.Context, w *direct.Writer, f *direct.Field, obj *identity.Settings) bool {
 	switch f.Name {
 	case "__typename":
@@ -3481,8 +3541,6 @@ func fieldViewer(ctx context.Context, w *direct.Writer, f *direct.Field, obj *mo
 	switch f.Name {
 	case "__typename":
 		return w.String("Viewer")
-	case "actingFor":
-		return writeOTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, obj.ActingFor)
 	case "roles":
 		return writeNRole2ᚕkontorᚋauthzᚐRoleᚄ(ctx, w, f, obj.Roles)
 	case "pendingSteps":
@@ -4173,6 +4231,24 @@ func writeNString2ᚕstringᚄ(ctx context.Context, w *direct.Writer, f *direct.
 	return w.Close(']')
 }
 
+func writeNTenant2ᚕᚖkontorᚋentᚐTenantᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Tenant) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNTenant2ᚖkontorᚋentᚐTenant(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Tenant) bool {
+	if v == nil {
+		return false
+	}
+	return selectionTenant(ctx, w, f.Plans[0], v)
+}
+
 func writeNTenantKind2kontorᚋentᚋtenantᚐKind(ctx context.Context, w *direct.Writer, f *direct.Field, v tenant.Kind) bool {
 	v.MarshalGQL(w)
 	return true
@@ -4722,6 +4798,27 @@ func writeOTenant2ᚖkontorᚋentᚐTenant(ctx context.Context, w *direct.Writer
 		return w.Null()
 	}
 	return selectionTenant(ctx, w, f.Plans[0], v)
+}
+
+func writeOTenantEdge2ᚕᚖkontorᚋentᚐTenantEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.TenantEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOTenantEdge2ᚖkontorᚋentᚐTenantEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOTenantEdge2ᚖkontorᚋentᚐTenantEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.TenantEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionTenantEdge(ctx, w, f.Plans[0], v)
 }
 
 func writeOTransfer2ᚖkontorᚋentᚐTransfer(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Transfer) bool {

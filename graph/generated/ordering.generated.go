@@ -31,6 +31,7 @@ import (
 type OrderResolver interface {
 	StateDescription(ctx context.Context, obj *ent.Order) (string, error)
 
+	PlacedBy(ctx context.Context, obj *ent.Order) (*ent.User, error)
 	AgreedBy(ctx context.Context, obj *ent.Order) (*model.Agreement, error)
 
 	Quote(ctx context.Context, obj *ent.Order) (*model.Quote, error)
@@ -42,6 +43,9 @@ type OrderResolver interface {
 }
 type OrderConnectionResolver interface {
 	Download(ctx context.Context, obj *ent.OrderConnection, format model.ExportFormat) (*model.Download, error)
+}
+type OrderEventResolver interface {
+	By(ctx context.Context, obj *ent.OrderEvent) (*ent.User, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -489,7 +493,7 @@ func (ec *executionContext) _Order_placedBy(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_placedBy(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PlacedBy(ctx)
+			return ec.Resolvers.Order().PlacedBy(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
@@ -504,7 +508,7 @@ func (ec *executionContext) fieldContext_Order_placedBy(_ context.Context, field
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Person(ctx, field)
 		},
@@ -1348,7 +1352,7 @@ func (ec *executionContext) _OrderEvent_by(ctx context.Context, field graphql.Co
 			return ec.fieldContext_OrderEvent_by(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Actor(ctx)
+			return ec.Resolvers.OrderEvent().By(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
@@ -1363,7 +1367,7 @@ func (ec *executionContext) fieldContext_OrderEvent_by(_ context.Context, field 
 		Object:     "OrderEvent",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: false,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Person(ctx, field)
 		},
@@ -1918,7 +1922,7 @@ func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search", "states", "businessCases", "channel", "placedFrom", "placedTo", "contractId"}
+	fieldsInOrder := [...]string{"search", "states", "businessCases", "channel", "placedFrom", "placedTo", "contractId", "tenantId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1974,6 +1978,13 @@ func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.ContractID = data
+		case "tenantId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tenantId"))
+			data, err := ec.unmarshalOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TenantID = data
 		}
 	}
 	return it, nil

@@ -47,6 +47,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Order() OrderResolver
 	OrderConnection() OrderConnectionResolver
+	OrderEvent() OrderEventResolver
 	PasswordRule() PasswordRuleResolver
 	Person() PersonResolver
 	Product() ProductResolver
@@ -73,6 +74,11 @@ type ComplexityRoot struct {
 		GLAccount  func(childComplexity int) int
 		Plant      func(childComplexity int) int
 		Project    func(childComplexity int) int
+	}
+
+	ActForPayload struct {
+		Errors func(childComplexity int) int
+		Viewer func(childComplexity int) int
 	}
 
 	ActivateAccountPayload struct {
@@ -398,6 +404,7 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		AcceptInvitation      func(childComplexity int, input identity.AcceptInvitationInput) int
+		ActFor                func(childComplexity int, input identity.ActForInput) int
 		ActivateAccount       func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems          func(childComplexity int, input cart.AddCartItemsInput) int
 		AnswerChallenge       func(childComplexity int, input identity.AnswerChallengeInput) int
@@ -489,8 +496,8 @@ type ComplexityRoot struct {
 	}
 
 	OrderEvent struct {
-		Actor func(childComplexity int) int
 		At    func(childComplexity int) int
+		By    func(childComplexity int) int
 		Note  func(childComplexity int) int
 		State func(childComplexity int) int
 	}
@@ -608,6 +615,7 @@ type ComplexityRoot struct {
 		Orders         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
 		Product        func(childComplexity int, sku string) int
 		Products       func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
+		Tenants        func(childComplexity int, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) int
 		TransferTarget func(childComplexity int, input access.TransferTargetInput) int
 		Transfers      func(childComplexity int, first *int, after *string, last *int, before *string, direction *access.Direction) int
 		Users          func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
@@ -767,11 +775,26 @@ type ComplexityRoot struct {
 
 	Tenant struct {
 		ContactPerson  func(childComplexity int) int
+		Contracts      func(childComplexity int, first int, where *company.ContractFilter) int
 		GlobalID       func(childComplexity int) int
 		Kind           func(childComplexity int) int
 		Name           func(childComplexity int) int
+		Orders         func(childComplexity int, first int, where *ordering.OrderFilter) int
 		OrganizationID func(childComplexity int) int
 		Settings       func(childComplexity int) int
+		Users          func(childComplexity int, first int, where *identity.UserFilter) int
+	}
+
+	TenantConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TenantEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	TenantSettings struct {
@@ -967,6 +990,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AccountAssignment.Project(childComplexity), true
+
+	case "ActForPayload.errors":
+		if e.ComplexityRoot.ActForPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActForPayload.Errors(childComplexity), true
+	case "ActForPayload.viewer":
+		if e.ComplexityRoot.ActForPayload.Viewer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActForPayload.Viewer(childComplexity), true
 
 	case "ActivateAccountPayload.errors":
 		if e.ComplexityRoot.ActivateAccountPayload.Errors == nil {
@@ -2148,6 +2184,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AcceptInvitation(childComplexity, args["input"].(identity.AcceptInvitationInput)), true
+	case "Mutation.actFor":
+		if e.ComplexityRoot.Mutation.ActFor == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_actFor_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ActFor(childComplexity, args["input"].(identity.ActForInput)), true
 	case "Mutation.activateAccount":
 		if e.ComplexityRoot.Mutation.ActivateAccount == nil {
 			break
@@ -2794,18 +2841,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderEdge.Node(childComplexity), true
 
-	case "OrderEvent.by":
-		if e.ComplexityRoot.OrderEvent.Actor == nil {
-			break
-		}
-
-		return e.ComplexityRoot.OrderEvent.Actor(childComplexity), true
 	case "OrderEvent.at":
 		if e.ComplexityRoot.OrderEvent.At == nil {
 			break
 		}
 
 		return e.ComplexityRoot.OrderEvent.At(childComplexity), true
+	case "OrderEvent.by":
+		if e.ComplexityRoot.OrderEvent.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderEvent.By(childComplexity), true
 	case "OrderEvent.note":
 		if e.ComplexityRoot.OrderEvent.Note == nil {
 			break
@@ -3309,6 +3356,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*catalog.ProductFilter), args["orderBy"].(*ent.ProductOrder)), true
+	case "Query.tenants":
+		if e.ComplexityRoot.Query.Tenants == nil {
+			break
+		}
+
+		args, err := ec.field_Query_tenants_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Tenants(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*access.TenantFilter), args["orderBy"].(*ent.TenantOrder)), true
 	case "Query.transferTarget":
 		if e.ComplexityRoot.Query.TransferTarget == nil {
 			break
@@ -3819,6 +3877,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Tenant.ContactPerson(childComplexity), true
+	case "Tenant.contracts":
+		if e.ComplexityRoot.Tenant.Contracts == nil {
+			break
+		}
+
+		args, err := ec.field_Tenant_contracts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Tenant.Contracts(childComplexity, args["first"].(int), args["where"].(*company.ContractFilter)), true
 	case "Tenant.id":
 		if e.ComplexityRoot.Tenant.GlobalID == nil {
 			break
@@ -3837,6 +3906,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Tenant.Name(childComplexity), true
+	case "Tenant.orders":
+		if e.ComplexityRoot.Tenant.Orders == nil {
+			break
+		}
+
+		args, err := ec.field_Tenant_orders_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Tenant.Orders(childComplexity, args["first"].(int), args["where"].(*ordering.OrderFilter)), true
 	case "Tenant.organizationId":
 		if e.ComplexityRoot.Tenant.OrganizationID == nil {
 			break
@@ -3849,6 +3929,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Tenant.Settings(childComplexity), true
+	case "Tenant.users":
+		if e.ComplexityRoot.Tenant.Users == nil {
+			break
+		}
+
+		args, err := ec.field_Tenant_users_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Tenant.Users(childComplexity, args["first"].(int), args["where"].(*identity.UserFilter)), true
+
+	case "TenantConnection.edges":
+		if e.ComplexityRoot.TenantConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantConnection.Edges(childComplexity), true
+	case "TenantConnection.nodes":
+		if e.ComplexityRoot.TenantConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantConnection.Nodes(childComplexity), true
+	case "TenantConnection.pageInfo":
+		if e.ComplexityRoot.TenantConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantConnection.PageInfo(childComplexity), true
+	case "TenantConnection.totalCount":
+		if e.ComplexityRoot.TenantConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantConnection.TotalCount(childComplexity), true
+
+	case "TenantEdge.cursor":
+		if e.ComplexityRoot.TenantEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantEdge.Cursor(childComplexity), true
+	case "TenantEdge.node":
+		if e.ComplexityRoot.TenantEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantEdge.Node(childComplexity), true
 
 	case "TenantSettings.loginNeedsOrganization":
 		if e.ComplexityRoot.TenantSettings.LoginNeedsOrganization == nil {
@@ -4412,6 +4541,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AccountAssignmentInput", ec.unmarshalInputAccountAssignmentInput),
+			graphql.NewInputUnmarshaler("ActForInput", ec.unmarshalInputActForInput),
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
@@ -4454,6 +4584,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SendPasswordResetInput", ec.unmarshalInputSendPasswordResetInput),
 			graphql.NewInputUnmarshaler("SetContractRightsInput", ec.unmarshalInputSetContractRightsInput),
 			graphql.NewInputUnmarshaler("SetUserRolesInput", ec.unmarshalInputSetUserRolesInput),
+			graphql.NewInputUnmarshaler("TenantFilter", ec.unmarshalInputTenantFilter),
+			graphql.NewInputUnmarshaler("TenantOrder", ec.unmarshalInputTenantOrder),
 			graphql.NewInputUnmarshaler("TransferTargetInput", ec.unmarshalInputTransferTargetInput),
 			graphql.NewInputUnmarshaler("UpdateCartInput", ec.unmarshalInputUpdateCartInput),
 			graphql.NewInputUnmarshaler("UpdateCartItemInput", ec.unmarshalInputUpdateCartItemInput),
@@ -4826,6 +4958,113 @@ extend type Mutation {
   setContractRights(input: SetContractRightsInput!): SetContractRightsPayload! @can(do: "right.delegate")
   "Save the check marks of a transfer, in one transaction."
   saveTransfers(input: SaveTransfersInput!): SaveTransfersPayload! @can(do: "right.transfer")
+}
+
+"A company in a list."
+type TenantEdge {
+  "The company."
+  node: Tenant
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of companies."
+type TenantConnection {
+  "The companies with their cursors."
+  edges: [TenantEdge]
+  "The companies."
+  nodes: [Tenant!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"Which companies to list. Everything given must hold."
+input TenantFilter {
+  "Part of the name or of the organization ID, or a customer number."
+  search: String
+  "Of this kind."
+  kind: TenantKind
+}
+
+"By what companies are ordered."
+enum TenantOrderField {
+  "Name."
+  NAME
+}
+
+"How companies are ordered."
+input TenantOrder {
+  "Direction."
+  direction: OrderDirection! = ASC
+  "By what."
+  field: TenantOrderField!
+}
+
+extend type Tenant {
+  "Its first users, by last name, for those who administer or serve it."
+  users(
+    "So many, 1 to 20."
+    first: Int!
+    "Which ones."
+    where: UserFilter
+  ): UserConnection! @can(do: "tenant.users")
+  "Its newest orders that the viewer may see. ` + "`" + `orders(where: {tenantId})` + "`" + ` gives all of them."
+  orders(
+    "So many, 1 to 20."
+    first: Int!
+    "Which ones."
+    where: OrderFilter
+  ): OrderConnection! @can(do: "order.view")
+  "Its first contracts that the viewer may see, by number. ` + "`" + `contracts(where: {tenantId})` + "`" + ` gives all of them."
+  contracts(
+    "So many, 1 to 20."
+    first: Int!
+    "Which ones."
+    where: ContractFilter
+  ): ContractConnection! @can(do: "contract.VIEW")
+}
+
+"Whom an agent acts for from now on."
+input ActForInput {
+  "The customer; null to stop."
+  tenantId: ID
+}
+
+"Who asks, from now on."
+type ActForPayload {
+  "The viewer; null when it did not work, and then everything is as it was."
+  viewer: Viewer
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type Query {
+  "Companies that an agent can act for or look after, by name. It lists all of them whomever it acts for."
+  tenants(
+    "The first so many, at most 100."
+    first: Int
+    "After this cursor."
+    after: String
+    "The last so many, at most 100."
+    last: Int
+    "Before this cursor."
+    before: String
+    "Which ones."
+    where: TenantFilter
+    "In which order; by name unless told."
+    orderBy: TenantOrder
+  ): TenantConnection! @can(do: "tenant.act")
+}
+
+extend type Mutation {
+  """
+  Act for a customer in this session, or for nobody but oneself. Everything asked and done afterwards is about that
+  customer: its products and prices, a cart of the agent's for it alone, its orders and contracts. It is recorded under
+  the agent's own name. A browser gets another session cookie.
+  """
+  actFor(input: ActForInput!): ActForPayload! @can(do: "acting.change")
 }
 `, BuiltIn: false},
 	{Name: "../schema/account.graphqls", Input: `"Who a user turns to first: the master admin of a sub admin (ID-14)."
@@ -6044,6 +6283,8 @@ input ContractFilter {
   right: ContractRight
   "Ends within so many days from today, 0 to 3650."
   expiresWithinDays: Int
+  "Contracts of this company only, for those who see several."
+  tenantId: ID
 }
 
 "What contracts are ordered by."
@@ -6137,6 +6378,8 @@ enum PendingStep {
   COMPLETE_CONTACT_DATA
   "One-time codes must be set up."
   ENROL_OTP
+  "The agent may no longer act for the customer that its session acts for: ` + "`" + `actFor` + "`" + ` says what next."
+  STOP_ACTING
 }
 
 "Which kind of second factor is asked for."
@@ -6203,9 +6446,9 @@ type Person {
   firstName: String!
   "Last name."
   lastName: String!
-  "E-mail address."
-  email: String!
-  "Name of the company."
+  "E-mail address; null for people of other companies, of whom only the name is told."
+  email: String
+  "Name of the company; empty where it is not told."
   tenantName: String!
 }
 
@@ -6251,11 +6494,11 @@ type PasswordPolicy {
 type Viewer {
   "The person."
   user: User!
-  "The company it works for."
+  "The company it belongs to."
   tenant: Tenant!
   "The customer that an agent acts for at the moment; null otherwise."
   actingFor: Tenant
-  "The roles that count."
+  "The roles of the user; while it acts for a customer, those by which it may."
   roles: [Role!]!
   "What must be done before anything else; empty when nothing is in the way."
   pendingSteps: [PendingStep!]!
@@ -6618,6 +6861,8 @@ input OrderFilter {
   placedTo: Date
   "About this contract."
   contractId: ID
+  "Orders of this company only, for those who see several."
+  tenantId: ID
 }
 
 "What orders are ordered by."
@@ -7243,6 +7488,16 @@ func (ec *executionContext) childFields_AccountAssignment(ctx context.Context, f
 		return ec.fieldContext_AccountAssignment_plant(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AccountAssignment", field.Name)
+}
+
+func (ec *executionContext) childFields_ActForPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "viewer":
+		return ec.fieldContext_ActForPayload_viewer(ctx, field)
+	case "errors":
+		return ec.fieldContext_ActForPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActForPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ActivateAccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8511,10 +8766,40 @@ func (ec *executionContext) childFields_Tenant(ctx context.Context, field graphq
 		return ec.fieldContext_Tenant_kind(ctx, field)
 	case "contactPerson":
 		return ec.fieldContext_Tenant_contactPerson(ctx, field)
+	case "users":
+		return ec.fieldContext_Tenant_users(ctx, field)
+	case "orders":
+		return ec.fieldContext_Tenant_orders(ctx, field)
+	case "contracts":
+		return ec.fieldContext_Tenant_contracts(ctx, field)
 	case "settings":
 		return ec.fieldContext_Tenant_settings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Tenant", field.Name)
+}
+
+func (ec *executionContext) childFields_TenantConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TenantConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TenantConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TenantConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TenantConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TenantConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TenantEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_TenantEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_TenantEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TenantEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_TenantSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -29,6 +29,14 @@ type AcceptInvitationPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// Who asks, from now on.
+type ActForPayload struct {
+	// The viewer; null when it did not work, and then everything is as it was.
+	Viewer *Viewer `json:"viewer,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of an activation.
 type ActivateAccountPayload struct {
 	// Name to log in with; null when it did not work.
@@ -671,9 +679,7 @@ type UserError struct {
 
 // Who asks, and all that is its own.
 type Viewer struct {
-	// The customer that an agent acts for at the moment; null otherwise.
-	ActingFor *ent.Tenant `json:"actingFor,omitempty"`
-	// The roles that count.
+	// The roles of the user; while it acts for a customer, those by which it may.
 	Roles []authz.Role `json:"roles"`
 	// What must be done before anything else; empty when nothing is in the way.
 	PendingSteps []authz.Step `json:"pendingSteps"`

@@ -159,7 +159,7 @@ func (l *Log) actor(ctx context.Context, tx *ent.Tx, by *ent.User) (actor, error
 	name := ""
 	switch v := authz.Actor(ctx); {
 	case v != nil:
-		key, home, name = v.User, v.Tenant, v.Username
+		key, home, name = v.User, v.AtHome().Tenant, v.Username
 	case by != nil:
 		key, home, name = by.ID, by.TenantID, by.Username
 	default:

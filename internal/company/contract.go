@@ -17,6 +17,7 @@ import (
 	"kontor/ent/product"
 	"kontor/internal/day"
 	"kontor/internal/fault"
+	"kontor/internal/gid"
 )
 
 // ContractFilter says which contracts to list. Everything given must hold.
@@ -30,6 +31,7 @@ type ContractFilter struct {
 	CustomerNumber    *string
 	Right             *authz.Right
 	ExpiresWithinDays *int
+	TenantID          *gid.ID
 }
 
 // columns are where the contracts table keeps what rights on contracts ask.
@@ -72,6 +74,9 @@ func (s *Service) Contracts(ctx context.Context, where *ContractFilter) (*ent.Co
 		}
 		today := s.now().UTC()
 		q.Where(contract.ValidToGTE(day.Of(today)), contract.ValidToLTE(day.Of(today.AddDate(0, 0, *where.ExpiresWithinDays))))
+	}
+	if where.TenantID != nil {
+		q.Where(contract.TenantID(where.TenantID.Of(ent.KindTenant)))
 	}
 	if where.Right != nil {
 		return withRight(ctx, q, *where.Right)

@@ -54,16 +54,27 @@ const maxSearch = 200
 // (ID-15): those that it may only see, as a partner's agent those of customers, are
 // not among them.
 func (s *Service) Users(ctx context.Context, where *UserFilter) (*ent.UserQuery, error) {
+	return s.users(ctx, "user.administer", where)
+}
+
+// Served is the query for the users of companies that the viewer administers or, as an
+// agent, looks after (AC-02).
+func (s *Service) Served(ctx context.Context, where *UserFilter) (*ent.UserQuery, error) {
+	return s.users(ctx, "tenant.users", where)
+}
+
+// users are those that the viewer may do an action on.
+func (s *Service) users(ctx context.Context, action string, where *UserFilter) (*ent.UserQuery, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	administered, err := rows.Visible(v, "user.administer", rows.Columns{Owner: user.FieldID, Tenant: user.FieldTenantID})
+	allowed, err := rows.Visible(v, action, rows.Columns{Owner: user.FieldID, Tenant: user.FieldTenantID})
 	if err != nil {
 		return nil, err
 	}
 	q := s.DB.Client.User.Query()
-	q.WhereP(administered)
+	q.WhereP(allowed)
 	if where == nil {
 		return q, nil
 	}

@@ -40,7 +40,11 @@ func (s *Service) Authenticate(ctx context.Context, token string, transport sess
 
 // viewer reads what a session's user is and may, one row for each role.
 func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer, string, error) {
-	rows, err := s.DB.Query(ctx, s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
+	key, err := uuid.Parse(of.ID)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the key of a session: %w", err)
+	}
+	rows, err := s.DB.Query(ctx, s.viewerQuery, of.UserID, of.UserID, key, of.UserID, of.TenantID)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the viewer: %w", err)
 	}
@@ -51,12 +55,16 @@ func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer
 		t    ent.Tenant
 		role *string
 		seen bool
+		// The customer that it acts for, where it does.
+		customer uuid.NullUUID
+		path     *string
 	)
 	for rows.Next() {
 		seen = true
 		if err := rows.Scan(&v.Username, &u.Status, &u.Language, &u.MustChangePassword, &u.SessionsValidAfter, &u.SurvivingSession,
 			&u.OtpEnabled, &u.Title, &u.Phone, &u.Mobile, &u.Street, &u.PostalCode, &u.City, &u.Country,
-			&t.Path, &t.PasswordPolicy, &t.MandatoryContactFields, &v.HoldsGrants, &v.HoldsConnections, &role); err != nil {
+			&t.Path, &t.PasswordPolicy, &t.MandatoryContactFields, &customer, &path,
+			&v.HoldsGrants, &v.HoldsConnections, &role); err != nil {
 			return nil, "", fmt.Errorf("reading the viewer: %w", err)
 		}
 		if role != nil {
@@ -79,7 +87,10 @@ func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer
 	if v.Operator, err = uuid.Parse(root); err != nil {
 		return nil, "", fmt.Errorf("reading the operator from the tenant's path: %w", err)
 	}
-	return v, string(u.Language), nil
+	if customer.Valid {
+		v, err = acting(v, customer.UUID, *path)
+	}
+	return v, string(u.Language), err
 }
 
 // inOrder puts roles in the order of AC-03, whatever the database does.
@@ -87,11 +98,12 @@ func inOrder(a, b authz.Role) int {
 	return cmp.Compare(slices.Index(authz.Roles, a), slices.Index(authz.Roles, b))
 }
 
-// viewerQuery is the statement of viewer, for a user's key three times and a
-// tenant's. It is the same for every request, so it is written once.
+// viewerQuery is the statement of viewer, for a user's key twice, a session's, the
+// user's again and its tenant's. It is the same for every request, so it is written once.
 func viewerQuery(dialect string) string {
 	b := sql.Dialect(dialect)
 	u, t, r := b.Table("users").As("u"), b.Table("tenants").As("t"), b.Table("user_roles").As("r")
+	a, c := b.Table("acting_sessions").As("a"), b.Table("tenants").As("c")
 	live := func(table, column string) sql.Querier {
 		return sql.ExprFunc(func(e *sql.Builder) {
 			e.WriteString("EXISTS (SELECT 1 FROM ").Ident(table).WriteString(" WHERE ").Ident(column).WriteOp(sql.OpEQ).
@@ -100,28 +112,31 @@ func viewerQuery(dialect string) string {
 	}
 	query, _ := b.Select(u.C("username"), u.C("status"), u.C("language"), u.C("must_change_password"), u.C("sessions_valid_after"),
 		u.C("surviving_session"), u.C("otp_enabled"), u.C("title"), u.C("phone"), u.C("mobile"), u.C("street"), u.C("postal_code"),
-		u.C("city"), u.C("country"), t.C("path"), t.C("password_policy"), t.C("mandatory_contact_fields")).
+		u.C("city"), u.C("country"), t.C("path"), t.C("password_policy"), t.C("mandatory_contact_fields"), c.C("id"), c.C("path")).
 		AppendSelectExpr(live("grants", "holder_id"), live("connections", "user_id"), sql.Raw(r.C("role"))).
 		From(u).Join(t).On(t.C("id"), u.C("tenant_id")).LeftJoin(r).On(r.C("user_id"), u.C("id")).
+		LeftJoin(a).OnP(sql.And(sql.ColumnsEQ(a.C("user_id"), u.C("id")), sql.EQ(a.C("session_id"), uuid.Nil))).
+		LeftJoin(c).On(c.C("id"), a.C("customer_id")).
 		Where(sql.And(sql.EQ(u.C("id"), uuid.Nil), sql.EQ(u.C("tenant_id"), uuid.Nil))).
 		Query()
 	return query
 }
 
-// User is the viewer's own user.
+// User is the viewer's own user, whomever it acts for.
 func (s *Service) User(ctx context.Context) (*ent.User, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.DB.Client.User.Query().Where(user.ID(v.User)).Only(ctx)
+	u, err := s.DB.Client.User.Query().Where(user.ID(v.User)).Only(authz.NewContext(ctx, v.AtHome()))
 	if err != nil {
 		return nil, fmt.Errorf("reading the viewer's user: %w", err)
 	}
 	return u, nil
 }
 
-// Tenant is the company that the viewer works for.
+// Tenant is the company that the viewer works for, which is its own unless it acts for
+// another one.
 func (s *Service) Tenant(ctx context.Context) (*ent.Tenant, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {

@@ -22,6 +22,7 @@ type OrderFilter struct {
 	PlacedFrom    *day.Day
 	PlacedTo      *day.Day
 	ContractID    *gid.ID
+	TenantID      *gid.ID
 }
 
 // Orders is the query for the orders that the viewer may see, under a filter
@@ -53,6 +54,9 @@ func (s *Service) Orders(where *OrderFilter) *ent.OrderQuery {
 	}
 	if where.ContractID != nil {
 		q.Where(order.ContractID(where.ContractID.Of(ent.KindContract)))
+	}
+	if where.TenantID != nil {
+		q.Where(order.TenantID(where.TenantID.Of(ent.KindTenant)))
 	}
 	return q
 }
