@@ -374,6 +374,13 @@ var directSchema = direct.Schema{
 			"errors":     {"UserError"},
 		},
 	},
+	"FinishCustomerCentreLoginPayload": {
+		Satisfies: finishCustomerCentreLoginPayloadImplementors,
+		Fields: map[string][]string{
+			"link":   {"CustomerCentreLink"},
+			"errors": {"UserError"},
+		},
+	},
 	"GrantedVia": {
 		Satisfies: grantedViaImplementors,
 		Fields: map[string][]string{
@@ -413,6 +420,13 @@ var directSchema = direct.Schema{
 			"errors":          {"UserError"},
 		},
 	},
+	"LinkCustomerCentrePayload": {
+		Satisfies: linkCustomerCentrePayloadImplementors,
+		Fields: map[string][]string{
+			"link":   {"CustomerCentreLink"},
+			"errors": {"UserError"},
+		},
+	},
 	"LoginChallenge": {
 		Satisfies: loginChallengeImplementors,
 		Fields: map[string][]string{
@@ -441,6 +455,13 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"amount":   nil,
 			"currency": nil,
+		},
+	},
+	"OnlineBilling": {
+		Satisfies: onlineBillingImplementors,
+		Fields: map[string][]string{
+			"reachable": nil,
+			"reason":    nil,
 		},
 	},
 	"Order": {
@@ -815,6 +836,13 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"StartCustomerCentreLoginPayload": {
+		Satisfies: startCustomerCentreLoginPayloadImplementors,
+		Fields: map[string][]string{
+			"authorizationUrl": nil,
+			"errors":           {"UserError"},
+		},
+	},
 	"Superior": {
 		Satisfies: superiorImplementors,
 		Fields: map[string][]string{
@@ -847,6 +875,7 @@ var directSchema = direct.Schema{
 			"mandatoryContactFields": nil,
 			"sessionIdleMinutes":     nil,
 			"sessionAbsoluteMinutes": nil,
+			"onlineBillingNeedsLink": nil,
 		},
 	},
 	"Transfer": {
@@ -901,6 +930,12 @@ var directSchema = direct.Schema{
 			"nodes":      {"TransferableContract"},
 			"pageInfo":   {"PageInfo"},
 			"totalCount": nil,
+		},
+	},
+	"UnlinkCustomerCentrePayload": {
+		Satisfies: unlinkCustomerCentrePayloadImplementors,
+		Fields: map[string][]string{
+			"errors": {"UserError"},
 		},
 	},
 	"UpdateCartItemPayload": {
@@ -1658,7 +1693,7 @@ func fieldCreateUserPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 	}
 }
 
-func fieldCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.CustomerCentreLink) bool {
+func fieldCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.CustomerCentreLink) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("CustomerCentreLink")
@@ -1671,6 +1706,18 @@ func fieldCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Fi
 	default:
 		return false
 	}
+}
+
+func selectionCustomerCentreLink(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *access.CustomerCentreLink) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldCustomerCentreLink(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
 }
 
 func fieldCustomerNumber(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.CustomerNumber) bool {
@@ -1856,6 +1903,19 @@ func fieldEnrolOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field
 	}
 }
 
+func fieldFinishCustomerCentreLoginPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.FinishCustomerCentreLoginPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("FinishCustomerCentreLoginPayload")
+	case "link":
+		return writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, w, f, obj.Link)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldGrantedVia(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.Via) bool {
 	switch f.Name {
 	case "__typename":
@@ -1942,6 +2002,19 @@ func fieldIssueOneTimePasswordPayload(ctx context.Context, w *direct.Writer, f *
 	}
 }
 
+func fieldLinkCustomerCentrePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.LinkCustomerCentrePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("LinkCustomerCentrePayload")
+	case "link":
+		return writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, w, f, obj.Link)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldLoginChallenge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.LoginChallenge) bool {
 	switch f.Name {
 	case "__typename":
@@ -2020,6 +2093,19 @@ func selectionMoney(ctx context.Context, w *direct.Writer, plan *direct.Plan, ob
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldOnlineBilling(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.OnlineBilling) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OnlineBilling")
+	case "reachable":
+		return writeNBoolean2bool(ctx, w, f, obj.Reachable)
+	case "reason":
+		return writeOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx, w, f, obj.Reason)
+	default:
+		return false
+	}
 }
 
 func fieldOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Order) bool {
@@ -3028,6 +3114,19 @@ func fieldSetUserRolesPayload(ctx context.Context, w *direct.Writer, f *direct.F
 	}
 }
 
+func fieldStartCustomerCentreLoginPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.StartCustomerCentreLoginPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("StartCustomerCentreLoginPayload")
+	case "authorizationUrl":
+		return writeOString2ᚖstring(ctx, w, f, obj.AuthorizationURL)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldSuperior(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.User) bool {
 	switch f.Name {
 	case "__typename":
@@ -3112,6 +3211,8 @@ func fieldTenantSettings(ctx context.Context, w *direct.Writer, f *direct.Field,
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionIdleMinutes)
 	case "sessionAbsoluteMinutes":
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionAbsoluteMinutes)
+	case "onlineBillingNeedsLink":
+		return writeNBoolean2bool(ctx, w, f, obj.OnlineBillingNeedsLink)
 	default:
 		return false
 	}
@@ -3261,6 +3362,17 @@ func fieldTransferableContractConnection(ctx context.Context, w *direct.Writer, 
 		return writeNPageInfo2ᚖentgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
 	case "totalCount":
 		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldUnlinkCustomerCentrePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.UnlinkCustomerCentrePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UnlinkCustomerCentrePayload")
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
 		return false
 	}
@@ -4440,6 +4552,13 @@ func writeOContractType2ᚕkontorᚋentᚋcontractᚐTypeᚄ(ctx context.Context
 	return w.Close(']')
 }
 
+func writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.CustomerCentreLink) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionCustomerCentreLink(ctx, w, f.Plans[0], v)
+}
+
 func writeOCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.CustomerNumber) bool {
 	if v == nil {
 		return w.Null()
@@ -4577,6 +4696,13 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	default:
 		return false
 	}
+}
+
+func writeOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.BillingObstacle) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return w.String(string(*v))
 }
 
 func writeOOrder2ᚖkontorᚋentᚐOrder(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Order) bool {
