@@ -87,7 +87,16 @@ func TestCentreGuessesAreSlowedDown(t *testing.T) {
 		if tries := c.Tries(t, number); tries != "21" {
 			t.Errorf("at one number %s guesses were passed on", tries)
 		}
+		// Logins that are begun and never finished are bounded, too.
+		martha := k.As(t, "martha.hansen")
+		for range 20 {
+			startLogin(t, martha)
+		}
+		if answer := martha.Operation(t, "spa/account", "StartCustomerCentreLogin", nil); answer.Code() != "RATE_LIMITED" {
+			t.Errorf("the login number 21: %s", answer.Body)
+		}
 		k.Clock.Advance(2 * time.Minute)
+		startLogin(t, martha)
 		linkBy(t, gerd, numberOfMartha, kontortest.CentrePassword).OK(t)
 	})
 }

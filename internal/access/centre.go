@@ -86,6 +86,8 @@ func (s *Service) LinkCentre(ctx context.Context, in LinkCustomerCentreInput) (*
 	if len(faults) > 0 {
 		return nil, faults
 	}
+	// An attempt that the customer centre could not check stays counted: whoever could bring
+	// it down could guess without limits otherwise.
 	byUser, err := s.reserve(ctx, "customer centre", v.User.String(), userLimits)
 	if err != nil {
 		return nil, err

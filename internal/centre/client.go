@@ -55,7 +55,7 @@ func New(s Settings, r redis.UniversalClient, sealer *seal.Sealer, now func() ti
 	if err != nil {
 		return nil, fmt.Errorf("reading the issuer of the customer centre: %w", err)
 	}
-	c.http, c.fence = newClient(issuer, strings.TrimSuffix(s.Issuer, "/")+"/.well-known/openid-configuration")
+	c.http, c.fence = newClient(issuer, strings.TrimSuffix(issuer.String(), "/")+"/.well-known/openid-configuration")
 	return c, nil
 }
 
@@ -81,10 +81,8 @@ func (c *Client) provider(ctx context.Context) (*discovered, error) {
 		return nil, fmt.Errorf("%w: reading what it says about itself: %w", ErrUnavailable, err)
 	}
 	endpoint := p.Endpoint()
-	if err := c.fence.allow(endpoint.TokenURL, says.KeysURL); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	if err := c.fence.check(endpoint.AuthURL); err != nil {
+	_, err = c.fence.check(endpoint.AuthURL) // for the browser: nothing is sent there from here
+	if err := errors.Join(err, c.fence.allow(endpoint.TokenURL), c.fence.allow(says.KeysURL)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	// Said outright, because the library would find out by trying twice, and a wrong

@@ -31,8 +31,10 @@ type fenced struct {
 // newClient is a client that begins with one address. It follows no redirects: what it
 // sends are secrets, and they are for that address.
 func newClient(issuer *url.URL, first string) (*http.Client, *fenced) {
-	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.MaxIdleConnsPerHost, base.ResponseHeaderTimeout, base.MaxResponseHeaderBytes = 8, answerTimeout, 32<<10
+	base := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+		TLSHandshakeTimeout: answerTimeout, ResponseHeaderTimeout: answerTimeout, MaxResponseHeaderBytes: 32 << 10,
+	}
 	f := &fenced{base: base, scheme: issuer.Scheme, known: map[string]bool{first: true}}
 	return &http.Client{
 		Transport: f, Timeout: answerTimeout,
@@ -40,27 +42,25 @@ func newClient(issuer *url.URL, first string) (*http.Client, *fenced) {
 	}, f
 }
 
-// check refuses an address of the discovery document that is less safe than the issuer's.
-func (f *fenced) check(address string) error {
+// check refuses an address of the discovery document that is less safe than the issuer's,
+// and gives it as requests spell it.
+func (f *fenced) check(address string) (string, error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || parsed.User != nil || parsed.Scheme != f.scheme {
-		return fmt.Errorf("the discovery document names %q, which is no address with %s", address, f.scheme)
+		return "", fmt.Errorf("the discovery document names %q, which is no address with %s", address, f.scheme)
 	}
-	return nil
+	return parsed.String(), nil
 }
 
-// allow adds addresses that the discovery document names.
-func (f *fenced) allow(addresses ...string) error {
-	for _, address := range addresses {
-		if err := f.check(address); err != nil {
-			return err
-		}
+// allow adds an address that the discovery document names.
+func (f *fenced) allow(address string) error {
+	spelt, err := f.check(address)
+	if err != nil {
+		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, address := range addresses {
-		f.known[address] = true
-	}
+	f.known[spelt] = true
 	return nil
 }
 
