@@ -210,7 +210,6 @@ func TestCentreTokensAreVerified(t *testing.T) {
 // without it and finds it when it is back.
 //
 // Requirement: AC-12
-// Case: FLT-01
 func TestCentreIsDown(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
