@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race bench generate lint verify setup web contract
+.PHONY: help run centre build test race bench generate lint verify setup web contract
 .NOTPARALLEL:
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
@@ -11,8 +11,14 @@ RACE := -race -gcflags='modernc.org/...=-race=false'
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# A module of its own: Kontor does not depend on what it is made of.
+CENTRE := internal/kontortest/provider
+
 run: web ## start Kontor with demo data on http://localhost:8080; needs Go and Node.js only
 	KONTOR_DEMO=true go run ./cmd/kontor serve
+
+centre: ## start a customer centre to try the linking of accounts with, and say how to run Kontor with it
+	cd $(CENTRE) && go run .
 
 build: web ## build bin/kontor, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/kontor ./cmd/kontor
@@ -33,10 +39,12 @@ lint: ## check format and code, with go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path '*/node_modules/*')); \
 	if [ -n "$$unformatted" ]; then echo "Not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
+	cd $(CENTRE) && go vet ./...
 	go tool staticcheck $$(go list ./... | grep -vE '^kontor/(ent($$|/[^s])|ent/savedassignment|graph/(generated|model|direct/directtest)|cmd/bench/comparator)')
 
 verify: generate ## fail when generated code, go.mod or go.sum are not what is committed or staged
 	go mod tidy
+	cd $(CENTRE) && go mod tidy
 	git diff --exit-code
 	@untracked=$$(git ls-files --others --exclude-standard); \
 	if [ -n "$$untracked" ]; then echo "Files that git does not know; add or ignore them:"; echo "$$untracked"; exit 1; fi

@@ -21,6 +21,7 @@ import (
 	"kontor/ent/connection"
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
+	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
@@ -74,6 +75,8 @@ type Client struct {
 	Contract *ContractClient
 	// ContractPosition is the client for interacting with the ContractPosition builders.
 	ContractPosition *ContractPositionClient
+	// CustomerCentreLink is the client for interacting with the CustomerCentreLink builders.
+	CustomerCentreLink *CustomerCentreLinkClient
 	// CustomerNumber is the client for interacting with the CustomerNumber builders.
 	CustomerNumber *CustomerNumberClient
 	// Grant is the client for interacting with the Grant builders.
@@ -135,6 +138,7 @@ func (c *Client) init() {
 	c.Connection = NewConnectionClient(c.config)
 	c.Contract = NewContractClient(c.config)
 	c.ContractPosition = NewContractPositionClient(c.config)
+	c.CustomerCentreLink = NewCustomerCentreLinkClient(c.config)
 	c.CustomerNumber = NewCustomerNumberClient(c.config)
 	c.Grant = NewGrantClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
@@ -245,38 +249,39 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:              ctx,
-		config:           cfg,
-		ActingSession:    NewActingSessionClient(cfg),
-		Address:          NewAddressClient(cfg),
-		AuditEntry:       NewAuditEntryClient(cfg),
-		AuditHead:        NewAuditHeadClient(cfg),
-		Cart:             NewCartClient(cfg),
-		CartItem:         NewCartItemClient(cfg),
-		Category:         NewCategoryClient(cfg),
-		Connection:       NewConnectionClient(cfg),
-		Contract:         NewContractClient(cfg),
-		ContractPosition: NewContractPositionClient(cfg),
-		CustomerNumber:   NewCustomerNumberClient(cfg),
-		Grant:            NewGrantClient(cfg),
-		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
-		Mail:             NewMailClient(cfg),
-		NumberSeries:     NewNumberSeriesClient(cfg),
-		OneTimeLink:      NewOneTimeLinkClient(cfg),
-		OneTimePassword:  NewOneTimePasswordClient(cfg),
-		Order:            NewOrderClient(cfg),
-		OrderEvent:       NewOrderEventClient(cfg),
-		OrderItem:        NewOrderItemClient(cfg),
-		PasswordHash:     NewPasswordHashClient(cfg),
-		Price:            NewPriceClient(cfg),
-		Product:          NewProductClient(cfg),
-		RecoveryCode:     NewRecoveryCodeClient(cfg),
-		Registration:     NewRegistrationClient(cfg),
-		SavedAssignment:  NewSavedAssignmentClient(cfg),
-		Tenant:           NewTenantClient(cfg),
-		Transfer:         NewTransferClient(cfg),
-		User:             NewUserClient(cfg),
-		UserRole:         NewUserRoleClient(cfg),
+		ctx:                ctx,
+		config:             cfg,
+		ActingSession:      NewActingSessionClient(cfg),
+		Address:            NewAddressClient(cfg),
+		AuditEntry:         NewAuditEntryClient(cfg),
+		AuditHead:          NewAuditHeadClient(cfg),
+		Cart:               NewCartClient(cfg),
+		CartItem:           NewCartItemClient(cfg),
+		Category:           NewCategoryClient(cfg),
+		Connection:         NewConnectionClient(cfg),
+		Contract:           NewContractClient(cfg),
+		ContractPosition:   NewContractPositionClient(cfg),
+		CustomerCentreLink: NewCustomerCentreLinkClient(cfg),
+		CustomerNumber:     NewCustomerNumberClient(cfg),
+		Grant:              NewGrantClient(cfg),
+		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
+		Mail:               NewMailClient(cfg),
+		NumberSeries:       NewNumberSeriesClient(cfg),
+		OneTimeLink:        NewOneTimeLinkClient(cfg),
+		OneTimePassword:    NewOneTimePasswordClient(cfg),
+		Order:              NewOrderClient(cfg),
+		OrderEvent:         NewOrderEventClient(cfg),
+		OrderItem:          NewOrderItemClient(cfg),
+		PasswordHash:       NewPasswordHashClient(cfg),
+		Price:              NewPriceClient(cfg),
+		Product:            NewProductClient(cfg),
+		RecoveryCode:       NewRecoveryCodeClient(cfg),
+		Registration:       NewRegistrationClient(cfg),
+		SavedAssignment:    NewSavedAssignmentClient(cfg),
+		Tenant:             NewTenantClient(cfg),
+		Transfer:           NewTransferClient(cfg),
+		User:               NewUserClient(cfg),
+		UserRole:           NewUserRoleClient(cfg),
 	}, nil
 }
 
@@ -294,38 +299,39 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:              ctx,
-		config:           cfg,
-		ActingSession:    NewActingSessionClient(cfg),
-		Address:          NewAddressClient(cfg),
-		AuditEntry:       NewAuditEntryClient(cfg),
-		AuditHead:        NewAuditHeadClient(cfg),
-		Cart:             NewCartClient(cfg),
-		CartItem:         NewCartItemClient(cfg),
-		Category:         NewCategoryClient(cfg),
-		Connection:       NewConnectionClient(cfg),
-		Contract:         NewContractClient(cfg),
-		ContractPosition: NewContractPositionClient(cfg),
-		CustomerNumber:   NewCustomerNumberClient(cfg),
-		Grant:            NewGrantClient(cfg),
-		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
-		Mail:             NewMailClient(cfg),
-		NumberSeries:     NewNumberSeriesClient(cfg),
-		OneTimeLink:      NewOneTimeLinkClient(cfg),
-		OneTimePassword:  NewOneTimePasswordClient(cfg),
-		Order:            NewOrderClient(cfg),
-		OrderEvent:       NewOrderEventClient(cfg),
-		OrderItem:        NewOrderItemClient(cfg),
-		PasswordHash:     NewPasswordHashClient(cfg),
-		Price:            NewPriceClient(cfg),
-		Product:          NewProductClient(cfg),
-		RecoveryCode:     NewRecoveryCodeClient(cfg),
-		Registration:     NewRegistrationClient(cfg),
-		SavedAssignment:  NewSavedAssignmentClient(cfg),
-		Tenant:           NewTenantClient(cfg),
-		Transfer:         NewTransferClient(cfg),
-		User:             NewUserClient(cfg),
-		UserRole:         NewUserRoleClient(cfg),
+		ctx:                ctx,
+		config:             cfg,
+		ActingSession:      NewActingSessionClient(cfg),
+		Address:            NewAddressClient(cfg),
+		AuditEntry:         NewAuditEntryClient(cfg),
+		AuditHead:          NewAuditHeadClient(cfg),
+		Cart:               NewCartClient(cfg),
+		CartItem:           NewCartItemClient(cfg),
+		Category:           NewCategoryClient(cfg),
+		Connection:         NewConnectionClient(cfg),
+		Contract:           NewContractClient(cfg),
+		ContractPosition:   NewContractPositionClient(cfg),
+		CustomerCentreLink: NewCustomerCentreLinkClient(cfg),
+		CustomerNumber:     NewCustomerNumberClient(cfg),
+		Grant:              NewGrantClient(cfg),
+		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
+		Mail:               NewMailClient(cfg),
+		NumberSeries:       NewNumberSeriesClient(cfg),
+		OneTimeLink:        NewOneTimeLinkClient(cfg),
+		OneTimePassword:    NewOneTimePasswordClient(cfg),
+		Order:              NewOrderClient(cfg),
+		OrderEvent:         NewOrderEventClient(cfg),
+		OrderItem:          NewOrderItemClient(cfg),
+		PasswordHash:       NewPasswordHashClient(cfg),
+		Price:              NewPriceClient(cfg),
+		Product:            NewProductClient(cfg),
+		RecoveryCode:       NewRecoveryCodeClient(cfg),
+		Registration:       NewRegistrationClient(cfg),
+		SavedAssignment:    NewSavedAssignmentClient(cfg),
+		Tenant:             NewTenantClient(cfg),
+		Transfer:           NewTransferClient(cfg),
+		User:               NewUserClient(cfg),
+		UserRole:           NewUserRoleClient(cfg),
 	}, nil
 }
 
@@ -356,11 +362,11 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.ActingSession, c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem,
-		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber,
-		c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price,
-		c.Product, c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant,
-		c.Transfer, c.User, c.UserRole,
+		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
+		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries,
+		c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem,
+		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
+		c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -371,11 +377,11 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.ActingSession, c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem,
-		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerNumber,
-		c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.PasswordHash, c.Price,
-		c.Product, c.RecoveryCode, c.Registration, c.SavedAssignment, c.Tenant,
-		c.Transfer, c.User, c.UserRole,
+		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
+		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries,
+		c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem,
+		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
+		c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -404,6 +410,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Contract.mutate(ctx, m)
 	case *ContractPositionMutation:
 		return c.ContractPosition.mutate(ctx, m)
+	case *CustomerCentreLinkMutation:
+		return c.CustomerCentreLink.mutate(ctx, m)
 	case *CustomerNumberMutation:
 		return c.CustomerNumber.mutate(ctx, m)
 	case *GrantMutation:
@@ -2052,6 +2060,141 @@ func (c *ContractPositionClient) mutate(ctx context.Context, m *ContractPosition
 		return (&ContractPositionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown ContractPosition mutation op: %q", m.Op())
+	}
+}
+
+// CustomerCentreLinkClient is a client for the CustomerCentreLink schema.
+type CustomerCentreLinkClient struct {
+	config
+}
+
+// NewCustomerCentreLinkClient returns a client for the CustomerCentreLink from the given config.
+func NewCustomerCentreLinkClient(c config) *CustomerCentreLinkClient {
+	return &CustomerCentreLinkClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `customercentrelink.Hooks(f(g(h())))`.
+func (c *CustomerCentreLinkClient) Use(hooks ...Hook) {
+	c.hooks.CustomerCentreLink = append(c.hooks.CustomerCentreLink, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `customercentrelink.Intercept(f(g(h())))`.
+func (c *CustomerCentreLinkClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CustomerCentreLink = append(c.inters.CustomerCentreLink, interceptors...)
+}
+
+// Create returns a builder for creating a CustomerCentreLink entity.
+func (c *CustomerCentreLinkClient) Create() *CustomerCentreLinkCreate {
+	mutation := newCustomerCentreLinkMutation(c.config, OpCreate)
+	return &CustomerCentreLinkCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CustomerCentreLink entities.
+func (c *CustomerCentreLinkClient) CreateBulk(builders ...*CustomerCentreLinkCreate) *CustomerCentreLinkCreateBulk {
+	return &CustomerCentreLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CustomerCentreLinkClient) MapCreateBulk(slice any, setFunc func(*CustomerCentreLinkCreate, int)) *CustomerCentreLinkCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CustomerCentreLinkCreateBulk{err: fmt.Errorf("calling to CustomerCentreLinkClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CustomerCentreLinkCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CustomerCentreLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CustomerCentreLink.
+func (c *CustomerCentreLinkClient) Update() *CustomerCentreLinkUpdate {
+	mutation := newCustomerCentreLinkMutation(c.config, OpUpdate)
+	return &CustomerCentreLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CustomerCentreLinkClient) UpdateOne(_m *CustomerCentreLink) *CustomerCentreLinkUpdateOne {
+	mutation := newCustomerCentreLinkMutation(c.config, OpUpdateOne, withCustomerCentreLink(_m))
+	return &CustomerCentreLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CustomerCentreLinkClient) UpdateOneID(id uuid.UUID) *CustomerCentreLinkUpdateOne {
+	mutation := newCustomerCentreLinkMutation(c.config, OpUpdateOne, withCustomerCentreLinkID(id))
+	return &CustomerCentreLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CustomerCentreLink.
+func (c *CustomerCentreLinkClient) Delete() *CustomerCentreLinkDelete {
+	mutation := newCustomerCentreLinkMutation(c.config, OpDelete)
+	return &CustomerCentreLinkDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CustomerCentreLinkClient) DeleteOne(_m *CustomerCentreLink) *CustomerCentreLinkDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CustomerCentreLinkClient) DeleteOneID(id uuid.UUID) *CustomerCentreLinkDeleteOne {
+	builder := c.Delete().Where(customercentrelink.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CustomerCentreLinkDeleteOne{builder}
+}
+
+// Query returns a query builder for CustomerCentreLink.
+func (c *CustomerCentreLinkClient) Query() *CustomerCentreLinkQuery {
+	return &CustomerCentreLinkQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCustomerCentreLink},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CustomerCentreLink entity by its id.
+func (c *CustomerCentreLinkClient) Get(ctx context.Context, id uuid.UUID) (*CustomerCentreLink, error) {
+	return c.Query().Where(customercentrelink.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CustomerCentreLinkClient) GetX(ctx context.Context, id uuid.UUID) *CustomerCentreLink {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *CustomerCentreLinkClient) Hooks() []Hook {
+	hooks := c.hooks.CustomerCentreLink
+	return append(hooks[:len(hooks):len(hooks)], customercentrelink.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *CustomerCentreLinkClient) Interceptors() []Interceptor {
+	inters := c.inters.CustomerCentreLink
+	return append(inters[:len(inters):len(inters)], customercentrelink.Interceptors[:]...)
+}
+
+func (c *CustomerCentreLinkClient) mutate(ctx context.Context, m *CustomerCentreLinkMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CustomerCentreLinkCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CustomerCentreLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CustomerCentreLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CustomerCentreLinkDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CustomerCentreLink mutation op: %q", m.Op())
 	}
 }
 
@@ -5127,16 +5270,17 @@ func (c *UserRoleClient) mutate(ctx context.Context, m *UserRoleMutation) (Value
 type (
 	hooks struct {
 		ActingSession, Address, AuditEntry, AuditHead, Cart, CartItem, Category,
-		Connection, Contract, ContractPosition, CustomerNumber, Grant, IdempotencyKey,
-		Mail, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem,
-		PasswordHash, Price, Product, RecoveryCode, Registration, SavedAssignment,
-		Tenant, Transfer, User, UserRole []ent.Hook
+		Connection, Contract, ContractPosition, CustomerCentreLink, CustomerNumber,
+		Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, OneTimePassword, Order,
+		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
+		Registration, SavedAssignment, Tenant, Transfer, User, UserRole []ent.Hook
 	}
 	inters struct {
 		ActingSession, Address, AuditEntry, AuditHead, Cart, CartItem, Category,
-		Connection, Contract, ContractPosition, CustomerNumber, Grant, IdempotencyKey,
-		Mail, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem,
-		PasswordHash, Price, Product, RecoveryCode, Registration, SavedAssignment,
-		Tenant, Transfer, User, UserRole []ent.Interceptor
+		Connection, Contract, ContractPosition, CustomerCentreLink, CustomerNumber,
+		Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, OneTimePassword, Order,
+		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
+		Registration, SavedAssignment, Tenant, Transfer, User,
+		UserRole []ent.Interceptor
 	}
 )

@@ -16,6 +16,7 @@ import (
 	"kontor/ent/connection"
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
+	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
@@ -102,36 +103,37 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			actingsession.Table:    actingsession.ValidColumn,
-			address.Table:          address.ValidColumn,
-			auditentry.Table:       auditentry.ValidColumn,
-			audithead.Table:        audithead.ValidColumn,
-			cart.Table:             cart.ValidColumn,
-			cartitem.Table:         cartitem.ValidColumn,
-			category.Table:         category.ValidColumn,
-			connection.Table:       connection.ValidColumn,
-			contract.Table:         contract.ValidColumn,
-			contractposition.Table: contractposition.ValidColumn,
-			customernumber.Table:   customernumber.ValidColumn,
-			grant.Table:            grant.ValidColumn,
-			idempotencykey.Table:   idempotencykey.ValidColumn,
-			mail.Table:             mail.ValidColumn,
-			numberseries.Table:     numberseries.ValidColumn,
-			onetimelink.Table:      onetimelink.ValidColumn,
-			onetimepassword.Table:  onetimepassword.ValidColumn,
-			order.Table:            order.ValidColumn,
-			orderevent.Table:       orderevent.ValidColumn,
-			orderitem.Table:        orderitem.ValidColumn,
-			passwordhash.Table:     passwordhash.ValidColumn,
-			price.Table:            price.ValidColumn,
-			product.Table:          product.ValidColumn,
-			recoverycode.Table:     recoverycode.ValidColumn,
-			registration.Table:     registration.ValidColumn,
-			savedassignment.Table:  savedassignment.ValidColumn,
-			tenant.Table:           tenant.ValidColumn,
-			transfer.Table:         transfer.ValidColumn,
-			user.Table:             user.ValidColumn,
-			userrole.Table:         userrole.ValidColumn,
+			actingsession.Table:      actingsession.ValidColumn,
+			address.Table:            address.ValidColumn,
+			auditentry.Table:         auditentry.ValidColumn,
+			audithead.Table:          audithead.ValidColumn,
+			cart.Table:               cart.ValidColumn,
+			cartitem.Table:           cartitem.ValidColumn,
+			category.Table:           category.ValidColumn,
+			connection.Table:         connection.ValidColumn,
+			contract.Table:           contract.ValidColumn,
+			contractposition.Table:   contractposition.ValidColumn,
+			customercentrelink.Table: customercentrelink.ValidColumn,
+			customernumber.Table:     customernumber.ValidColumn,
+			grant.Table:              grant.ValidColumn,
+			idempotencykey.Table:     idempotencykey.ValidColumn,
+			mail.Table:               mail.ValidColumn,
+			numberseries.Table:       numberseries.ValidColumn,
+			onetimelink.Table:        onetimelink.ValidColumn,
+			onetimepassword.Table:    onetimepassword.ValidColumn,
+			order.Table:              order.ValidColumn,
+			orderevent.Table:         orderevent.ValidColumn,
+			orderitem.Table:          orderitem.ValidColumn,
+			passwordhash.Table:       passwordhash.ValidColumn,
+			price.Table:              price.ValidColumn,
+			product.Table:            product.ValidColumn,
+			recoverycode.Table:       recoverycode.ValidColumn,
+			registration.Table:       registration.ValidColumn,
+			savedassignment.Table:    savedassignment.ValidColumn,
+			tenant.Table:             tenant.ValidColumn,
+			transfer.Table:           transfer.ValidColumn,
+			user.Table:               user.ValidColumn,
+			userrole.Table:           userrole.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -2065,6 +2065,11 @@ func (_q *TenantQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 				selectedFields = append(selectedFields, tenant.FieldSessionAbsoluteMinutes)
 				fieldSeen[tenant.FieldSessionAbsoluteMinutes] = struct{}{}
 			}
+		case "onlineBillingNeedsLink":
+			if _, ok := fieldSeen[tenant.FieldOnlineBillingNeedsLink]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldOnlineBillingNeedsLink)
+				fieldSeen[tenant.FieldOnlineBillingNeedsLink] = struct{}{}
+			}
 		case "contactName":
 			if _, ok := fieldSeen[tenant.FieldContactName]; !ok {
 				selectedFields = append(selectedFields, tenant.FieldContactName)

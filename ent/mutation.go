@@ -16,6 +16,7 @@ import (
 	"kontor/ent/connection"
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
+	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
@@ -57,36 +58,37 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeActingSession    = "ActingSession"
-	TypeAddress          = "Address"
-	TypeAuditEntry       = "AuditEntry"
-	TypeAuditHead        = "AuditHead"
-	TypeCart             = "Cart"
-	TypeCartItem         = "CartItem"
-	TypeCategory         = "Category"
-	TypeConnection       = "Connection"
-	TypeContract         = "Contract"
-	TypeContractPosition = "ContractPosition"
-	TypeCustomerNumber   = "CustomerNumber"
-	TypeGrant            = "Grant"
-	TypeIdempotencyKey   = "IdempotencyKey"
-	TypeMail             = "Mail"
-	TypeNumberSeries     = "NumberSeries"
-	TypeOneTimeLink      = "OneTimeLink"
-	TypeOneTimePassword  = "OneTimePassword"
-	TypeOrder            = "Order"
-	TypeOrderEvent       = "OrderEvent"
-	TypeOrderItem        = "OrderItem"
-	TypePasswordHash     = "PasswordHash"
-	TypePrice            = "Price"
-	TypeProduct          = "Product"
-	TypeRecoveryCode     = "RecoveryCode"
-	TypeRegistration     = "Registration"
-	TypeSavedAssignment  = "SavedAssignment"
-	TypeTenant           = "Tenant"
-	TypeTransfer         = "Transfer"
-	TypeUser             = "User"
-	TypeUserRole         = "UserRole"
+	TypeActingSession      = "ActingSession"
+	TypeAddress            = "Address"
+	TypeAuditEntry         = "AuditEntry"
+	TypeAuditHead          = "AuditHead"
+	TypeCart               = "Cart"
+	TypeCartItem           = "CartItem"
+	TypeCategory           = "Category"
+	TypeConnection         = "Connection"
+	TypeContract           = "Contract"
+	TypeContractPosition   = "ContractPosition"
+	TypeCustomerCentreLink = "CustomerCentreLink"
+	TypeCustomerNumber     = "CustomerNumber"
+	TypeGrant              = "Grant"
+	TypeIdempotencyKey     = "IdempotencyKey"
+	TypeMail               = "Mail"
+	TypeNumberSeries       = "NumberSeries"
+	TypeOneTimeLink        = "OneTimeLink"
+	TypeOneTimePassword    = "OneTimePassword"
+	TypeOrder              = "Order"
+	TypeOrderEvent         = "OrderEvent"
+	TypeOrderItem          = "OrderItem"
+	TypePasswordHash       = "PasswordHash"
+	TypePrice              = "Price"
+	TypeProduct            = "Product"
+	TypeRecoveryCode       = "RecoveryCode"
+	TypeRegistration       = "Registration"
+	TypeSavedAssignment    = "SavedAssignment"
+	TypeTenant             = "Tenant"
+	TypeTransfer           = "Transfer"
+	TypeUser               = "User"
+	TypeUserRole           = "UserRole"
 )
 
 // ActingSessionMutation represents an operation that mutates the ActingSession nodes in the graph.
@@ -8997,6 +8999,554 @@ func (m *ContractPositionMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown ContractPosition edge %s", name)
+}
+
+// CustomerCentreLinkMutation represents an operation that mutates the CustomerCentreLink nodes in the graph.
+type CustomerCentreLinkMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	user_id       *uuid.UUID
+	issuer        *string
+	subject       *string
+	linked_at     *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*CustomerCentreLink, error)
+	predicates    []predicate.CustomerCentreLink
+}
+
+var _ ent.Mutation = (*CustomerCentreLinkMutation)(nil)
+
+// customercentrelinkOption allows management of the mutation configuration using functional options.
+type customercentrelinkOption func(*CustomerCentreLinkMutation)
+
+// newCustomerCentreLinkMutation creates new mutation for the CustomerCentreLink entity.
+func newCustomerCentreLinkMutation(c config, op Op, opts ...customercentrelinkOption) *CustomerCentreLinkMutation {
+	m := &CustomerCentreLinkMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCustomerCentreLink,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCustomerCentreLinkID sets the ID field of the mutation.
+func withCustomerCentreLinkID(id uuid.UUID) customercentrelinkOption {
+	return func(m *CustomerCentreLinkMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *CustomerCentreLink
+		)
+		m.oldValue = func(ctx context.Context) (*CustomerCentreLink, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().CustomerCentreLink.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCustomerCentreLink sets the old CustomerCentreLink of the mutation.
+func withCustomerCentreLink(node *CustomerCentreLink) customercentrelinkOption {
+	return func(m *CustomerCentreLinkMutation) {
+		m.oldValue = func(context.Context) (*CustomerCentreLink, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CustomerCentreLinkMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CustomerCentreLinkMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of CustomerCentreLink entities.
+func (m *CustomerCentreLinkMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CustomerCentreLinkMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CustomerCentreLinkMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().CustomerCentreLink.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *CustomerCentreLinkMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *CustomerCentreLinkMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the CustomerCentreLink entity.
+// If the CustomerCentreLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CustomerCentreLinkMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *CustomerCentreLinkMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *CustomerCentreLinkMutation) SetUserID(u uuid.UUID) {
+	m.user_id = &u
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *CustomerCentreLinkMutation) UserID() (r uuid.UUID, exists bool) {
+	v := m.user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the CustomerCentreLink entity.
+// If the CustomerCentreLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CustomerCentreLinkMutation) OldUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *CustomerCentreLinkMutation) ResetUserID() {
+	m.user_id = nil
+}
+
+// SetIssuer sets the "issuer" field.
+func (m *CustomerCentreLinkMutation) SetIssuer(s string) {
+	m.issuer = &s
+}
+
+// Issuer returns the value of the "issuer" field in the mutation.
+func (m *CustomerCentreLinkMutation) Issuer() (r string, exists bool) {
+	v := m.issuer
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldIssuer returns the old "issuer" field's value of the CustomerCentreLink entity.
+// If the CustomerCentreLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CustomerCentreLinkMutation) OldIssuer(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldIssuer is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldIssuer requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldIssuer: %w", err)
+	}
+	return oldValue.Issuer, nil
+}
+
+// ResetIssuer resets all changes to the "issuer" field.
+func (m *CustomerCentreLinkMutation) ResetIssuer() {
+	m.issuer = nil
+}
+
+// SetSubject sets the "subject" field.
+func (m *CustomerCentreLinkMutation) SetSubject(s string) {
+	m.subject = &s
+}
+
+// Subject returns the value of the "subject" field in the mutation.
+func (m *CustomerCentreLinkMutation) Subject() (r string, exists bool) {
+	v := m.subject
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSubject returns the old "subject" field's value of the CustomerCentreLink entity.
+// If the CustomerCentreLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CustomerCentreLinkMutation) OldSubject(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSubject is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSubject requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSubject: %w", err)
+	}
+	return oldValue.Subject, nil
+}
+
+// ResetSubject resets all changes to the "subject" field.
+func (m *CustomerCentreLinkMutation) ResetSubject() {
+	m.subject = nil
+}
+
+// SetLinkedAt sets the "linked_at" field.
+func (m *CustomerCentreLinkMutation) SetLinkedAt(t time.Time) {
+	m.linked_at = &t
+}
+
+// LinkedAt returns the value of the "linked_at" field in the mutation.
+func (m *CustomerCentreLinkMutation) LinkedAt() (r time.Time, exists bool) {
+	v := m.linked_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLinkedAt returns the old "linked_at" field's value of the CustomerCentreLink entity.
+// If the CustomerCentreLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CustomerCentreLinkMutation) OldLinkedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLinkedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLinkedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLinkedAt: %w", err)
+	}
+	return oldValue.LinkedAt, nil
+}
+
+// ResetLinkedAt resets all changes to the "linked_at" field.
+func (m *CustomerCentreLinkMutation) ResetLinkedAt() {
+	m.linked_at = nil
+}
+
+// Where appends a list predicates to the CustomerCentreLinkMutation builder.
+func (m *CustomerCentreLinkMutation) Where(ps ...predicate.CustomerCentreLink) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CustomerCentreLinkMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CustomerCentreLinkMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.CustomerCentreLink, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CustomerCentreLinkMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CustomerCentreLinkMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (CustomerCentreLink).
+func (m *CustomerCentreLinkMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CustomerCentreLinkMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.tenant_id != nil {
+		fields = append(fields, customercentrelink.FieldTenantID)
+	}
+	if m.user_id != nil {
+		fields = append(fields, customercentrelink.FieldUserID)
+	}
+	if m.issuer != nil {
+		fields = append(fields, customercentrelink.FieldIssuer)
+	}
+	if m.subject != nil {
+		fields = append(fields, customercentrelink.FieldSubject)
+	}
+	if m.linked_at != nil {
+		fields = append(fields, customercentrelink.FieldLinkedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CustomerCentreLinkMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case customercentrelink.FieldTenantID:
+		return m.TenantID()
+	case customercentrelink.FieldUserID:
+		return m.UserID()
+	case customercentrelink.FieldIssuer:
+		return m.Issuer()
+	case customercentrelink.FieldSubject:
+		return m.Subject()
+	case customercentrelink.FieldLinkedAt:
+		return m.LinkedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CustomerCentreLinkMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case customercentrelink.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case customercentrelink.FieldUserID:
+		return m.OldUserID(ctx)
+	case customercentrelink.FieldIssuer:
+		return m.OldIssuer(ctx)
+	case customercentrelink.FieldSubject:
+		return m.OldSubject(ctx)
+	case customercentrelink.FieldLinkedAt:
+		return m.OldLinkedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown CustomerCentreLink field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CustomerCentreLinkMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case customercentrelink.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case customercentrelink.FieldUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	case customercentrelink.FieldIssuer:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetIssuer(v)
+		return nil
+	case customercentrelink.FieldSubject:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSubject(v)
+		return nil
+	case customercentrelink.FieldLinkedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLinkedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CustomerCentreLink field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CustomerCentreLinkMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CustomerCentreLinkMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CustomerCentreLinkMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown CustomerCentreLink numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CustomerCentreLinkMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CustomerCentreLinkMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CustomerCentreLinkMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown CustomerCentreLink nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CustomerCentreLinkMutation) ResetField(name string) error {
+	switch name {
+	case customercentrelink.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case customercentrelink.FieldUserID:
+		m.ResetUserID()
+		return nil
+	case customercentrelink.FieldIssuer:
+		m.ResetIssuer()
+		return nil
+	case customercentrelink.FieldSubject:
+		m.ResetSubject()
+		return nil
+	case customercentrelink.FieldLinkedAt:
+		m.ResetLinkedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown CustomerCentreLink field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CustomerCentreLinkMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CustomerCentreLinkMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CustomerCentreLinkMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CustomerCentreLinkMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CustomerCentreLinkMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CustomerCentreLinkMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CustomerCentreLinkMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown CustomerCentreLink unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CustomerCentreLinkMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown CustomerCentreLink edge %s", name)
 }
 
 // CustomerNumberMutation represents an operation that mutates the CustomerNumber nodes in the graph.
@@ -22756,6 +23306,7 @@ type TenantMutation struct {
 	addsession_idle_minutes     *int
 	session_absolute_minutes    *int
 	addsession_absolute_minutes *int
+	online_billing_needs_link   *bool
 	contact_name                *string
 	contact_phone               *string
 	contact_email               *string
@@ -23468,6 +24019,42 @@ func (m *TenantMutation) ResetSessionAbsoluteMinutes() {
 	m.addsession_absolute_minutes = nil
 }
 
+// SetOnlineBillingNeedsLink sets the "online_billing_needs_link" field.
+func (m *TenantMutation) SetOnlineBillingNeedsLink(b bool) {
+	m.online_billing_needs_link = &b
+}
+
+// OnlineBillingNeedsLink returns the value of the "online_billing_needs_link" field in the mutation.
+func (m *TenantMutation) OnlineBillingNeedsLink() (r bool, exists bool) {
+	v := m.online_billing_needs_link
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOnlineBillingNeedsLink returns the old "online_billing_needs_link" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldOnlineBillingNeedsLink(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOnlineBillingNeedsLink is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOnlineBillingNeedsLink requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOnlineBillingNeedsLink: %w", err)
+	}
+	return oldValue.OnlineBillingNeedsLink, nil
+}
+
+// ResetOnlineBillingNeedsLink resets all changes to the "online_billing_needs_link" field.
+func (m *TenantMutation) ResetOnlineBillingNeedsLink() {
+	m.online_billing_needs_link = nil
+}
+
 // SetContactName sets the "contact_name" field.
 func (m *TenantMutation) SetContactName(s string) {
 	m.contact_name = &s
@@ -23727,7 +24314,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 20)
 	if m.parent != nil {
 		fields = append(fields, tenant.FieldParentID)
 	}
@@ -23772,6 +24359,9 @@ func (m *TenantMutation) Fields() []string {
 	}
 	if m.session_absolute_minutes != nil {
 		fields = append(fields, tenant.FieldSessionAbsoluteMinutes)
+	}
+	if m.online_billing_needs_link != nil {
+		fields = append(fields, tenant.FieldOnlineBillingNeedsLink)
 	}
 	if m.contact_name != nil {
 		fields = append(fields, tenant.FieldContactName)
@@ -23823,6 +24413,8 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.SessionIdleMinutes()
 	case tenant.FieldSessionAbsoluteMinutes:
 		return m.SessionAbsoluteMinutes()
+	case tenant.FieldOnlineBillingNeedsLink:
+		return m.OnlineBillingNeedsLink()
 	case tenant.FieldContactName:
 		return m.ContactName()
 	case tenant.FieldContactPhone:
@@ -23870,6 +24462,8 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldSessionIdleMinutes(ctx)
 	case tenant.FieldSessionAbsoluteMinutes:
 		return m.OldSessionAbsoluteMinutes(ctx)
+	case tenant.FieldOnlineBillingNeedsLink:
+		return m.OldOnlineBillingNeedsLink(ctx)
 	case tenant.FieldContactName:
 		return m.OldContactName(ctx)
 	case tenant.FieldContactPhone:
@@ -23991,6 +24585,13 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetSessionAbsoluteMinutes(v)
+		return nil
+	case tenant.FieldOnlineBillingNeedsLink:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOnlineBillingNeedsLink(v)
 		return nil
 	case tenant.FieldContactName:
 		v, ok := value.(string)
@@ -24149,6 +24750,9 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldSessionAbsoluteMinutes:
 		m.ResetSessionAbsoluteMinutes()
+		return nil
+	case tenant.FieldOnlineBillingNeedsLink:
+		m.ResetOnlineBillingNeedsLink()
 		return nil
 	case tenant.FieldContactName:
 		m.ResetContactName()

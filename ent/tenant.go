@@ -48,6 +48,8 @@ type Tenant struct {
 	SessionIdleMinutes int `json:"session_idle_minutes,omitempty"`
 	// SessionAbsoluteMinutes holds the value of the "session_absolute_minutes" field.
 	SessionAbsoluteMinutes int `json:"session_absolute_minutes,omitempty"`
+	// OnlineBillingNeedsLink holds the value of the "online_billing_needs_link" field.
+	OnlineBillingNeedsLink bool `json:"online_billing_needs_link,omitempty"`
 	// ContactName holds the value of the "contact_name" field.
 	ContactName string `json:"contact_name,omitempty"`
 	// ContactPhone holds the value of the "contact_phone" field.
@@ -104,7 +106,7 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case tenant.FieldParentID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case tenant.FieldLoginNeedsOrganization, tenant.FieldNamesChangeable:
+		case tenant.FieldLoginNeedsOrganization, tenant.FieldNamesChangeable, tenant.FieldOnlineBillingNeedsLink:
 			values[i] = new(sql.NullBool)
 		case tenant.FieldSessionIdleMinutes, tenant.FieldSessionAbsoluteMinutes:
 			values[i] = new(sql.NullInt64)
@@ -226,6 +228,12 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.SessionAbsoluteMinutes = int(value.Int64)
 			}
+		case tenant.FieldOnlineBillingNeedsLink:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field online_billing_needs_link", values[i])
+			} else if value.Valid {
+				_m.OnlineBillingNeedsLink = value.Bool
+			}
 		case tenant.FieldContactName:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field contact_name", values[i])
@@ -342,6 +350,9 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("session_absolute_minutes=")
 	builder.WriteString(fmt.Sprintf("%v", _m.SessionAbsoluteMinutes))
+	builder.WriteString(", ")
+	builder.WriteString("online_billing_needs_link=")
+	builder.WriteString(fmt.Sprintf("%v", _m.OnlineBillingNeedsLink))
 	builder.WriteString(", ")
 	builder.WriteString("contact_name=")
 	builder.WriteString(_m.ContactName)

@@ -194,6 +194,20 @@ func (_c *TenantCreate) SetNillableSessionAbsoluteMinutes(v *int) *TenantCreate 
 	return _c
 }
 
+// SetOnlineBillingNeedsLink sets the "online_billing_needs_link" field.
+func (_c *TenantCreate) SetOnlineBillingNeedsLink(v bool) *TenantCreate {
+	_c.mutation.SetOnlineBillingNeedsLink(v)
+	return _c
+}
+
+// SetNillableOnlineBillingNeedsLink sets the "online_billing_needs_link" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableOnlineBillingNeedsLink(v *bool) *TenantCreate {
+	if v != nil {
+		_c.SetOnlineBillingNeedsLink(*v)
+	}
+	return _c
+}
+
 // SetContactName sets the "contact_name" field.
 func (_c *TenantCreate) SetContactName(v string) *TenantCreate {
 	_c.mutation.SetContactName(v)
@@ -349,6 +363,10 @@ func (_c *TenantCreate) defaults() error {
 		v := tenant.DefaultSessionAbsoluteMinutes
 		_c.mutation.SetSessionAbsoluteMinutes(v)
 	}
+	if _, ok := _c.mutation.OnlineBillingNeedsLink(); !ok {
+		v := tenant.DefaultOnlineBillingNeedsLink
+		_c.mutation.SetOnlineBillingNeedsLink(v)
+	}
 	if _, ok := _c.mutation.ContactName(); !ok {
 		v := tenant.DefaultContactName
 		_c.mutation.SetContactName(v)
@@ -429,6 +447,9 @@ func (_c *TenantCreate) check() error {
 	}
 	if _, ok := _c.mutation.SessionAbsoluteMinutes(); !ok {
 		return &ValidationError{Name: "session_absolute_minutes", err: errors.New(`ent: missing required field "Tenant.session_absolute_minutes"`)}
+	}
+	if _, ok := _c.mutation.OnlineBillingNeedsLink(); !ok {
+		return &ValidationError{Name: "online_billing_needs_link", err: errors.New(`ent: missing required field "Tenant.online_billing_needs_link"`)}
 	}
 	if _, ok := _c.mutation.ContactName(); !ok {
 		return &ValidationError{Name: "contact_name", err: errors.New(`ent: missing required field "Tenant.contact_name"`)}
@@ -533,6 +554,10 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SessionAbsoluteMinutes(); ok {
 		_spec.SetField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
 		_node.SessionAbsoluteMinutes = value
+	}
+	if value, ok := _c.mutation.OnlineBillingNeedsLink(); ok {
+		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
+		_node.OnlineBillingNeedsLink = value
 	}
 	if value, ok := _c.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)
@@ -830,6 +855,18 @@ func (u *TenantUpsert) UpdateSessionAbsoluteMinutes() *TenantUpsert {
 // AddSessionAbsoluteMinutes adds v to the "session_absolute_minutes" field.
 func (u *TenantUpsert) AddSessionAbsoluteMinutes(v int) *TenantUpsert {
 	u.Add(tenant.FieldSessionAbsoluteMinutes, v)
+	return u
+}
+
+// SetOnlineBillingNeedsLink sets the "online_billing_needs_link" field.
+func (u *TenantUpsert) SetOnlineBillingNeedsLink(v bool) *TenantUpsert {
+	u.Set(tenant.FieldOnlineBillingNeedsLink, v)
+	return u
+}
+
+// UpdateOnlineBillingNeedsLink sets the "online_billing_needs_link" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateOnlineBillingNeedsLink() *TenantUpsert {
+	u.SetExcluded(tenant.FieldOnlineBillingNeedsLink)
 	return u
 }
 
@@ -1148,6 +1185,20 @@ func (u *TenantUpsertOne) AddSessionAbsoluteMinutes(v int) *TenantUpsertOne {
 func (u *TenantUpsertOne) UpdateSessionAbsoluteMinutes() *TenantUpsertOne {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateSessionAbsoluteMinutes()
+	})
+}
+
+// SetOnlineBillingNeedsLink sets the "online_billing_needs_link" field.
+func (u *TenantUpsertOne) SetOnlineBillingNeedsLink(v bool) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetOnlineBillingNeedsLink(v)
+	})
+}
+
+// UpdateOnlineBillingNeedsLink sets the "online_billing_needs_link" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateOnlineBillingNeedsLink() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateOnlineBillingNeedsLink()
 	})
 }
 
@@ -1639,6 +1690,20 @@ func (u *TenantUpsertBulk) AddSessionAbsoluteMinutes(v int) *TenantUpsertBulk {
 func (u *TenantUpsertBulk) UpdateSessionAbsoluteMinutes() *TenantUpsertBulk {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateSessionAbsoluteMinutes()
+	})
+}
+
+// SetOnlineBillingNeedsLink sets the "online_billing_needs_link" field.
+func (u *TenantUpsertBulk) SetOnlineBillingNeedsLink(v bool) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetOnlineBillingNeedsLink(v)
+	})
+}
+
+// UpdateOnlineBillingNeedsLink sets the "online_billing_needs_link" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateOnlineBillingNeedsLink() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateOnlineBillingNeedsLink()
 	})
 }
 

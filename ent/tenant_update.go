@@ -259,6 +259,20 @@ func (_u *TenantUpdate) AddSessionAbsoluteMinutes(v int) *TenantUpdate {
 	return _u
 }
 
+// SetOnlineBillingNeedsLink sets the "online_billing_needs_link" field.
+func (_u *TenantUpdate) SetOnlineBillingNeedsLink(v bool) *TenantUpdate {
+	_u.mutation.SetOnlineBillingNeedsLink(v)
+	return _u
+}
+
+// SetNillableOnlineBillingNeedsLink sets the "online_billing_needs_link" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableOnlineBillingNeedsLink(v *bool) *TenantUpdate {
+	if v != nil {
+		_u.SetOnlineBillingNeedsLink(*v)
+	}
+	return _u
+}
+
 // SetContactName sets the "contact_name" field.
 func (_u *TenantUpdate) SetContactName(v string) *TenantUpdate {
 	_u.mutation.SetContactName(v)
@@ -465,6 +479,9 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedSessionAbsoluteMinutes(); ok {
 		_spec.AddField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.OnlineBillingNeedsLink(); ok {
+		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)
@@ -801,6 +818,20 @@ func (_u *TenantUpdateOne) AddSessionAbsoluteMinutes(v int) *TenantUpdateOne {
 	return _u
 }
 
+// SetOnlineBillingNeedsLink sets the "online_billing_needs_link" field.
+func (_u *TenantUpdateOne) SetOnlineBillingNeedsLink(v bool) *TenantUpdateOne {
+	_u.mutation.SetOnlineBillingNeedsLink(v)
+	return _u
+}
+
+// SetNillableOnlineBillingNeedsLink sets the "online_billing_needs_link" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableOnlineBillingNeedsLink(v *bool) *TenantUpdateOne {
+	if v != nil {
+		_u.SetOnlineBillingNeedsLink(*v)
+	}
+	return _u
+}
+
 // SetContactName sets the "contact_name" field.
 func (_u *TenantUpdateOne) SetContactName(v string) *TenantUpdateOne {
 	_u.mutation.SetContactName(v)
@@ -1037,6 +1068,9 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	}
 	if value, ok := _u.mutation.AddedSessionAbsoluteMinutes(); ok {
 		_spec.AddField(tenant.FieldSessionAbsoluteMinutes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.OnlineBillingNeedsLink(); ok {
+		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)

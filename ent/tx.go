@@ -32,6 +32,8 @@ type Tx struct {
 	Contract *ContractClient
 	// ContractPosition is the client for interacting with the ContractPosition builders.
 	ContractPosition *ContractPositionClient
+	// CustomerCentreLink is the client for interacting with the CustomerCentreLink builders.
+	CustomerCentreLink *CustomerCentreLinkClient
 	// CustomerNumber is the client for interacting with the CustomerNumber builders.
 	CustomerNumber *CustomerNumberClient
 	// Grant is the client for interacting with the Grant builders.
@@ -213,6 +215,7 @@ func (tx *Tx) init() {
 	tx.Connection = NewConnectionClient(tx.config)
 	tx.Contract = NewContractClient(tx.config)
 	tx.ContractPosition = NewContractPositionClient(tx.config)
+	tx.CustomerCentreLink = NewCustomerCentreLinkClient(tx.config)
 	tx.CustomerNumber = NewCustomerNumberClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"kontor/authz"
 	"kontor/graph/model"
+	"kontor/internal/access"
 	"kontor/internal/identity"
 )
 
@@ -64,10 +65,33 @@ func (r *mutationResolver) DisableOtp(ctx context.Context, input identity.Disabl
 	return &model.DisableOtpPayload{Errors: errors}, err
 }
 
+func (r *mutationResolver) LinkCustomerCentre(ctx context.Context, input access.LinkCustomerCentreInput) (*model.LinkCustomerCentrePayload, error) {
+	link, err := r.access.LinkCentre(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.LinkCustomerCentrePayload{Link: link, Errors: errors}, err
+}
+
+func (r *mutationResolver) StartCustomerCentreLogin(ctx context.Context) (*model.StartCustomerCentreLoginPayload, error) {
+	address, err := r.access.StartCentreLogin(ctx)
+	errors, err := r.userErrors(ctx, err)
+	return &model.StartCustomerCentreLoginPayload{AuthorizationURL: unlessEmpty(address), Errors: errors}, err
+}
+
+func (r *mutationResolver) FinishCustomerCentreLogin(ctx context.Context, input access.FinishCustomerCentreLoginInput) (*model.FinishCustomerCentreLoginPayload, error) {
+	link, err := r.access.FinishCentreLogin(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.FinishCustomerCentreLoginPayload{Link: link, Errors: errors}, err
+}
+
+func (r *mutationResolver) UnlinkCustomerCentre(ctx context.Context) (*model.UnlinkCustomerCentrePayload, error) {
+	errors, err := r.userErrors(ctx, r.access.UnlinkCentre(ctx))
+	return &model.UnlinkCustomerCentrePayload{Errors: errors}, err
+}
+
 func (r *viewerResolver) MandatoryContactFields(ctx context.Context, obj *model.Viewer) ([]string, error) {
 	return r.identity.MandatoryContactFields(authz.NewContext(ctx, obj.Of.AtHome()))
 }
 
-func (r *viewerResolver) CustomerCentre(ctx context.Context, obj *model.Viewer) (*model.CustomerCentreLink, error) {
-	return &model.CustomerCentreLink{}, nil // nothing can be linked yet
+func (r *viewerResolver) CustomerCentre(ctx context.Context, obj *model.Viewer) (*access.CustomerCentreLink, error) {
+	return r.access.CentreLink(authz.NewContext(ctx, obj.Of.AtHome()))
 }

@@ -24,6 +24,10 @@ func (r *contractResolver) MyRights(ctx context.Context, obj *ent.Contract) ([]a
 	return r.access.MyRights(ctx, obj)
 }
 
+func (r *contractResolver) OnlineBilling(ctx context.Context, obj *ent.Contract) (*access.OnlineBilling, error) {
+	return r.access.OnlineBilling(ctx, obj)
+}
+
 func (r *contractResolver) SharedBy(ctx context.Context, obj *ent.Contract) (*access.PersonName, error) {
 	return r.access.SharedBy(ctx, obj)
 }

@@ -31,6 +31,30 @@ type Config struct {
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Behind a proxy that is
 	// not named, all clients are one source of failed logins.
 	TrustedProxies []string
+	// Centre is the operator's customer centre; without an issuer there is none.
+	Centre CentreConfig
+}
+
+// CentreConfig is how Kontor is known to the operator's customer centre, an OpenID
+// Connect provider (AC-12).
+type CentreConfig struct{ Issuer, ClientID, ClientSecret string }
+
+// validate tells what is wrong with the settings of the customer centre.
+func (c CentreConfig) validate(production bool) []error {
+	if c == (CentreConfig{}) {
+		return nil
+	}
+	if c.Issuer == "" || c.ClientID == "" || c.ClientSecret == "" {
+		return []error{errors.New("KONTOR_CENTRE_ISSUER, KONTOR_CENTRE_CLIENT_ID and KONTOR_CENTRE_CLIENT_SECRET belong together: set all three or none")}
+	}
+	issuer, err := url.Parse(c.Issuer)
+	switch {
+	case err != nil || issuer.Host == "" || (issuer.Scheme != "http" && issuer.Scheme != "https") || issuer.User != nil || issuer.RawQuery != "" || issuer.Fragment != "":
+		return []error{errors.New("KONTOR_CENTRE_ISSUER is no issuer: write it exactly as the provider does, like https://login.example.com")}
+	case production && issuer.Scheme != "https":
+		return []error{errors.New("KONTOR_ENV=production needs a KONTOR_CENTRE_ISSUER with https: passwords would travel in the open")}
+	}
+	return nil
 }
 
 // Validate tells everything that is wrong with the settings, at once.
@@ -69,6 +93,7 @@ func (c Config) Validate() error {
 			complain("KONTOR_SECRET number %d is too short: take 32 characters or more, for example from `openssl rand -hex 32`", i+1)
 		}
 	}
+	wrong = append(wrong, c.Centre.validate(c.Production)...)
 	if c.Production {
 		wrong = append(wrong, c.production(base)...)
 	}

@@ -32,6 +32,10 @@ func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
 		"short secret":        {func(c *Config) { c.Secrets = append(c.Secrets, "short") }, []string{"number 2"}},
 		"plain http":          {func(c *Config) { c.BaseURL = "http://portal.example.com" }, []string{"https"}},
 		"Redis in production": {func(c *Config) { c.RedisURL = "" }, []string{"KONTOR_REDIS_URL"}},
+		"half a centre":       {func(c *Config) { c.Centre = CentreConfig{Issuer: "https://login.example.com", ClientID: "kontor"} }, []string{"KONTOR_CENTRE_CLIENT_SECRET"}},
+		"centre":              {func(c *Config) { c.Centre = CentreConfig{"login.example.com", "kontor", "secret"} }, []string{"KONTOR_CENTRE_ISSUER"}},
+		"centre with a query": {func(c *Config) { c.Centre = CentreConfig{"https://login.example.com?x=1", "kontor", "secret"} }, []string{"KONTOR_CENTRE_ISSUER"}},
+		"centre without TLS":  {func(c *Config) { c.Centre = CentreConfig{"http://login.example.com", "kontor", "secret"} }, []string{"https"}},
 		"everything":          {func(c *Config) { *c = Config{Production: true} }, []string{"KONTOR_ADDR", "KONTOR_BASE_URL", "KONTOR_DATABASE_URL", "KONTOR_SMTP_URL", "KONTOR_BLOB_URL", "KONTOR_SECRET", "KONTOR_REDIS_URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,6 +61,7 @@ func TestErrorsDoNotTellPasswords(t *testing.T) {
 	config := valid()
 	config.DatabaseURL, config.RedisURL, config.SMTPURL = "mysql://u:canary@h/x", "http://u:canary@h", "http://u:canary@h"
 	config.Secrets = []string{"canary"}
+	config.Centre = CentreConfig{Issuer: "http://u:canary@h", ClientID: "kontor", ClientSecret: "canary"}
 	if err := config.Validate(); err == nil || strings.Contains(err.Error(), "canary") {
 		t.Fatalf("%v", err)
 	}

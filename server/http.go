@@ -37,6 +37,8 @@ func (s *Server) routes() http.Handler {
 			mux.Handle("GET "+path, s.page.Form(path))
 		}
 	}
+	mux.Handle("GET "+centreCallback, s.authenticate(s.bounded(http.HandlerFunc(s.finishCentreLogin))))
+	mux.HandleFunc("GET "+centreLinked, s.centreDone)
 	mux.Handle("GET /download/{token}", s.authenticate(http.HandlerFunc(s.download)))
 	return s.identify(s.headers(s.recoverPanics(mux)))
 }

@@ -150,6 +150,7 @@ var (
 		"emailDomain", "organizationId", // of a new company
 		"action",                                             // of the audit log, the same for all
 		"token", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed
+		"accessNumber", "state", "iss", // of the customer centre, which is asked about them
 	}
 )
 

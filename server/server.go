@@ -20,6 +20,7 @@ import (
 	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
+	"kontor/internal/centre"
 	"kontor/internal/company"
 	"kontor/internal/db"
 	"kontor/internal/demo"
@@ -115,7 +116,9 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 		return nil, err
 	}
 	s.outbox = mail.NewOutbox(sealer)
-	s.furnish(o, sealer)
+	if err := s.furnish(o, sealer); err != nil {
+		return nil, err
+	}
 	s.closers = append(s.closers, s.rooms.Identity.Close)
 	if c.SMTPURL != "" {
 		if s.sender, err = mail.NewSender(s.db, s.outbox, log, o.now, c.SMTPURL, s.from()); err != nil {
@@ -133,15 +136,25 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 }
 
 // furnish makes the rooms and the API over them.
-func (s *Server) furnish(o options, sealer *seal.Sealer) {
+func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	log, attempts := audit.New(s.db, o.now), throttle.New(s.redis, o.now)
-	rights, products := access.New(s.db, attempts, sealer, s.outbox, log, o.now), catalog.New(s.db)
+	base := strings.TrimSuffix(s.config.BaseURL, "/")
+	customers, err := centre.New(centre.Settings{
+		Issuer: s.config.Centre.Issuer, ClientID: s.config.Centre.ClientID, ClientSecret: s.config.Centre.ClientSecret, RedirectURL: base + centreCallback,
+	}, s.redis, sealer, o.now)
+	if err != nil {
+		return err
+	}
+	rights := access.New(access.Needs{
+		DB: s.db, Throttle: attempts, Sealer: sealer, Outbox: s.outbox, Audit: log, Centre: customers, Log: s.log, Now: o.now,
+	})
+	products := catalog.New(s.db)
 	carts := cart.New(s.db, products, o.now)
 	s.rooms = graph.Rooms{
 		Client: s.db.Client,
 		Identity: identity.New(identity.Needs{
 			DB: s.db, Sessions: session.NewStore(s.redis, o.now), Hasher: o.hasher, Throttle: attempts,
-			Sealer: sealer, Outbox: s.outbox, Audit: log, BaseURL: strings.TrimSuffix(s.config.BaseURL, "/"), Now: o.now, Log: s.log,
+			Sealer: sealer, Outbox: s.outbox, Audit: log, BaseURL: base, Now: o.now, Log: s.log,
 		}),
 		Access:   rights,
 		Audit:    log,
@@ -154,6 +167,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) {
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
 		RequestID: requestID, Log: s.log, Introspection: !s.config.Production,
 	})
+	return nil
 }
 
 // prepare checks the schema of the database. The embedded database is the

@@ -14,7 +14,7 @@ import (
 func changeSettings(t *testing.T, c *servertest.Client, input map[string]any) *servertest.Answer {
 	t.Helper()
 	return c.Do(t, `mutation($input: UpdateTenantSettingsInput!) { updateTenantSettings(input: $input) {
-		tenant { id settings { loginNeedsOrganization usersCreatedBy namesChangeable passwordPolicy mandatoryContactFields sessionIdleMinutes sessionAbsoluteMinutes } }
+		tenant { id settings { loginNeedsOrganization usersCreatedBy namesChangeable passwordPolicy mandatoryContactFields sessionIdleMinutes sessionAbsoluteMinutes onlineBillingNeedsLink } }
 		errors { code field message contact { name } } } }`, servertest.Vars{"input": input})
 }
 
@@ -22,7 +22,7 @@ func changeSettings(t *testing.T, c *servertest.Client, input map[string]any) *s
 func settingsOf(t *testing.T, c *servertest.Client) string {
 	t.Helper()
 	return fmt.Sprint(c.Do(t, `{ viewer { tenant { settings { loginNeedsOrganization usersCreatedBy namesChangeable passwordPolicy mandatoryContactFields
-		sessionIdleMinutes sessionAbsoluteMinutes } } } }`, nil).OK(t).Get("viewer.tenant.settings"))
+		sessionIdleMinutes sessionAbsoluteMinutes onlineBillingNeedsLink } } } }`, nil).OK(t).Get("viewer.tenant.settings"))
 }
 
 // Each setting counts for what comes next, of this company and of no other.
@@ -156,6 +156,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		all := map[string]any{
 			"tenantId": hansa, "loginNeedsOrganization": true, "usersCreatedBy": "OPERATOR", "namesChangeable": true, "passwordPolicy": "MODERN",
 			"mandatoryContactFields": []string{"city", "phone", "city"}, "sessionIdleMinutes": 365 * 24 * 60, "sessionAbsoluteMinutes": 1,
+			"onlineBillingNeedsLink": false,
 		}
 		changed := changeSettings(t, sabine, all).OK(t)
 		all["mandatoryContactFields"] = []string{"phone", "city"}

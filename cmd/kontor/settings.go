@@ -25,6 +25,9 @@ func settingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
 		&cli.StringFlag{Name: "secret", Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"},
 		&cli.StringFlag{Name: "trusted-proxies", Sources: cli.EnvVars("KONTOR_TRUSTED_PROXIES"), Usage: "`NETWORKS` of the proxies in front, such as 10.0.0.0/8, separated by commas: their X-Forwarded-For says where a request comes from; empty: nobody's does"},
+		&cli.StringFlag{Name: "centre-issuer", Sources: cli.EnvVars("KONTOR_CENTRE_ISSUER"), Usage: "`URL` of the operator's customer centre, an OpenID Connect provider, as it names itself; empty: accounts cannot be linked"},
+		&cli.StringFlag{Name: "centre-client-id", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_ID"), Usage: "`ID` of Kontor at the customer centre; its redirect URI is the base URL with /customer-centre/callback"},
+		&cli.StringFlag{Name: "centre-client-secret", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_SECRET"), Usage: "`SECRET` of Kontor at the customer centre"},
 		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures and profiles, which must not be public; empty: off"},
 		&cli.StringFlag{Name: "log-level", Sources: cli.EnvVars("KONTOR_LOG_LEVEL"), Value: "info", Usage: "debug, info, warn or error"},
 	}
@@ -58,6 +61,9 @@ func settings(c *cli.Command) (server.Config, error) {
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
 		Demo: c.Bool("demo"), Production: env == "production", Secrets: secrets, DebugAddr: c.String("debug-addr"),
 		TrustedProxies: proxies,
+		Centre: server.CentreConfig{
+			Issuer: c.String("centre-issuer"), ClientID: c.String("centre-client-id"), ClientSecret: c.String("centre-client-secret"),
+		},
 	}, nil
 }
 

@@ -128,6 +128,18 @@ func (f ContractPositionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.V
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ContractPositionMutation", m)
 }
 
+// The CustomerCentreLinkFunc type is an adapter to allow the use of ordinary
+// function as CustomerCentreLink mutator.
+type CustomerCentreLinkFunc func(context.Context, *ent.CustomerCentreLinkMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CustomerCentreLinkFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CustomerCentreLinkMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CustomerCentreLinkMutation", m)
+}
+
 // The CustomerNumberFunc type is an adapter to allow the use of ordinary
 // function as CustomerNumber mutator.
 type CustomerNumberFunc func(context.Context, *ent.CustomerNumberMutation) (ent.Value, error)

@@ -279,6 +279,21 @@ var (
 			},
 		},
 	}
+	// CustomerCentreLinksColumns holds the columns for the "customer_centre_links" table.
+	CustomerCentreLinksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID},
+		{Name: "issuer", Type: field.TypeString},
+		{Name: "subject", Type: field.TypeString},
+		{Name: "linked_at", Type: field.TypeTime},
+	}
+	// CustomerCentreLinksTable holds the schema information for the "customer_centre_links" table.
+	CustomerCentreLinksTable = &schema.Table{
+		Name:       "customer_centre_links",
+		Columns:    CustomerCentreLinksColumns,
+		PrimaryKey: []*schema.Column{CustomerCentreLinksColumns[0]},
+	}
 	// CustomerNumbersColumns holds the columns for the "customer_numbers" table.
 	CustomerNumbersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -686,6 +701,7 @@ var (
 		{Name: "mandatory_contact_fields", Type: field.TypeString, Default: "phone"},
 		{Name: "session_idle_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "session_absolute_minutes", Type: field.TypeInt, Default: 0},
+		{Name: "online_billing_needs_link", Type: field.TypeBool, Default: true},
 		{Name: "contact_name", Type: field.TypeString, Default: ""},
 		{Name: "contact_phone", Type: field.TypeString, Default: ""},
 		{Name: "contact_email", Type: field.TypeString, Default: ""},
@@ -700,7 +716,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tenants_tenants_children",
-				Columns:    []*schema.Column{TenantsColumns[19]},
+				Columns:    []*schema.Column{TenantsColumns[20]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -809,6 +825,7 @@ var (
 		ConnectionsTable,
 		ContractsTable,
 		ContractPositionsTable,
+		CustomerCentreLinksTable,
 		CustomerNumbersTable,
 		GrantsTable,
 		IdempotencyKeysTable,

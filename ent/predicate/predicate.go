@@ -36,6 +36,9 @@ type Contract func(*sql.Selector)
 // ContractPosition is the predicate function for contractposition builders.
 type ContractPosition func(*sql.Selector)
 
+// CustomerCentreLink is the predicate function for customercentrelink builders.
+type CustomerCentreLink func(*sql.Selector)
+
 // CustomerNumber is the predicate function for customernumber builders.
 type CustomerNumber func(*sql.Selector)
 

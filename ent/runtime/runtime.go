@@ -13,6 +13,7 @@ import (
 	"kontor/ent/connection"
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
+	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
@@ -217,6 +218,19 @@ func init() {
 	contractpositionDescID := contractpositionMixinFields0[0].Descriptor()
 	// contractposition.DefaultID holds the default value on creation for the id field.
 	contractposition.DefaultID = contractpositionDescID.Default.(func() uuid.UUID)
+	customercentrelinkMixin := schema.CustomerCentreLink{}.Mixin()
+	customercentrelinkMixinHooks0 := customercentrelinkMixin[0].Hooks()
+	customercentrelink.Hooks[0] = customercentrelinkMixinHooks0[0]
+	customercentrelinkMixinInters0 := customercentrelinkMixin[0].Interceptors()
+	customercentrelink.Interceptors[0] = customercentrelinkMixinInters0[0]
+	customercentrelinkMixinFields0 := customercentrelinkMixin[0].Fields()
+	_ = customercentrelinkMixinFields0
+	customercentrelinkFields := schema.CustomerCentreLink{}.Fields()
+	_ = customercentrelinkFields
+	// customercentrelinkDescID is the schema descriptor for id field.
+	customercentrelinkDescID := customercentrelinkMixinFields0[0].Descriptor()
+	// customercentrelink.DefaultID holds the default value on creation for the id field.
+	customercentrelink.DefaultID = customercentrelinkDescID.Default.(func() uuid.UUID)
 	customernumberMixin := schema.CustomerNumber{}.Mixin()
 	customernumberMixinHooks0 := customernumberMixin[0].Hooks()
 	customernumberHooks := schema.CustomerNumber{}.Hooks()
@@ -542,16 +556,20 @@ func init() {
 	tenantDescSessionAbsoluteMinutes := tenantFields[14].Descriptor()
 	// tenant.DefaultSessionAbsoluteMinutes holds the default value on creation for the session_absolute_minutes field.
 	tenant.DefaultSessionAbsoluteMinutes = tenantDescSessionAbsoluteMinutes.Default.(int)
+	// tenantDescOnlineBillingNeedsLink is the schema descriptor for online_billing_needs_link field.
+	tenantDescOnlineBillingNeedsLink := tenantFields[15].Descriptor()
+	// tenant.DefaultOnlineBillingNeedsLink holds the default value on creation for the online_billing_needs_link field.
+	tenant.DefaultOnlineBillingNeedsLink = tenantDescOnlineBillingNeedsLink.Default.(bool)
 	// tenantDescContactName is the schema descriptor for contact_name field.
-	tenantDescContactName := tenantFields[15].Descriptor()
+	tenantDescContactName := tenantFields[16].Descriptor()
 	// tenant.DefaultContactName holds the default value on creation for the contact_name field.
 	tenant.DefaultContactName = tenantDescContactName.Default.(string)
 	// tenantDescContactPhone is the schema descriptor for contact_phone field.
-	tenantDescContactPhone := tenantFields[16].Descriptor()
+	tenantDescContactPhone := tenantFields[17].Descriptor()
 	// tenant.DefaultContactPhone holds the default value on creation for the contact_phone field.
 	tenant.DefaultContactPhone = tenantDescContactPhone.Default.(string)
 	// tenantDescContactEmail is the schema descriptor for contact_email field.
-	tenantDescContactEmail := tenantFields[17].Descriptor()
+	tenantDescContactEmail := tenantFields[18].Descriptor()
 	// tenant.DefaultContactEmail holds the default value on creation for the contact_email field.
 	tenant.DefaultContactEmail = tenantDescContactEmail.Default.(string)
 	// tenantDescID is the schema descriptor for id field.

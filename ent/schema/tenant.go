@@ -39,6 +39,8 @@ func (Tenant) Fields() []ent.Field {
 		field.String("mandatory_contact_fields").Default("phone"),
 		field.Int("session_idle_minutes").Default(0),
 		field.Int("session_absolute_minutes").Default(0),
+		// Whether invoices are open only to users who are linked to the customer centre (AC-12).
+		field.Bool("online_billing_needs_link").Default(true),
 		field.String("contact_name").Default(""),
 		field.String("contact_phone").Default(""),
 		field.String("contact_email").Default(""),

@@ -48,6 +48,8 @@ const (
 	FieldSessionIdleMinutes = "session_idle_minutes"
 	// FieldSessionAbsoluteMinutes holds the string denoting the session_absolute_minutes field in the database.
 	FieldSessionAbsoluteMinutes = "session_absolute_minutes"
+	// FieldOnlineBillingNeedsLink holds the string denoting the online_billing_needs_link field in the database.
+	FieldOnlineBillingNeedsLink = "online_billing_needs_link"
 	// FieldContactName holds the string denoting the contact_name field in the database.
 	FieldContactName = "contact_name"
 	// FieldContactPhone holds the string denoting the contact_phone field in the database.
@@ -90,6 +92,7 @@ var Columns = []string{
 	FieldMandatoryContactFields,
 	FieldSessionIdleMinutes,
 	FieldSessionAbsoluteMinutes,
+	FieldOnlineBillingNeedsLink,
 	FieldContactName,
 	FieldContactPhone,
 	FieldContactEmail,
@@ -128,6 +131,8 @@ var (
 	DefaultSessionIdleMinutes int
 	// DefaultSessionAbsoluteMinutes holds the default value on creation for the "session_absolute_minutes" field.
 	DefaultSessionAbsoluteMinutes int
+	// DefaultOnlineBillingNeedsLink holds the default value on creation for the "online_billing_needs_link" field.
+	DefaultOnlineBillingNeedsLink bool
 	// DefaultContactName holds the default value on creation for the "contact_name" field.
 	DefaultContactName string
 	// DefaultContactPhone holds the default value on creation for the "contact_phone" field.
@@ -297,6 +302,11 @@ func BySessionIdleMinutes(opts ...sql.OrderTermOption) OrderOption {
 // BySessionAbsoluteMinutes orders the results by the session_absolute_minutes field.
 func BySessionAbsoluteMinutes(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSessionAbsoluteMinutes, opts...).ToFunc()
+}
+
+// ByOnlineBillingNeedsLink orders the results by the online_billing_needs_link field.
+func ByOnlineBillingNeedsLink(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOnlineBillingNeedsLink, opts...).ToFunc()
 }
 
 // ByContactName orders the results by the contact_name field.

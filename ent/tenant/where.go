@@ -116,6 +116,11 @@ func SessionAbsoluteMinutes(v int) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldSessionAbsoluteMinutes, v))
 }
 
+// OnlineBillingNeedsLink applies equality check predicate on the "online_billing_needs_link" field. It's identical to OnlineBillingNeedsLinkEQ.
+func OnlineBillingNeedsLink(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldOnlineBillingNeedsLink, v))
+}
+
 // ContactName applies equality check predicate on the "contact_name" field. It's identical to ContactNameEQ.
 func ContactName(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldContactName, v))
@@ -779,6 +784,16 @@ func SessionAbsoluteMinutesLT(v int) predicate.Tenant {
 // SessionAbsoluteMinutesLTE applies the LTE predicate on the "session_absolute_minutes" field.
 func SessionAbsoluteMinutesLTE(v int) predicate.Tenant {
 	return predicate.Tenant(sql.FieldLTE(FieldSessionAbsoluteMinutes, v))
+}
+
+// OnlineBillingNeedsLinkEQ applies the EQ predicate on the "online_billing_needs_link" field.
+func OnlineBillingNeedsLinkEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldOnlineBillingNeedsLink, v))
+}
+
+// OnlineBillingNeedsLinkNEQ applies the NEQ predicate on the "online_billing_needs_link" field.
+func OnlineBillingNeedsLinkNEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldOnlineBillingNeedsLink, v))
 }
 
 // ContactNameEQ applies the EQ predicate on the "contact_name" field.

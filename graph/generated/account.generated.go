@@ -9,6 +9,7 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/graph/model"
+	"kontor/internal/access"
 	"kontor/internal/gid"
 	"kontor/internal/identity"
 	"math"
@@ -401,7 +402,7 @@ func (ec *executionContext) fieldContext_ConfirmedEmail_email(_ context.Context,
 	return graphql.NewScalarFieldContext("ConfirmedEmail", field, false, false, "String")
 }
 
-func (ec *executionContext) _CustomerCentreLink_linked(ctx context.Context, field graphql.CollectedField, obj *model.CustomerCentreLink) (ret graphql.Marshaler) {
+func (ec *executionContext) _CustomerCentreLink_linked(ctx context.Context, field graphql.CollectedField, obj *access.CustomerCentreLink) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -424,7 +425,7 @@ func (ec *executionContext) fieldContext_CustomerCentreLink_linked(_ context.Con
 	return graphql.NewScalarFieldContext("CustomerCentreLink", field, false, false, "Boolean")
 }
 
-func (ec *executionContext) _CustomerCentreLink_linkedAt(ctx context.Context, field graphql.CollectedField, obj *model.CustomerCentreLink) (ret graphql.Marshaler) {
+func (ec *executionContext) _CustomerCentreLink_linkedAt(ctx context.Context, field graphql.CollectedField, obj *access.CustomerCentreLink) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -447,7 +448,7 @@ func (ec *executionContext) fieldContext_CustomerCentreLink_linkedAt(_ context.C
 	return graphql.NewScalarFieldContext("CustomerCentreLink", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _CustomerCentreLink_subject(ctx context.Context, field graphql.CollectedField, obj *model.CustomerCentreLink) (ret graphql.Marshaler) {
+func (ec *executionContext) _CustomerCentreLink_subject(ctx context.Context, field graphql.CollectedField, obj *access.CustomerCentreLink) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -570,6 +571,189 @@ func (ec *executionContext) _EnrolOtpPayload_errors(ctx context.Context, field g
 func (ec *executionContext) fieldContext_EnrolOtpPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "EnrolOtpPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FinishCustomerCentreLoginPayload_link(ctx context.Context, field graphql.CollectedField, obj *model.FinishCustomerCentreLoginPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FinishCustomerCentreLoginPayload_link(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Link, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *access.CustomerCentreLink) graphql.Marshaler {
+			return ec.marshalOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FinishCustomerCentreLoginPayload_link(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FinishCustomerCentreLoginPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CustomerCentreLink(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FinishCustomerCentreLoginPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.FinishCustomerCentreLoginPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FinishCustomerCentreLoginPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FinishCustomerCentreLoginPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FinishCustomerCentreLoginPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LinkCustomerCentrePayload_link(ctx context.Context, field graphql.CollectedField, obj *model.LinkCustomerCentrePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkCustomerCentrePayload_link(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Link, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *access.CustomerCentreLink) graphql.Marshaler {
+			return ec.marshalOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LinkCustomerCentrePayload_link(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LinkCustomerCentrePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CustomerCentreLink(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _LinkCustomerCentrePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.LinkCustomerCentrePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkCustomerCentrePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LinkCustomerCentrePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LinkCustomerCentrePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StartCustomerCentreLoginPayload_authorizationUrl(ctx context.Context, field graphql.CollectedField, obj *model.StartCustomerCentreLoginPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartCustomerCentreLoginPayload_authorizationUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AuthorizationURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StartCustomerCentreLoginPayload_authorizationUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartCustomerCentreLoginPayload", field, false, false, "String")
+}
+
+func (ec *executionContext) _StartCustomerCentreLoginPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.StartCustomerCentreLoginPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartCustomerCentreLoginPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartCustomerCentreLoginPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StartCustomerCentreLoginPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -739,6 +923,38 @@ func (ec *executionContext) _Superior_mobile(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Superior_mobile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Superior", field, false, false, "String")
+}
+
+func (ec *executionContext) _UnlinkCustomerCentrePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.UnlinkCustomerCentrePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnlinkCustomerCentrePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnlinkCustomerCentrePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnlinkCustomerCentrePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _UpdateContactDataPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.UpdateContactDataPayload) (ret graphql.Marshaler) {
@@ -1109,6 +1325,111 @@ func (ec *executionContext) unmarshalInputDisableOtpInput(ctx context.Context, o
 func UnmarshalDisableOtpInput(ctx context.Context, raw any) (identity.DisableOtpInput, error) {
 	var out identity.DisableOtpInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DisableOtpInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputFinishCustomerCentreLoginInput(ctx context.Context, obj any) (access.FinishCustomerCentreLoginInput, error) {
+	var it access.FinishCustomerCentreLoginInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "state", "iss"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		case "iss":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("iss"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Iss = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalFinishCustomerCentreLoginInput unmarshals raw into the FinishCustomerCentreLoginInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalFinishCustomerCentreLoginInput(ctx context.Context, raw any) (access.FinishCustomerCentreLoginInput, error) {
+	var out access.FinishCustomerCentreLoginInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "FinishCustomerCentreLoginInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputLinkCustomerCentreInput(ctx context.Context, obj any) (access.LinkCustomerCentreInput, error) {
+	var it access.LinkCustomerCentreInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"accessNumber", "password"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "accessNumber":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accessNumber"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AccessNumber = data
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalLinkCustomerCentreInput unmarshals raw into the LinkCustomerCentreInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalLinkCustomerCentreInput(ctx context.Context, raw any) (access.LinkCustomerCentreInput, error) {
+	var out access.LinkCustomerCentreInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "LinkCustomerCentreInput", raw, &out)
 	return out, err
 }
 
@@ -1514,7 +1835,7 @@ func (ec *executionContext) _ConfirmedEmail(ctx context.Context, sel ast.Selecti
 
 var customerCentreLinkImplementors = []string{"CustomerCentreLink"}
 
-func (ec *executionContext) _CustomerCentreLink(ctx context.Context, sel ast.SelectionSet, obj *model.CustomerCentreLink) graphql.Marshaler {
+func (ec *executionContext) _CustomerCentreLink(ctx context.Context, sel ast.SelectionSet, obj *access.CustomerCentreLink) graphql.Marshaler {
 	answer, parts := direct.Object(ctx, ec.plans, "CustomerCentreLink", sel, obj, fieldCustomerCentreLink)
 	if answer != nil {
 		return answer
@@ -1658,6 +1979,147 @@ func (ec *executionContext) _EnrolOtpPayload(ctx context.Context, sel ast.Select
 	return out
 }
 
+var finishCustomerCentreLoginPayloadImplementors = []string{"FinishCustomerCentreLoginPayload"}
+
+func (ec *executionContext) _FinishCustomerCentreLoginPayload(ctx context.Context, sel ast.SelectionSet, obj *model.FinishCustomerCentreLoginPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "FinishCustomerCentreLoginPayload", sel, obj, fieldFinishCustomerCentreLoginPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, finishCustomerCentreLoginPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FinishCustomerCentreLoginPayload")
+		case "link":
+			out.Values[i] = ec._FinishCustomerCentreLoginPayload_link(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._FinishCustomerCentreLoginPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var linkCustomerCentrePayloadImplementors = []string{"LinkCustomerCentrePayload"}
+
+func (ec *executionContext) _LinkCustomerCentrePayload(ctx context.Context, sel ast.SelectionSet, obj *model.LinkCustomerCentrePayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "LinkCustomerCentrePayload", sel, obj, fieldLinkCustomerCentrePayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, linkCustomerCentrePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LinkCustomerCentrePayload")
+		case "link":
+			out.Values[i] = ec._LinkCustomerCentrePayload_link(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._LinkCustomerCentrePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var startCustomerCentreLoginPayloadImplementors = []string{"StartCustomerCentreLoginPayload"}
+
+func (ec *executionContext) _StartCustomerCentreLoginPayload(ctx context.Context, sel ast.SelectionSet, obj *model.StartCustomerCentreLoginPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "StartCustomerCentreLoginPayload", sel, obj, fieldStartCustomerCentreLoginPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, startCustomerCentreLoginPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StartCustomerCentreLoginPayload")
+		case "authorizationUrl":
+			out.Values[i] = ec._StartCustomerCentreLoginPayload_authorizationUrl(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._StartCustomerCentreLoginPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var superiorImplementors = []string{"Superior"}
 
 func (ec *executionContext) _Superior(ctx context.Context, sel ast.SelectionSet, obj *ent.User) graphql.Marshaler {
@@ -1710,6 +2172,48 @@ func (ec *executionContext) _Superior(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "mobile":
 			out.Values[i] = ec._Superior_mobile(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var unlinkCustomerCentrePayloadImplementors = []string{"UnlinkCustomerCentrePayload"}
+
+func (ec *executionContext) _UnlinkCustomerCentrePayload(ctx context.Context, sel ast.SelectionSet, obj *model.UnlinkCustomerCentrePayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "UnlinkCustomerCentrePayload", sel, obj, fieldUnlinkCustomerCentrePayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, unlinkCustomerCentrePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnlinkCustomerCentrePayload")
+		case "errors":
+			out.Values[i] = ec._UnlinkCustomerCentrePayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1851,7 +2355,7 @@ func (ec *executionContext) marshalNConfirmOtpPayload2ᚖkontorᚋgraphᚋmodel�
 	return ec._ConfirmOtpPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNCustomerCentreLink2ᚖkontorᚋgraphᚋmodelᚐCustomerCentreLink(ctx context.Context, sel ast.SelectionSet, v *model.CustomerCentreLink) graphql.Marshaler {
+func (ec *executionContext) marshalNCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx context.Context, sel ast.SelectionSet, v *access.CustomerCentreLink) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "CustomerCentreLink!")
 		return graphql.Null
@@ -1880,6 +2384,48 @@ func (ec *executionContext) marshalNEnrolOtpPayload2ᚖkontorᚋgraphᚋmodelᚐ
 	return ec._EnrolOtpPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNFinishCustomerCentreLoginInput2kontorᚋinternalᚋaccessᚐFinishCustomerCentreLoginInput(ctx context.Context, v any) (access.FinishCustomerCentreLoginInput, error) {
+	res, err := ec.unmarshalInputFinishCustomerCentreLoginInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFinishCustomerCentreLoginPayload2ᚖkontorᚋgraphᚋmodelᚐFinishCustomerCentreLoginPayload(ctx context.Context, sel ast.SelectionSet, v *model.FinishCustomerCentreLoginPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "FinishCustomerCentreLoginPayload!")
+		return graphql.Null
+	}
+	return ec._FinishCustomerCentreLoginPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNLinkCustomerCentreInput2kontorᚋinternalᚋaccessᚐLinkCustomerCentreInput(ctx context.Context, v any) (access.LinkCustomerCentreInput, error) {
+	res, err := ec.unmarshalInputLinkCustomerCentreInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLinkCustomerCentrePayload2ᚖkontorᚋgraphᚋmodelᚐLinkCustomerCentrePayload(ctx context.Context, sel ast.SelectionSet, v *model.LinkCustomerCentrePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LinkCustomerCentrePayload!")
+		return graphql.Null
+	}
+	return ec._LinkCustomerCentrePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNStartCustomerCentreLoginPayload2ᚖkontorᚋgraphᚋmodelᚐStartCustomerCentreLoginPayload(ctx context.Context, sel ast.SelectionSet, v *model.StartCustomerCentreLoginPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "StartCustomerCentreLoginPayload!")
+		return graphql.Null
+	}
+	return ec._StartCustomerCentreLoginPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNUnlinkCustomerCentrePayload2ᚖkontorᚋgraphᚋmodelᚐUnlinkCustomerCentrePayload(ctx context.Context, sel ast.SelectionSet, v *model.UnlinkCustomerCentrePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UnlinkCustomerCentrePayload!")
+		return graphql.Null
+	}
+	return ec._UnlinkCustomerCentrePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNUpdateContactDataInput2kontorᚋinternalᚋidentityᚐUpdateContactDataInput(ctx context.Context, v any) (identity.UpdateContactDataInput, error) {
 	res, err := ec.unmarshalInputUpdateContactDataInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1898,6 +2444,13 @@ func (ec *executionContext) marshalOConfirmedEmail2ᚖkontorᚋentᚐUser(ctx co
 		return graphql.Null
 	}
 	return ec._ConfirmedEmail(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx context.Context, sel ast.SelectionSet, v *access.CustomerCentreLink) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CustomerCentreLink(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSuperior2ᚖkontorᚋentᚐUser(ctx context.Context, sel ast.SelectionSet, v *ent.User) graphql.Marshaler {

@@ -33,6 +33,7 @@ type ContractResolver interface {
 	Tenant(ctx context.Context, obj *ent.Contract) (*ent.Tenant, error)
 
 	MyRights(ctx context.Context, obj *ent.Contract) ([]authz.Right, error)
+	OnlineBilling(ctx context.Context, obj *ent.Contract) (*access.OnlineBilling, error)
 	SharedBy(ctx context.Context, obj *ent.Contract) (*access.PersonName, error)
 
 	Documents(ctx context.Context, obj *ent.Contract) ([]*model.Document, error)
@@ -462,6 +463,38 @@ func (ec *executionContext) _Contract_myRights(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Contract_myRights(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Contract", field, true, true, "ContractRight")
+}
+
+func (ec *executionContext) _Contract_onlineBilling(ctx context.Context, field graphql.CollectedField, obj *ent.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contract_onlineBilling(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Contract().OnlineBilling(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *access.OnlineBilling) graphql.Marshaler {
+			return ec.marshalNOnlineBilling2ᚖkontorᚋinternalᚋaccessᚐOnlineBilling(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Contract_onlineBilling(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contract",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OnlineBilling(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Contract_sharedBy(ctx context.Context, field graphql.CollectedField, obj *ent.Contract) (ret graphql.Marshaler) {
@@ -1489,6 +1522,52 @@ func (ec *executionContext) fieldContext_Download_expiresAt(_ context.Context, f
 	return graphql.NewScalarFieldContext("Download", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _OnlineBilling_reachable(ctx context.Context, field graphql.CollectedField, obj *access.OnlineBilling) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OnlineBilling_reachable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reachable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OnlineBilling_reachable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OnlineBilling", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _OnlineBilling_reason(ctx context.Context, field graphql.CollectedField, obj *access.OnlineBilling) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OnlineBilling_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *access.BillingObstacle) graphql.Marshaler {
+			return ec.marshalOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OnlineBilling_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OnlineBilling", field, false, false, "OnlineBillingReason")
+}
+
 func (ec *executionContext) _PersonName_displayName(ctx context.Context, field graphql.CollectedField, obj *access.PersonName) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2082,6 +2161,12 @@ func (ec *executionContext) _Contract(ctx context.Context, sel ast.SelectionSet,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Contract_myRights(ctx, field, obj)
 				})
+		case "onlineBilling":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Contract_onlineBilling(ctx, field, obj)
+				})
 		case "sharedBy":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -2496,6 +2581,53 @@ func (ec *executionContext) _Download(ctx context.Context, sel ast.SelectionSet,
 		case "expiresAt":
 			out.Values[i] = ec._Download_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var onlineBillingImplementors = []string{"OnlineBilling"}
+
+func (ec *executionContext) _OnlineBilling(ctx context.Context, sel ast.SelectionSet, obj *access.OnlineBilling) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OnlineBilling", sel, obj, fieldOnlineBilling)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, onlineBillingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OnlineBilling")
+		case "reachable":
+			out.Values[i] = ec._OnlineBilling_reachable(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._OnlineBilling_reason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -3010,6 +3142,14 @@ func (ec *executionContext) marshalNExportFormat2kontorᚋgraphᚋmodelᚐExport
 	return v
 }
 
+func (ec *executionContext) marshalNOnlineBilling2ᚖkontorᚋinternalᚋaccessᚐOnlineBilling(ctx context.Context, sel ast.SelectionSet, v *access.OnlineBilling) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OnlineBilling!")
+		return graphql.Null
+	}
+	return ec._OnlineBilling(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPersonName2kontorᚋinternalᚋaccessᚐPersonName(ctx context.Context, sel ast.SelectionSet, v access.PersonName) graphql.Marshaler {
 	return ec._PersonName(ctx, sel, &v)
 }
@@ -3276,6 +3416,25 @@ func (ec *executionContext) marshalOCustomerNumberLine2ᚖkontorᚋentᚋcustome
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) unmarshalOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx context.Context, v any) (*access.BillingObstacle, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := access.BillingObstacle(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx context.Context, sel ast.SelectionSet, v *access.BillingObstacle) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalOPersonName2ᚖkontorᚋinternalᚋaccessᚐPersonName(ctx context.Context, sel ast.SelectionSet, v *access.PersonName) graphql.Marshaler {

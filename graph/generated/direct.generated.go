@@ -381,6 +381,13 @@ var directSchema = direct.Schema{
 			"errors":     {"UserError"},
 		},
 	},
+	"FinishCustomerCentreLoginPayload": {
+		Satisfies: finishCustomerCentreLoginPayloadImplementors,
+		Fields: map[string][]string{
+			"link":   {"CustomerCentreLink"},
+			"errors": {"UserError"},
+		},
+	},
 	"GrantedVia": {
 		Satisfies: grantedViaImplementors,
 		Fields: map[string][]string{
@@ -420,6 +427,13 @@ var directSchema = direct.Schema{
 			"errors":          {"UserError"},
 		},
 	},
+	"LinkCustomerCentrePayload": {
+		Satisfies: linkCustomerCentrePayloadImplementors,
+		Fields: map[string][]string{
+			"link":   {"CustomerCentreLink"},
+			"errors": {"UserError"},
+		},
+	},
 	"LoginChallenge": {
 		Satisfies: loginChallengeImplementors,
 		Fields: map[string][]string{
@@ -448,6 +462,13 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"amount":   nil,
 			"currency": nil,
+		},
+	},
+	"OnlineBilling": {
+		Satisfies: onlineBillingImplementors,
+		Fields: map[string][]string{
+			"reachable": nil,
+			"reason":    nil,
 		},
 	},
 	"Order": {
@@ -819,6 +840,13 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"StartCustomerCentreLoginPayload": {
+		Satisfies: startCustomerCentreLoginPayloadImplementors,
+		Fields: map[string][]string{
+			"authorizationUrl": nil,
+			"errors":           {"UserError"},
+		},
+	},
 	"Superior": {
 		Satisfies: superiorImplementors,
 		Fields: map[string][]string{
@@ -867,6 +895,7 @@ var directSchema = direct.Schema{
 			"mandatoryContactFields": nil,
 			"sessionIdleMinutes":     nil,
 			"sessionAbsoluteMinutes": nil,
+			"onlineBillingNeedsLink": nil,
 		},
 	},
 	"Transfer": {
@@ -921,6 +950,12 @@ var directSchema = direct.Schema{
 			"nodes":      {"TransferableContract"},
 			"pageInfo":   {"PageInfo"},
 			"totalCount": nil,
+		},
+	},
+	"UnlinkCustomerCentrePayload": {
+		Satisfies: unlinkCustomerCentrePayloadImplementors,
+		Fields: map[string][]string{
+			"errors": {"UserError"},
 		},
 	},
 	"UpdateCartItemPayload": {
@@ -1690,7 +1725,7 @@ func fieldCreateUserPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 	}
 }
 
-func fieldCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.CustomerCentreLink) bool {
+func fieldCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.CustomerCentreLink) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("CustomerCentreLink")
@@ -1703,6 +1738,18 @@ func fieldCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Fi
 	default:
 		return false
 	}
+}
+
+func selectionCustomerCentreLink(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *access.CustomerCentreLink) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldCustomerCentreLink(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
 }
 
 func fieldCustomerNumber(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.CustomerNumber) bool {
@@ -1888,6 +1935,19 @@ func fieldEnrolOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field
 	}
 }
 
+func fieldFinishCustomerCentreLoginPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.FinishCustomerCentreLoginPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("FinishCustomerCentreLoginPayload")
+	case "link":
+		return writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, w, f, obj.Link)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldGrantedVia(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.Via) bool {
 	switch f.Name {
 	case "__typename":
@@ -1974,6 +2034,19 @@ func fieldIssueOneTimePasswordPayload(ctx context.Context, w *direct.Writer, f *
 	}
 }
 
+func fieldLinkCustomerCentrePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.LinkCustomerCentrePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("LinkCustomerCentrePayload")
+	case "link":
+		return writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, w, f, obj.Link)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldLoginChallenge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.LoginChallenge) bool {
 	switch f.Name {
 	case "__typename":
@@ -2052,6 +2125,19 @@ func selectionMoney(ctx context.Context, w *direct.Writer, plan *direct.Plan, ob
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldOnlineBilling(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.OnlineBilling) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OnlineBilling")
+	case "reachable":
+		return writeNBoolean2bool(ctx, w, f, obj.Reachable)
+	case "reason":
+		return writeOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx, w, f, obj.Reason)
+	default:
+		return false
+	}
 }
 
 func fieldOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Order) bool {
@@ -3046,6 +3132,19 @@ func fieldSetUserRolesPayload(ctx context.Context, w *direct.Writer, f *direct.F
 	}
 }
 
+func fieldStartCustomerCentreLoginPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.StartCustomerCentreLoginPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("StartCustomerCentreLoginPayload")
+	case "authorizationUrl":
+		return writeOString2ᚖstring(ctx, w, f, obj.AuthorizationURL)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldSuperior(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.User) bool {
 	switch f.Name {
 	case "__typename":
@@ -3172,6 +3271,8 @@ func fieldTenantSettings(ctx context.Context, w *direct.Writer, f *direct.Field,
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionIdleMinutes)
 	case "sessionAbsoluteMinutes":
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionAbsoluteMinutes)
+	case "onlineBillingNeedsLink":
+		return writeNBoolean2bool(ctx, w, f, obj.OnlineBillingNeedsLink)
 	default:
 		return false
 	}
@@ -3321,6 +3422,17 @@ func fieldTransferableContractConnection(ctx context.Context, w *direct.Writer, 
 		return writeNPageInfo2ᚖentgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
 	case "totalCount":
 		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldUnlinkCustomerCentrePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.UnlinkCustomerCentrePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UnlinkCustomerCentrePayload")
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
 		return false
 	}
@@ -4516,6 +4628,13 @@ func writeOContractType2ᚕkontorᚋentᚋcontractᚐTypeᚄ(ctx context.Context
 	return w.Close(']')
 }
 
+func writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.CustomerCentreLink) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionCustomerCentreLink(ctx, w, f.Plans[0], v)
+}
+
 func writeOCustomerNumber2ᚖkontorᚋentᚐCustomerNumber(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.CustomerNumber) bool {
 	if v == nil {
 		return w.Null()
@@ -4653,6 +4772,13 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	default:
 		return false
 	}
+}
+
+func writeOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.BillingObstacle) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return w.String(string(*v))
 }
 
 func writeOOrder2ᚖkontorᚋentᚐOrder(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Order) bool {

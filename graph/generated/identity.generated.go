@@ -64,7 +64,7 @@ type ViewerResolver interface {
 	AccountAssignments(ctx context.Context, obj *model.Viewer) ([]*ent.SavedAssignment, error)
 	CustomerNumbers(ctx context.Context, obj *model.Viewer) ([]*ent.CustomerNumber, error)
 	MandatoryContactFields(ctx context.Context, obj *model.Viewer) ([]string, error)
-	CustomerCentre(ctx context.Context, obj *model.Viewer) (*model.CustomerCentreLink, error)
+	CustomerCentre(ctx context.Context, obj *model.Viewer) (*access.CustomerCentreLink, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -2159,8 +2159,8 @@ func (ec *executionContext) _Viewer_customerCentre(ctx context.Context, field gr
 			return ec.Resolvers.Viewer().CustomerCentre(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CustomerCentreLink) graphql.Marshaler {
-			return ec.marshalNCustomerCentreLink2ᚖkontorᚋgraphᚋmodelᚐCustomerCentreLink(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *access.CustomerCentreLink) graphql.Marshaler {
+			return ec.marshalNCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, selections, v)
 		},
 		true,
 		true,

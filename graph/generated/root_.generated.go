@@ -244,6 +244,7 @@ type ComplexityRoot struct {
 		GlobalID          func(childComplexity int) int
 		MyRights          func(childComplexity int) int
 		Number            func(childComplexity int) int
+		OnlineBilling     func(childComplexity int) int
 		OpenQuantity      func(childComplexity int) int
 		Orders            func(childComplexity int, after *entgql.Cursor[uuid.UUID], first *int, before *entgql.Cursor[uuid.UUID], last *int, orderBy *ent.OrderOrder) int
 		Positions         func(childComplexity int) int
@@ -349,6 +350,11 @@ type ComplexityRoot struct {
 		Secret     func(childComplexity int) int
 	}
 
+	FinishCustomerCentreLoginPayload struct {
+		Errors func(childComplexity int) int
+		Link   func(childComplexity int) int
+	}
+
 	GrantedVia struct {
 		TenantName func(childComplexity int) int
 		Username   func(childComplexity int) int
@@ -380,6 +386,11 @@ type ComplexityRoot struct {
 		OneTimePassword func(childComplexity int) int
 	}
 
+	LinkCustomerCentrePayload struct {
+		Errors func(childComplexity int) int
+		Link   func(childComplexity int) int
+	}
+
 	LoginChallenge struct {
 		ExpiresAt func(childComplexity int) int
 		ID        func(childComplexity int) int
@@ -403,47 +414,56 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AcceptInvitation      func(childComplexity int, input identity.AcceptInvitationInput) int
-		ActFor                func(childComplexity int, input identity.ActForInput) int
-		ActivateAccount       func(childComplexity int, input identity.ActivateAccountInput) int
-		AddCartItems          func(childComplexity int, input cart.AddCartItemsInput) int
-		AnswerChallenge       func(childComplexity int, input identity.AnswerChallengeInput) int
-		ChangeEmail           func(childComplexity int, input identity.ChangeEmailInput) int
-		ChangePassword        func(childComplexity int, input identity.ChangePasswordInput) int
-		ChangeUsername        func(childComplexity int, input identity.ChangeUsernameInput) int
-		ClearCart             func(childComplexity int) int
-		ConfirmEmail          func(childComplexity int, input model.ConfirmEmailInput) int
-		ConfirmOtp            func(childComplexity int, input model.ConfirmOtpInput) int
-		ConnectCustomerNumber func(childComplexity int, input access.ConnectCustomerNumberInput) int
-		CreateUser            func(childComplexity int, input identity.CreateUserInput) int
-		DeactivateUser        func(childComplexity int, input identity.DeactivateUserInput) int
-		DeleteAddress         func(childComplexity int, input model.DeleteAddressInput) int
-		DisableOtp            func(childComplexity int, input identity.DisableOtpInput) int
-		EndSessions           func(childComplexity int, input identity.EndSessionsInput) int
-		EnrolOtp              func(childComplexity int) int
-		InviteCompany         func(childComplexity int, input identity.InviteCompanyInput) int
-		IssueOneTimePassword  func(childComplexity int, input access.IssueOneTimePasswordInput) int
-		Login                 func(childComplexity int, input identity.LoginInput) int
-		Logout                func(childComplexity int) int
-		PlaceOrder            func(childComplexity int, input ordering.PlaceOrderInput) int
-		ReactivateUser        func(childComplexity int, input model.ReactivateUserInput) int
-		Register              func(childComplexity int, input identity.RegisterInput) int
-		ReissueActivationCode func(childComplexity int, input model.ReissueActivationCodeInput) int
-		RemoveCartItems       func(childComplexity int, input cart.RemoveCartItemsInput) int
-		RequestPasswordReset  func(childComplexity int, input model.RequestPasswordResetInput) int
-		ResendInvitation      func(childComplexity int, input model.ResendInvitationInput) int
-		ResetPassword         func(childComplexity int, input identity.ResetPasswordInput) int
-		RevokeInvitation      func(childComplexity int, input model.RevokeInvitationInput) int
-		SaveAccountAssignment func(childComplexity int, input cart.SaveAccountAssignmentInput) int
-		SaveAddress           func(childComplexity int, input cart.SaveAddressInput) int
-		SaveTransfers         func(childComplexity int, input access.SaveTransfersInput) int
-		SendPasswordReset     func(childComplexity int, input model.SendPasswordResetInput) int
-		SetContractRights     func(childComplexity int, input access.SetContractRightsInput) int
-		SetUserRoles          func(childComplexity int, input identity.SetUserRolesInput) int
-		UpdateCart            func(childComplexity int, input cart.UpdateCartInput) int
-		UpdateCartItem        func(childComplexity int, input cart.UpdateCartItemInput) int
-		UpdateContactData     func(childComplexity int, input identity.UpdateContactDataInput) int
-		UpdateTenantSettings  func(childComplexity int, input identity.UpdateTenantSettingsInput) int
+		AcceptInvitation          func(childComplexity int, input identity.AcceptInvitationInput) int
+		ActFor                    func(childComplexity int, input identity.ActForInput) int
+		ActivateAccount           func(childComplexity int, input identity.ActivateAccountInput) int
+		AddCartItems              func(childComplexity int, input cart.AddCartItemsInput) int
+		AnswerChallenge           func(childComplexity int, input identity.AnswerChallengeInput) int
+		ChangeEmail               func(childComplexity int, input identity.ChangeEmailInput) int
+		ChangePassword            func(childComplexity int, input identity.ChangePasswordInput) int
+		ChangeUsername            func(childComplexity int, input identity.ChangeUsernameInput) int
+		ClearCart                 func(childComplexity int) int
+		ConfirmEmail              func(childComplexity int, input model.ConfirmEmailInput) int
+		ConfirmOtp                func(childComplexity int, input model.ConfirmOtpInput) int
+		ConnectCustomerNumber     func(childComplexity int, input access.ConnectCustomerNumberInput) int
+		CreateUser                func(childComplexity int, input identity.CreateUserInput) int
+		DeactivateUser            func(childComplexity int, input identity.DeactivateUserInput) int
+		DeleteAddress             func(childComplexity int, input model.DeleteAddressInput) int
+		DisableOtp                func(childComplexity int, input identity.DisableOtpInput) int
+		EndSessions               func(childComplexity int, input identity.EndSessionsInput) int
+		EnrolOtp                  func(childComplexity int) int
+		FinishCustomerCentreLogin func(childComplexity int, input access.FinishCustomerCentreLoginInput) int
+		InviteCompany             func(childComplexity int, input identity.InviteCompanyInput) int
+		IssueOneTimePassword      func(childComplexity int, input access.IssueOneTimePasswordInput) int
+		LinkCustomerCentre        func(childComplexity int, input access.LinkCustomerCentreInput) int
+		Login                     func(childComplexity int, input identity.LoginInput) int
+		Logout                    func(childComplexity int) int
+		PlaceOrder                func(childComplexity int, input ordering.PlaceOrderInput) int
+		ReactivateUser            func(childComplexity int, input model.ReactivateUserInput) int
+		Register                  func(childComplexity int, input identity.RegisterInput) int
+		ReissueActivationCode     func(childComplexity int, input model.ReissueActivationCodeInput) int
+		RemoveCartItems           func(childComplexity int, input cart.RemoveCartItemsInput) int
+		RequestPasswordReset      func(childComplexity int, input model.RequestPasswordResetInput) int
+		ResendInvitation          func(childComplexity int, input model.ResendInvitationInput) int
+		ResetPassword             func(childComplexity int, input identity.ResetPasswordInput) int
+		RevokeInvitation          func(childComplexity int, input model.RevokeInvitationInput) int
+		SaveAccountAssignment     func(childComplexity int, input cart.SaveAccountAssignmentInput) int
+		SaveAddress               func(childComplexity int, input cart.SaveAddressInput) int
+		SaveTransfers             func(childComplexity int, input access.SaveTransfersInput) int
+		SendPasswordReset         func(childComplexity int, input model.SendPasswordResetInput) int
+		SetContractRights         func(childComplexity int, input access.SetContractRightsInput) int
+		SetUserRoles              func(childComplexity int, input identity.SetUserRolesInput) int
+		StartCustomerCentreLogin  func(childComplexity int) int
+		UnlinkCustomerCentre      func(childComplexity int) int
+		UpdateCart                func(childComplexity int, input cart.UpdateCartInput) int
+		UpdateCartItem            func(childComplexity int, input cart.UpdateCartItemInput) int
+		UpdateContactData         func(childComplexity int, input identity.UpdateContactDataInput) int
+		UpdateTenantSettings      func(childComplexity int, input identity.UpdateTenantSettingsInput) int
+	}
+
+	OnlineBilling struct {
+		Reachable func(childComplexity int) int
+		Reason    func(childComplexity int) int
 	}
 
 	Order struct {
@@ -763,6 +783,11 @@ type ComplexityRoot struct {
 		User   func(childComplexity int) int
 	}
 
+	StartCustomerCentreLoginPayload struct {
+		AuthorizationURL func(childComplexity int) int
+		Errors           func(childComplexity int) int
+	}
+
 	Superior struct {
 		DisplayName func(childComplexity int) int
 		Email       func(childComplexity int) int
@@ -801,6 +826,7 @@ type ComplexityRoot struct {
 		LoginNeedsOrganization func(childComplexity int) int
 		MandatoryContactFields func(childComplexity int) int
 		NamesChangeable        func(childComplexity int) int
+		OnlineBillingNeedsLink func(childComplexity int) int
 		PasswordPolicy         func(childComplexity int) int
 		SessionAbsoluteMinutes func(childComplexity int) int
 		SessionIdleMinutes     func(childComplexity int) int
@@ -850,6 +876,10 @@ type ComplexityRoot struct {
 		Nodes      func(childComplexity int) int
 		PageInfo   func(childComplexity int) int
 		TotalCount func(childComplexity int) int
+	}
+
+	UnlinkCustomerCentrePayload struct {
+		Errors func(childComplexity int) int
 	}
 
 	UpdateCartItemPayload struct {
@@ -1590,6 +1620,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Contract.Number(childComplexity), true
+	case "Contract.onlineBilling":
+		if e.ComplexityRoot.Contract.OnlineBilling == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.OnlineBilling(childComplexity), true
 	case "Contract.openQuantity":
 		if e.ComplexityRoot.Contract.OpenQuantity == nil {
 			break
@@ -1991,6 +2027,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EnrolOtpPayload.Secret(childComplexity), true
 
+	case "FinishCustomerCentreLoginPayload.errors":
+		if e.ComplexityRoot.FinishCustomerCentreLoginPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FinishCustomerCentreLoginPayload.Errors(childComplexity), true
+	case "FinishCustomerCentreLoginPayload.link":
+		if e.ComplexityRoot.FinishCustomerCentreLoginPayload.Link == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FinishCustomerCentreLoginPayload.Link(childComplexity), true
+
 	case "GrantedVia.tenantName":
 		if e.ComplexityRoot.GrantedVia.TenantName == nil {
 			break
@@ -2108,6 +2157,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.IssueOneTimePasswordPayload.OneTimePassword(childComplexity), true
+
+	case "LinkCustomerCentrePayload.errors":
+		if e.ComplexityRoot.LinkCustomerCentrePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkCustomerCentrePayload.Errors(childComplexity), true
+	case "LinkCustomerCentrePayload.link":
+		if e.ComplexityRoot.LinkCustomerCentrePayload.Link == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkCustomerCentrePayload.Link(childComplexity), true
 
 	case "LoginChallenge.expiresAt":
 		if e.ComplexityRoot.LoginChallenge.ExpiresAt == nil {
@@ -2361,6 +2423,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EnrolOtp(childComplexity), true
+	case "Mutation.finishCustomerCentreLogin":
+		if e.ComplexityRoot.Mutation.FinishCustomerCentreLogin == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_finishCustomerCentreLogin_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.FinishCustomerCentreLogin(childComplexity, args["input"].(access.FinishCustomerCentreLoginInput)), true
 	case "Mutation.inviteCompany":
 		if e.ComplexityRoot.Mutation.InviteCompany == nil {
 			break
@@ -2383,6 +2456,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.IssueOneTimePassword(childComplexity, args["input"].(access.IssueOneTimePasswordInput)), true
+	case "Mutation.linkCustomerCentre":
+		if e.ComplexityRoot.Mutation.LinkCustomerCentre == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_linkCustomerCentre_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LinkCustomerCentre(childComplexity, args["input"].(access.LinkCustomerCentreInput)), true
 	case "Mutation.login":
 		if e.ComplexityRoot.Mutation.Login == nil {
 			break
@@ -2565,6 +2649,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetUserRoles(childComplexity, args["input"].(identity.SetUserRolesInput)), true
+	case "Mutation.startCustomerCentreLogin":
+		if e.ComplexityRoot.Mutation.StartCustomerCentreLogin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.StartCustomerCentreLogin(childComplexity), true
+	case "Mutation.unlinkCustomerCentre":
+		if e.ComplexityRoot.Mutation.UnlinkCustomerCentre == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.UnlinkCustomerCentre(childComplexity), true
 	case "Mutation.updateCart":
 		if e.ComplexityRoot.Mutation.UpdateCart == nil {
 			break
@@ -2609,6 +2705,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateTenantSettings(childComplexity, args["input"].(identity.UpdateTenantSettingsInput)), true
+
+	case "OnlineBilling.reachable":
+		if e.ComplexityRoot.OnlineBilling.Reachable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OnlineBilling.Reachable(childComplexity), true
+	case "OnlineBilling.reason":
+		if e.ComplexityRoot.OnlineBilling.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OnlineBilling.Reason(childComplexity), true
 
 	case "Order.accountAssignment":
 		if e.ComplexityRoot.Order.AccountAssignment == nil {
@@ -3828,6 +3937,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetUserRolesPayload.User(childComplexity), true
 
+	case "StartCustomerCentreLoginPayload.authorizationUrl":
+		if e.ComplexityRoot.StartCustomerCentreLoginPayload.AuthorizationURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartCustomerCentreLoginPayload.AuthorizationURL(childComplexity), true
+	case "StartCustomerCentreLoginPayload.errors":
+		if e.ComplexityRoot.StartCustomerCentreLoginPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartCustomerCentreLoginPayload.Errors(childComplexity), true
+
 	case "Superior.displayName":
 		if e.ComplexityRoot.Superior.DisplayName == nil {
 			break
@@ -3997,6 +4119,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TenantSettings.NamesChangeable(childComplexity), true
+	case "TenantSettings.onlineBillingNeedsLink":
+		if e.ComplexityRoot.TenantSettings.OnlineBillingNeedsLink == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.OnlineBillingNeedsLink(childComplexity), true
 	case "TenantSettings.passwordPolicy":
 		if e.ComplexityRoot.TenantSettings.PasswordPolicy == nil {
 			break
@@ -4177,6 +4305,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TransferableContractConnection.TotalCount(childComplexity), true
+
+	case "UnlinkCustomerCentrePayload.errors":
+		if e.ComplexityRoot.UnlinkCustomerCentrePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnlinkCustomerCentrePayload.Errors(childComplexity), true
 
 	case "UpdateCartItemPayload.cart":
 		if e.ComplexityRoot.UpdateCartItemPayload.Cart == nil {
@@ -4561,9 +4696,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteAddressInput", ec.unmarshalInputDeleteAddressInput),
 			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
+			graphql.NewInputUnmarshaler("FinishCustomerCentreLoginInput", ec.unmarshalInputFinishCustomerCentreLoginInput),
 			graphql.NewInputUnmarshaler("InviteCompanyInput", ec.unmarshalInputInviteCompanyInput),
 			graphql.NewInputUnmarshaler("InvitedCompanyInput", ec.unmarshalInputInvitedCompanyInput),
 			graphql.NewInputUnmarshaler("IssueOneTimePasswordInput", ec.unmarshalInputIssueOneTimePasswordInput),
+			graphql.NewInputUnmarshaler("LinkCustomerCentreInput", ec.unmarshalInputLinkCustomerCentreInput),
 			graphql.NewInputUnmarshaler("LoginInput", ec.unmarshalInputLoginInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderOrder", ec.unmarshalInputOrderOrder),
@@ -5095,6 +5232,54 @@ type CustomerCentreLink {
   subject: String
 }
 
+"Who the account is at the customer centre, proved by what is printed in its letters (AC-12)."
+input LinkCustomerCentreInput {
+  "The access number."
+  accessNumber: String!
+  "The personal password."
+  password: String!
+}
+
+"Outcome of linking to the customer centre."
+type LinkCustomerCentrePayload {
+  "The link; null when it did not work."
+  link: CustomerCentreLink
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Outcome of beginning a login at the customer centre."
+type StartCustomerCentreLoginPayload {
+  "Where to go with the browser, within ten minutes; null when it did not work."
+  authorizationUrl: String
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"What the customer centre sends back to ` + "`" + `/customer-centre/callback` + "`" + `, for clients that read it themselves."
+input FinishCustomerCentreLoginInput {
+  "The parameter ` + "`" + `code` + "`" + `."
+  code: String!
+  "The parameter ` + "`" + `state` + "`" + `."
+  state: String!
+  "The parameter ` + "`" + `iss` + "`" + `, if there is one."
+  iss: String
+}
+
+"Outcome of finishing a login at the customer centre."
+type FinishCustomerCentreLoginPayload {
+  "The link; null when it did not work."
+  link: CustomerCentreLink
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Outcome of unlinking from the customer centre."
+type UnlinkCustomerCentrePayload {
+  "What went wrong."
+  errors: [UserError!]!
+}
+
 "A new user name, confirmed with the current password (ID-12)."
 input ChangeUsernameInput {
   "The current password."
@@ -5280,6 +5465,18 @@ extend type Mutation {
   confirmOtp(input: ConfirmOtpInput!): ConfirmOtpPayload! @can(do: "otp.change")
   "Switch one-time codes off, unless the portal demands them."
   disableOtp(input: DisableOtpInput!): DisableOtpPayload! @can(do: "otp.change")
+  "Link the viewer's account to the customer centre by access number and personal password."
+  linkCustomerCentre(input: LinkCustomerCentreInput!): LinkCustomerCentrePayload! @can(do: "centre.link")
+  """
+  Begin a login at the customer centre. The browser goes to ` + "`" + `authorizationUrl` + "`" + ` and comes back to ` + "`" + `/customer-centre/callback` + "`" + `,
+  which links the account of the session cookie. An app with a bearer token takes the parameters of that address and sends them
+  with ` + "`" + `finishCustomerCentreLogin` + "`" + `. Only the session that began a login can finish it, once.
+  """
+  startCustomerCentreLogin: StartCustomerCentreLoginPayload! @can(do: "centre.link")
+  "Finish a login at the customer centre that this session began."
+  finishCustomerCentreLogin(input: FinishCustomerCentreLoginInput!): FinishCustomerCentreLoginPayload! @can(do: "centre.link")
+  "End the link to the customer centre. Without one nothing happens."
+  unlinkCustomerCentre: UnlinkCustomerCentrePayload! @can(do: "centre.link")
 }
 `, BuiltIn: false},
 	{Name: "../schema/audit.graphqls", Input: `"A JSON object."
@@ -5968,6 +6165,14 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `TRANSFER_TARGET_UNKNOWN` + "`" + ` | the target was not found by this viewer within the last hour, or can no longer receive |
 | ` + "`" + `TRANSFER_NOT_OWNER` + "`" + ` | only contracts under customer numbers that the giver has connected itself are transferred |
 | ` + "`" + `TRANSFER_CONTRADICTION` + "`" + ` | the same contract cannot be given and taken back at once |
+| ` + "`" + `CUSTOMER_CENTRE_NOT_CONFIGURED` + "`" + ` | the operator has no customer centre to link to |
+| ` + "`" + `CUSTOMER_CENTRE_CREDENTIALS` + "`" + ` | the access number or the personal password is wrong |
+| ` + "`" + `CUSTOMER_CENTRE_LOGIN_INVALID` + "`" + ` | this session began no such login, or it was finished or has run out: begin again |
+| ` + "`" + `CUSTOMER_CENTRE_UNAVAILABLE` + "`" + ` | the customer centre does not answer: try again later |
+| ` + "`" + `CUSTOMER_CENTRE_UNTRUSTED` + "`" + ` | the customer centre's answer does not prove who somebody is |
+| ` + "`" + `CUSTOMER_CENTRE_ALREADY_LINKED` + "`" + ` | the account is linked to another identity: unlink it first |
+| ` + "`" + `CUSTOMER_CENTRE_IDENTITY_TAKEN` + "`" + ` | the identity is linked to another account |
+| ` + "`" + `CUSTOMER_CENTRE_LINK_REQUIRED` + "`" + ` | online billing needs a link to the customer centre |
 | ` + "`" + `IDEMPOTENCY_KEY_INVALID` + "`" + ` | the key must have 1 to 255 printable characters |
 | ` + "`" + `IDEMPOTENCY_KEY_REUSED` + "`" + ` | the key was used before, with another input |
 | ` + "`" + `CONFLICT` + "`" + ` | somebody else changed the same thing at the same time; load it again |
@@ -6012,6 +6217,22 @@ enum ContractRight {
   ADMINISTER
   "Be its commercial contact; never transferred."
   COMMERCIAL_CONTACT
+}
+
+"Why the viewer does not see the invoices of a contract."
+enum OnlineBillingReason {
+  "The viewer does not hold the right ` + "`" + `BILLING` + "`" + ` on it."
+  NO_RIGHT
+  "The viewer's account is not linked to the customer centre, and the contract's company asks for that."
+  NOT_LINKED
+}
+
+"Whether the viewer sees the invoices of a contract."
+type OnlineBilling {
+  "Whether it does."
+  reachable: Boolean!
+  "Why not; null when it does."
+  reason: OnlineBillingReason
 }
 
 "Kind of contract."
@@ -6156,6 +6377,8 @@ type Contract implements Node {
   product: Product
   "What the viewer may do on it."
   myRights: [ContractRight!]!
+  "Whether the viewer may see its invoices."
+  onlineBilling: OnlineBilling!
   "Who shared it with the viewer; null when nobody had to."
   sharedBy: PersonName
   "Agreed in all; null where positions have different units or none."
@@ -7387,6 +7610,8 @@ type TenantSettings {
   sessionIdleMinutes: Int
   "Minutes after which a session ends in any case; null: 12 hours for cookies, 30 days for bearer tokens."
   sessionAbsoluteMinutes: Int
+  "Whether invoices of the company's contracts are open only to users who are linked to the customer centre."
+  onlineBillingNeedsLink: Boolean!
 }
 
 extend type Tenant {
@@ -7412,6 +7637,8 @@ input UpdateTenantSettingsInput {
   sessionIdleMinutes: Int
   "Minutes after which new sessions end in any case; 0 for the default."
   sessionAbsoluteMinutes: Int
+  "Whether invoices of the company's contracts are open only to users who are linked to the customer centre."
+  onlineBillingNeedsLink: Boolean
 }
 
 "Outcome of changing settings."
@@ -7832,6 +8059,8 @@ func (ec *executionContext) childFields_Contract(ctx context.Context, field grap
 		return ec.fieldContext_Contract_product(ctx, field)
 	case "myRights":
 		return ec.fieldContext_Contract_myRights(ctx, field)
+	case "onlineBilling":
+		return ec.fieldContext_Contract_onlineBilling(ctx, field)
 	case "sharedBy":
 		return ec.fieldContext_Contract_sharedBy(ctx, field)
 	case "agreedQuantity":
@@ -8036,6 +8265,16 @@ func (ec *executionContext) childFields_EnrolOtpPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type EnrolOtpPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_FinishCustomerCentreLoginPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "link":
+		return ec.fieldContext_FinishCustomerCentreLoginPayload_link(ctx, field)
+	case "errors":
+		return ec.fieldContext_FinishCustomerCentreLoginPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FinishCustomerCentreLoginPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_GrantedVia(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "username":
@@ -8098,6 +8337,16 @@ func (ec *executionContext) childFields_IssueOneTimePasswordPayload(ctx context.
 	return nil, fmt.Errorf("no field named %q was found under type IssueOneTimePasswordPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_LinkCustomerCentrePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "link":
+		return ec.fieldContext_LinkCustomerCentrePayload_link(ctx, field)
+	case "errors":
+		return ec.fieldContext_LinkCustomerCentrePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LinkCustomerCentrePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_LoginChallenge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8140,6 +8389,16 @@ func (ec *executionContext) childFields_Money(ctx context.Context, field graphql
 		return ec.fieldContext_Money_currency(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
+func (ec *executionContext) childFields_OnlineBilling(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reachable":
+		return ec.fieldContext_OnlineBilling_reachable(ctx, field)
+	case "reason":
+		return ec.fieldContext_OnlineBilling_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OnlineBilling", field.Name)
 }
 
 func (ec *executionContext) childFields_Order(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8734,6 +8993,16 @@ func (ec *executionContext) childFields_SetUserRolesPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type SetUserRolesPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_StartCustomerCentreLoginPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "authorizationUrl":
+		return ec.fieldContext_StartCustomerCentreLoginPayload_authorizationUrl(ctx, field)
+	case "errors":
+		return ec.fieldContext_StartCustomerCentreLoginPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartCustomerCentreLoginPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Superior(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8818,6 +9087,8 @@ func (ec *executionContext) childFields_TenantSettings(ctx context.Context, fiel
 		return ec.fieldContext_TenantSettings_sessionIdleMinutes(ctx, field)
 	case "sessionAbsoluteMinutes":
 		return ec.fieldContext_TenantSettings_sessionAbsoluteMinutes(ctx, field)
+	case "onlineBillingNeedsLink":
+		return ec.fieldContext_TenantSettings_onlineBillingNeedsLink(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TenantSettings", field.Name)
 }
@@ -8910,6 +9181,14 @@ func (ec *executionContext) childFields_TransferableContractConnection(ctx conte
 		return ec.fieldContext_TransferableContractConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TransferableContractConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UnlinkCustomerCentrePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "errors":
+		return ec.fieldContext_UnlinkCustomerCentrePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnlinkCustomerCentrePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateCartItemPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -639,6 +639,29 @@ func (ec *executionContext) fieldContext_TenantSettings_sessionAbsoluteMinutes(_
 	return graphql.NewScalarFieldContext("TenantSettings", field, false, false, "Int")
 }
 
+func (ec *executionContext) _TenantSettings_onlineBillingNeedsLink(ctx context.Context, field graphql.CollectedField, obj *identity.Settings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TenantSettings_onlineBillingNeedsLink(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnlineBillingNeedsLink, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TenantSettings_onlineBillingNeedsLink(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TenantSettings", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _UpdateTenantSettingsPayload_tenant(ctx context.Context, field graphql.CollectedField, obj *model.UpdateTenantSettingsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1242,7 +1265,7 @@ func (ec *executionContext) unmarshalInputUpdateTenantSettingsInput(ctx context.
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"tenantId", "loginNeedsOrganization", "usersCreatedBy", "namesChangeable", "passwordPolicy", "mandatoryContactFields", "sessionIdleMinutes", "sessionAbsoluteMinutes"}
+	fieldsInOrder := [...]string{"tenantId", "loginNeedsOrganization", "usersCreatedBy", "namesChangeable", "passwordPolicy", "mandatoryContactFields", "sessionIdleMinutes", "sessionAbsoluteMinutes", "onlineBillingNeedsLink"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1305,6 +1328,13 @@ func (ec *executionContext) unmarshalInputUpdateTenantSettingsInput(ctx context.
 				return it, err
 			}
 			it.SessionAbsoluteMinutes = data
+		case "onlineBillingNeedsLink":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onlineBillingNeedsLink"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OnlineBillingNeedsLink = data
 		}
 	}
 	return it, nil
@@ -1828,6 +1858,11 @@ func (ec *executionContext) _TenantSettings(ctx context.Context, sel ast.Selecti
 		case "sessionAbsoluteMinutes":
 			out.Values[i] = ec._TenantSettings_sessionAbsoluteMinutes(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "onlineBillingNeedsLink":
+			out.Values[i] = ec._TenantSettings_onlineBillingNeedsLink(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:

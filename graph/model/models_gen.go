@@ -163,16 +163,6 @@ type CreateUserPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
-// The link between the account and the operator's customer centre.
-type CustomerCentreLink struct {
-	// Whether the account is linked.
-	Linked bool `json:"linked"`
-	// Since when.
-	LinkedAt *time.Time `json:"linkedAt,omitempty"`
-	// Who the account is there.
-	Subject *string `json:"subject,omitempty"`
-}
-
 // Outcome of switching a user off. Its sessions have ended and its links are dead.
 type DeactivateUserPayload struct {
 	// The user; null when it did not work.
@@ -245,6 +235,14 @@ type EnrolOtpPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// Outcome of finishing a login at the customer centre.
+type FinishCustomerCentreLoginPayload struct {
+	// The link; null when it did not work.
+	Link *access.CustomerCentreLink `json:"link,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of inviting a company.
 type InviteCompanyPayload struct {
 	// The new tenant.
@@ -263,6 +261,14 @@ type IssueOneTimePasswordPayload struct {
 	OneTimePassword *string `json:"oneTimePassword,omitempty"`
 	// Until when it works.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// Outcome of linking to the customer centre.
+type LinkCustomerCentrePayload struct {
+	// The link; null when it did not work.
+	Link *access.CustomerCentreLink `json:"link,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -541,6 +547,14 @@ type SetUserRolesPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// Outcome of beginning a login at the customer centre.
+type StartCustomerCentreLoginPayload struct {
+	// Where to go with the browser, within ten minutes; null when it did not work.
+	AuthorizationURL *string `json:"authorizationUrl,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // A contract of the giver, and whether it is transferred.
 type TransferableContract struct {
 	// Whether its rights are transferred to the target.
@@ -557,6 +571,12 @@ type TransferableContractConnection struct {
 	PageInfo *entgql.PageInfo[uuid.UUID] `json:"pageInfo"`
 	// How many there are in all.
 	TotalCount int `json:"totalCount"`
+}
+
+// Outcome of unlinking from the customer centre.
+type UnlinkCustomerCentrePayload struct {
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
 }
 
 // The cart after a change.
@@ -663,6 +683,14 @@ type UpdateTenantSettingsPayload struct {
 // | `TRANSFER_TARGET_UNKNOWN` | the target was not found by this viewer within the last hour, or can no longer receive |
 // | `TRANSFER_NOT_OWNER` | only contracts under customer numbers that the giver has connected itself are transferred |
 // | `TRANSFER_CONTRADICTION` | the same contract cannot be given and taken back at once |
+// | `CUSTOMER_CENTRE_NOT_CONFIGURED` | the operator has no customer centre to link to |
+// | `CUSTOMER_CENTRE_CREDENTIALS` | the access number or the personal password is wrong |
+// | `CUSTOMER_CENTRE_LOGIN_INVALID` | this session began no such login, or it was finished or has run out: begin again |
+// | `CUSTOMER_CENTRE_UNAVAILABLE` | the customer centre does not answer: try again later |
+// | `CUSTOMER_CENTRE_UNTRUSTED` | the customer centre's answer does not prove who somebody is |
+// | `CUSTOMER_CENTRE_ALREADY_LINKED` | the account is linked to another identity: unlink it first |
+// | `CUSTOMER_CENTRE_IDENTITY_TAKEN` | the identity is linked to another account |
+// | `CUSTOMER_CENTRE_LINK_REQUIRED` | online billing needs a link to the customer centre |
 // | `IDEMPOTENCY_KEY_INVALID` | the key must have 1 to 255 printable characters |
 // | `IDEMPOTENCY_KEY_REUSED` | the key was used before, with another input |
 // | `CONFLICT` | somebody else changed the same thing at the same time; load it again |

@@ -65,7 +65,7 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	system, origin := authz.System(ctx), originOf(ctx)
+	system, origin := authz.System(ctx), FromContext(ctx)
 	head, err := l.head(system, tx, changes[0].Tenant)
 	if err != nil {
 		return err
@@ -120,7 +120,8 @@ func entriesOf(changes []Change) ([]*ent.AuditEntry, error) {
 // chunk is how many entries are written in one statement.
 const chunk = 1000
 
-func originOf(ctx context.Context) Origin {
+// FromContext is the origin of the request of the context.
+func FromContext(ctx context.Context) Origin {
 	origin, _ := ctx.Value(originKey{}).(Origin)
 	return origin
 }

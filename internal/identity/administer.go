@@ -11,6 +11,7 @@ import (
 	"kontor/authz"
 	"kontor/authz/rows"
 	"kontor/ent"
+	"kontor/ent/customercentrelink"
 	"kontor/ent/onetimelink"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
@@ -261,7 +262,8 @@ func (s *Service) tell(ctx context.Context, c change, what mail.Template, more m
 }
 
 // Deactivate switches a user off: its sessions end at once, everywhere, and its open
-// links die (ID-15, ID-16).
+// links die (ID-15, ID-16). Its link to the customer centre ends, so that whoever comes
+// after it can link the same identity (AC-12).
 func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.User, error) {
 	changed, err := s.change(ctx, in.ID, func(ctx context.Context, c change) (*ent.User, error) {
 		if c.user.Status == user.StatusDEACTIVATED {
@@ -274,6 +276,9 @@ func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.
 			return nil, err
 		}
 		if err := s.revoke(ctx, c.tx, c.user); err != nil {
+			return nil, err
+		}
+		if err := s.unlink(ctx, c); err != nil {
 			return nil, err
 		}
 		changed, err := c.tx.User.UpdateOneID(c.user.ID).SetStatus(user.StatusDEACTIVATED).SetSessionsValidAfter(s.moment()).SetSurvivingSession("").Save(ctx)
@@ -293,6 +298,21 @@ func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.
 		return nil, unavailable(err)
 	}
 	return changed, nil
+}
+
+// unlink ends the link of a user to the customer centre, if there is one.
+func (s *Service) unlink(ctx context.Context, c change) error {
+	link, err := c.tx.CustomerCentreLink.Query().Where(customercentrelink.UserID(c.user.ID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading a link to the customer centre: %w", err)
+	}
+	if err := c.tx.CustomerCentreLink.DeleteOne(link).Exec(ctx); err != nil {
+		return fmt.Errorf("ending a link to the customer centre: %w", err)
+	}
+	return s.record(ctx, c.tx, "centre.unlink", c.user, fields{"issuer": link.Issuer, "subject": link.Subject}, nil)
 }
 
 // Reactivate switches a user on again, or releases one that is locked (ID-15). Whoever

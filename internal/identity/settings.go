@@ -29,6 +29,7 @@ type Settings struct {
 	// Minutes; nil stands for the server's default.
 	SessionIdleMinutes     *int `json:"sessionIdleMinutes"`
 	SessionAbsoluteMinutes *int `json:"sessionAbsoluteMinutes"`
+	OnlineBillingNeedsLink bool `json:"onlineBillingNeedsLink"`
 }
 
 // UpdateTenantSettingsInput is what to change of the settings; nil stays.
@@ -41,13 +42,14 @@ type UpdateTenantSettingsInput struct {
 	MandatoryContactFields []string
 	SessionIdleMinutes     *int
 	SessionAbsoluteMinutes *int
+	OnlineBillingNeedsLink *bool
 }
 
 // SettingsOf are the settings of a tenant.
 func SettingsOf(t *ent.Tenant) *Settings {
 	s := &Settings{
 		LoginNeedsOrganization: t.LoginNeedsOrganization, UsersCreatedBy: t.UsersCreatedBy, NamesChangeable: t.NamesChangeable,
-		PasswordPolicy: t.PasswordPolicy, MandatoryContactFields: strings.Fields(t.MandatoryContactFields),
+		PasswordPolicy: t.PasswordPolicy, MandatoryContactFields: strings.Fields(t.MandatoryContactFields), OnlineBillingNeedsLink: t.OnlineBillingNeedsLink,
 	}
 	if t.SessionIdleMinutes > 0 {
 		s.SessionIdleMinutes = &t.SessionIdleMinutes
@@ -88,7 +90,8 @@ func (s *Service) UpdateSettings(ctx context.Context, in UpdateTenantSettingsInp
 	return db.InTx(system, s.DB, func(tx *ent.Tx) (*ent.Tenant, error) {
 		update := tx.Tenant.UpdateOneID(t.ID).SetNillableLoginNeedsOrganization(in.LoginNeedsOrganization).SetNillableUsersCreatedBy(in.UsersCreatedBy).
 			SetNillableNamesChangeable(in.NamesChangeable).SetNillablePasswordPolicy(in.PasswordPolicy).
-			SetNillableSessionIdleMinutes(in.SessionIdleMinutes).SetNillableSessionAbsoluteMinutes(in.SessionAbsoluteMinutes)
+			SetNillableSessionIdleMinutes(in.SessionIdleMinutes).SetNillableSessionAbsoluteMinutes(in.SessionAbsoluteMinutes).
+			SetNillableOnlineBillingNeedsLink(in.OnlineBillingNeedsLink)
 		if in.MandatoryContactFields != nil {
 			// In the order of a form, and each once.
 			chosen := slices.DeleteFunc(slices.Clone(contactFields), func(field string) bool { return !slices.Contains(in.MandatoryContactFields, field) })

@@ -20,7 +20,8 @@ var (
 	sharedPostgres = shared[*Postgres]{start: func(ctx context.Context) (*Postgres, error) {
 		return StartPostgres(ctx, PostgresOptions{})
 	}}
-	sharedRedis = shared[*Redis]{start: StartRedis}
+	sharedRedis  = shared[*Redis]{start: StartRedis}
+	sharedCentre = shared[*Centre]{start: func(ctx context.Context) (*Centre, error) { return StartCentre(ctx, CentreRedirect) }}
 )
 
 // Main runs the tests of a package, stops the servers they shared and returns the
@@ -28,8 +29,9 @@ var (
 func Main(m *testing.M) int {
 	sharedPostgres.open()
 	sharedRedis.open()
+	sharedCentre.open()
 	code := m.Run()
-	if err := errors.Join(sharedPostgres.close(), sharedRedis.close()); err != nil {
+	if err := errors.Join(sharedPostgres.close(), sharedRedis.close(), sharedCentre.close()); err != nil {
 		fmt.Fprintln(os.Stderr, "stopping the servers of the tests:", err)
 		return max(code, 1)
 	}
@@ -49,6 +51,13 @@ func SharedPostgres(t testing.TB) *Postgres {
 func SharedRedis(t testing.TB) *Redis {
 	t.Helper()
 	return sharedRedis.get(t)
+}
+
+// SharedCentre is the customer centre of all tests in this binary, built and started when
+// the first asks for it. A test never stops it: one that has to takes StartCentre.
+func SharedCentre(t testing.TB) *Centre {
+	t.Helper()
+	return sharedCentre.get(t)
 }
 
 // Template makes a database that others are copied from, and has fill put tables

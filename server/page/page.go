@@ -44,6 +44,7 @@ type Page struct {
 	home    *template.Template
 	mails   *template.Template
 	form    *template.Template
+	notice  *template.Template
 }
 
 // New prepares the pages. It fails when a template or a text that is built into
@@ -67,6 +68,9 @@ func New(opt Options) (*Page, error) {
 		return nil, err
 	}
 	if p.form, err = p.template("form.html"); err != nil {
+		return nil, err
+	}
+	if p.notice, err = p.template("notice.html"); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -133,6 +137,10 @@ func language(r *http.Request) string {
 // render answers with a page. policy says what it may load; that nobody may put
 // it into a frame holds for all.
 func render(w http.ResponseWriter, t *template.Template, view any, policy string) {
+	renderStatus(w, http.StatusOK, t, view, policy)
+}
+
+func renderStatus(w http.ResponseWriter, status int, t *template.Template, view any, policy string) {
 	var page bytes.Buffer
 	if err := t.Execute(&page, view); err != nil {
 		http.Error(w, "the page could not be made", http.StatusInternalServerError)
@@ -146,5 +154,6 @@ func render(w http.ResponseWriter, t *template.Template, view any, policy string
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Language")
+	w.WriteHeader(status)
 	_, _ = w.Write(page.Bytes())
 }
