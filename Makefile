@@ -75,5 +75,5 @@ $(PAGE)/assets/.stamp: $(wildcard $(PAGE)/*.json $(PAGE)/*.js $(PAGE)/*.mjs)
 	cd $(PAGE) && npm ci --no-audit --no-fund && npm run build
 	@touch $@
 
-contract: web ## run the GraphQL-over-HTTP audit against a server of its own
+contract: web ## run the GraphQL-over-HTTP audit and the usual subscription clients against a server of its own
 	cd clients && npm ci --no-audit --no-fund && npm run audit

@@ -1,5 +1,5 @@
-// Runs the GraphQL-over-HTTP audits of graphql-http against a Kontor of its own:
-// demo data in a temporary folder, on a free port. Ends with 1 when an audit fails.
+// Runs the GraphQL-over-HTTP audits of graphql-http, and subscriptions with the usual clients, against a
+// Kontor of its own: demo data in a temporary folder, on a free port. Ends with 1 when something fails.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serverAudits } from 'graphql-http';
+import { subscriptions } from './subscriptions.mjs';
 
 const freePort = () =>
   new Promise((resolve, reject) => {
@@ -51,6 +52,9 @@ try {
     console.log(`${result.status} ${audit.id} ${audit.name}: ${result.reason}`);
   }
   console.log(`${passed} passed, ${failed} failed, ${audits.length - passed - failed} skipped`);
+  const wrong = await subscriptions(base);
+  failed += wrong.length;
+  console.log(wrong.length === 0 ? 'graphql-ws and graphql-sse are told of orders' : wrong.join('\n'));
 } finally {
   kontor.kill('SIGTERM');
   await new Promise((resolve) => (kontor.exitCode === null ? kontor.on('exit', resolve) : resolve()));

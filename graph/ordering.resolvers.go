@@ -10,6 +10,7 @@ import (
 	"kontor/ent"
 	"kontor/graph/generated"
 	"kontor/graph/model"
+	"kontor/internal/gid"
 	"kontor/internal/lang"
 	"kontor/internal/ordering"
 )
@@ -85,6 +86,10 @@ func (r *queryResolver) Order(ctx context.Context, number string) (*ent.Order, e
 	return r.ordering.Order(ctx, q, number)
 }
 
+func (r *subscriptionResolver) OrderChanged(ctx context.Context, orderID *gid.ID) (<-chan *ent.Order, error) {
+	return r.ordering.Follow(ctx, orderID, func() (*ent.OrderQuery, error) { return r.client.Order.Query().CollectFields(expandNodes(ctx)) })
+}
+
 func (r *Resolver) Order() generated.OrderResolver { return &orderResolver{r} }
 
 func (r *Resolver) OrderConnection() generated.OrderConnectionResolver {
@@ -93,8 +98,11 @@ func (r *Resolver) OrderConnection() generated.OrderConnectionResolver {
 
 func (r *Resolver) OrderEvent() generated.OrderEventResolver { return &orderEventResolver{r} }
 
+func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subscriptionResolver{r} }
+
 type (
 	orderResolver           struct{ *Resolver }
 	orderConnectionResolver struct{ *Resolver }
 	orderEventResolver      struct{ *Resolver }
+	subscriptionResolver    struct{ *Resolver }
 )

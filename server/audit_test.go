@@ -232,7 +232,7 @@ func TestAuditChain(t *testing.T) {
 				}
 			}
 			k.WithDatabase(t, func(d *db.DB) {
-				chains, err := audit.New(d, time.Now).Verify(ctx)
+				chains, err := audit.New(d, time.Now, nil).Verify(ctx)
 				if err != nil {
 					t.Fatal(err)
 				}

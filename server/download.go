@@ -128,7 +128,9 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(downloadTimeout)); err != nil {
+	// The server's times are those of a short request; the one for reading would end the context.
+	control := http.NewResponseController(w)
+	if err := errors.Join(control.SetWriteDeadline(time.Now().Add(downloadTimeout)), control.SetReadDeadline(time.Time{})); err != nil {
 		s.log.WarnContext(ctx, "a long download may break off", "requestId", requestID(ctx), "error", err)
 	}
 	file := &fileWriter{ResponseWriter: w, link: l}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"kontor/authz"
@@ -25,6 +26,7 @@ import (
 	"kontor/internal/db"
 	"kontor/internal/demo"
 	"kontor/internal/identity"
+	"kontor/internal/live"
 	"kontor/internal/mail"
 	"kontor/internal/ordering"
 	"kontor/internal/password"
@@ -43,6 +45,7 @@ type Server struct {
 	redis    redis.UniversalClient
 	rooms    graph.Rooms
 	executor *executor.Executor
+	live     *live.Hub
 	page     *page.Page
 	outbox   *mail.Outbox
 	sender   *mail.Sender // nil in a demonstration, where mails are shown on a page
@@ -137,7 +140,13 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 
 // furnish makes the rooms and the API over them.
 func (s *Server) furnish(o options, sealer *seal.Sealer) error {
-	log, attempts := audit.New(s.db, o.now), throttle.New(s.redis, o.now)
+	news := live.New(s.redis, s.log)
+	s.live, s.closers = news, append(s.closers, news.Close)
+	log, attempts := audit.New(s.db, o.now, news), throttle.New(s.redis, o.now)
+	sessions := session.NewStore(s.redis, o.now)
+	sessions.WhenEnded(func(ctx context.Context, user uuid.UUID, id string) {
+		news.Tell(ctx, live.News{Kind: live.Session, User: user, Session: id})
+	})
 	base := strings.TrimSuffix(s.config.BaseURL, "/")
 	customers, err := centre.New(centre.Settings{
 		Issuer: s.config.Centre.Issuer, ClientID: s.config.Centre.ClientID, ClientSecret: s.config.Centre.ClientSecret, RedirectURL: base + centreCallback,
@@ -150,17 +159,18 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	})
 	products := catalog.New(s.db)
 	carts := cart.New(s.db, products, o.now)
+	ways := identity.New(identity.Needs{
+		DB: s.db, Sessions: sessions, Hasher: o.hasher, Throttle: attempts,
+		Sealer: sealer, Outbox: s.outbox, Audit: log, Live: news, BaseURL: base, Now: o.now, Log: s.log,
+	})
 	s.rooms = graph.Rooms{
-		Client: s.db.Client,
-		Identity: identity.New(identity.Needs{
-			DB: s.db, Sessions: session.NewStore(s.redis, o.now), Hasher: o.hasher, Throttle: attempts,
-			Sealer: sealer, Outbox: s.outbox, Audit: log, BaseURL: base, Now: o.now, Log: s.log,
-		}),
+		Client:   s.db.Client,
+		Identity: ways,
 		Access:   rights,
 		Audit:    log,
 		Catalog:  products,
 		Cart:     carts,
-		Ordering: ordering.New(s.db, carts, rights, log, o.now),
+		Ordering: ordering.New(ordering.Needs{DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Again: ways.Again, Now: o.now}),
 		Company:  company.New(s.db, o.now),
 		Files:    files{s},
 	}
@@ -243,6 +253,7 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	s.live.Dismiss() // streams complete, so that clients go elsewhere
 	s.log.Info("shutting down: finishing requests")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

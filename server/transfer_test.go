@@ -110,6 +110,7 @@ func TestTransferStory(t *testing.T) {
 		receiver, susi := shopper{one.As(t, "maik.alster").On(two), t}, shopper{one.As(t, "susi.stein").On(two), t}
 		first, second := contractID(t, one, "SV-100001"), contractID(t, one, "RV-100001")
 		own := rightsOf(t, receiver.Client)
+		orderOn(t, shopper{martha, t}, first)
 		orders := len(orderList.all(t, receiver.Client, nil))
 		categories := receiver.Do(t, `{ categories { name productCount } products(first: 1) { totalCount } }`, nil).OK(t)
 		given := one.Clock.Now().Format(time.RFC3339)
@@ -162,6 +163,15 @@ func TestTransferStory(t *testing.T) {
 		setRights(t, receiver.Client, user, first, "VIEW", "ORDER").OK(t)
 		wantContract(t, susi, "SV-100001", first, "VIEW", "ORDER")
 		ordered := orderOn(t, susi, first)
+		theirs := receiver.order(onThem[0]).OK(t)
+		following := map[string]*servertest.Stream{}
+		for _, c := range []shopper{receiver, susi} {
+			for name, open := range servertest.Streams {
+				stream := open(c.Client, t, changes, servertest.Vars{"orderId": theirs.Get("order.id")})
+				stream.Next(t)
+				following[name+" "+c.Token] = stream
+			}
+		}
 		if got := receiver.order(ordered).OK(t).Get("order.contract.number"); got != "SV-100001" {
 			t.Errorf("the order %s is about %v", ordered, got)
 		}
@@ -169,6 +179,11 @@ func TestTransferStory(t *testing.T) {
 
 		one.Clock.Advance(time.Minute)
 		granted, revoked = saved(t, save(t, martha, find(t, martha, maik), nil, []string{first}))
+		for name, stream := range following {
+			if took := stream.End(t); took > time.Second {
+				t.Errorf("the subscription by %s ends %s after the right", name, took)
+			}
+		}
 		if len(granted) > 0 || !slices.Equal(revoked, []string{first}) {
 			t.Errorf("granted %v, revoked %v", granted, revoked)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"kontor/graph"
@@ -59,6 +60,12 @@ func (a api) execute(w http.ResponseWriter, r *http.Request, params *graphql.Raw
 	if refused != nil {
 		response := a.exec.DispatchError(graphql.WithOperationContext(ctx, op), bounded(refused))
 		write(w, statusOfRefusal(accepted), response, false)
+		return
+	}
+	if op.Operation.Operation == ast.Subscription {
+		err := gqlerror.Errorf("a subscription goes over WebSocket (graphql-transport-ws) or with Accept: text/event-stream")
+		err.Extensions = map[string]any{"code": graph.CodeBadUserInput, "requestId": requestID(ctx)}
+		write(w, http.StatusBadRequest, &graphql.Response{Errors: gqlerror.List{err}}, false)
 		return
 	}
 	responses, ctx := a.exec.DispatchOperation(ctx, op)

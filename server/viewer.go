@@ -100,7 +100,9 @@ func (s *Server) cookie(token string, expires time.Time) *http.Cookie {
 // browser sends neither header and no cookie, and passes.
 func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && !s.fromHere(r) {
+		// A WebSocket begins with a GET, and what comes after it is no harmless reading.
+		reads := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Upgrade") == ""
+		if !reads && !s.fromHere(r) {
 			refuseJSON(w, http.StatusForbidden, "CSRF_REJECTED",
 				"requests from other sites are refused; a client that sends the session cookie also sends Origin: "+s.config.BaseURL)
 			return

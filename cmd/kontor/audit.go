@@ -32,7 +32,7 @@ func auditVerifyCommand() *cli.Command {
 		Flags: []cli.Flag{databaseFlag()},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
-				chains, err := audit.New(d, time.Now).Verify(ctx)
+				chains, err := audit.New(d, time.Now, nil).Verify(ctx)
 				if err != nil {
 					return err
 				}

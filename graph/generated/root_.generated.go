@@ -52,6 +52,7 @@ type ResolverRoot interface {
 	Person() PersonResolver
 	Product() ProductResolver
 	Query() QueryResolver
+	Subscription() SubscriptionResolver
 	Tenant() TenantResolver
 	Transfer() TransferResolver
 	TransferTarget() TransferTargetResolver
@@ -786,6 +787,10 @@ type ComplexityRoot struct {
 	StartCustomerCentreLoginPayload struct {
 		AuthorizationURL func(childComplexity int) int
 		Errors           func(childComplexity int) int
+	}
+
+	Subscription struct {
+		OrderChanged func(childComplexity int, orderID *gid.ID) int
 	}
 
 	Superior struct {
@@ -3950,6 +3955,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StartCustomerCentreLoginPayload.Errors(childComplexity), true
 
+	case "Subscription.orderChanged":
+		if e.ComplexityRoot.Subscription.OrderChanged == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_orderChanged_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.OrderChanged(childComplexity, args["orderId"].(*gid.ID)), true
+
 	case "Superior.displayName":
 		if e.ComplexityRoot.Superior.DisplayName == nil {
 			break
@@ -4774,6 +4791,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			ctx = graphql.WithLazyInputUnmarshalerIndex(ctx, inputUnmarshalers)
 			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
 			data.MarshalGQL(&buf)
 
 			return &graphql.Response{
@@ -7150,6 +7184,19 @@ extend type Query {
 extend type Mutation {
   "Turn the viewer's cart into an order. It cannot be changed afterwards; the cart is empty then."
   placeOrder(input: PlaceOrderInput!): PlaceOrderPayload! @can(do: "order.place")
+}
+
+"What a client is told of while it happens, by WebSocket (` + "`" + `graphql-transport-ws` + "`" + `) or server-sent events."
+type Subscription {
+  """
+  An order whenever its state changed: as it is now, first of all, and then after each change. Without an ID, all orders
+  that the viewer may see, beginning with those that changed in the last two minutes. It completes when the viewer may no longer see
+  the order, and when its session or its rights became others: ask again then.
+  """
+  orderChanged(
+    "This order only."
+    orderId: ID
+  ): Order! @can(do: "order.view")
 }
 `, BuiltIn: false},
 	{Name: "../schema/registration.graphqls", Input: `"What became of a link."

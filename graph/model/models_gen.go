@@ -555,6 +555,10 @@ type StartCustomerCentreLoginPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// What a client is told of while it happens, by WebSocket (`graphql-transport-ws`) or server-sent events.
+type Subscription struct {
+}
+
 // A contract of the giver, and whether it is transferred.
 type TransferableContract struct {
 	// Whether its rights are transferred to the target.

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -20,16 +21,19 @@ import (
 	"kontor/ent/audithead"
 	"kontor/ent/tenant"
 	"kontor/internal/db"
+	"kontor/internal/live"
 )
 
 // Log writes and reads the audit log.
 type Log struct {
-	db  *db.DB
-	now func() time.Time
+	db   *db.DB
+	now  func() time.Time
+	live *live.Hub
 }
 
-// New is the log in a database, by this clock.
-func New(d *db.DB, now func() time.Time) *Log { return &Log{db: d, now: now} }
+// New is the log in a database, by this clock. What is written is told to the replicas,
+// because rights may be others then; nil tells nobody.
+func New(d *db.DB, now func() time.Time, l *live.Hub) *Log { return &Log{db: d, now: now, live: l} }
 
 // Change is what is written: whose company it belongs to, what was done to what, and
 // what was so before and after. Before and After are structs or maps that become JSON
@@ -90,7 +94,26 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 	if err := tx.AuditHead.UpdateOneID(head.ID).SetSequence(head.Sequence).SetHash(head.Hash).Exec(system); err != nil {
 		return fmt.Errorf("moving the end of the audit log: %w", err)
 	}
+	l.tell(tx, changes)
 	return nil
+}
+
+// tell tells the replicas, once it is committed, that rights in a company may be others.
+// An order is none of them.
+func (l *Log) tell(tx *ent.Tx, changes []Change) {
+	isOrder := func(c Change) bool { return strings.HasPrefix(c.Action, "order.") }
+	if l.live == nil || !slices.ContainsFunc(changes, func(c Change) bool { return !isOrder(c) }) {
+		return
+	}
+	tx.OnCommit(func(next ent.Committer) ent.Committer {
+		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
+			if err := next.Commit(ctx, tx); err != nil {
+				return err
+			}
+			l.live.Tell(ctx, live.News{Kind: live.Rights, Tenant: changes[0].Tenant})
+			return nil
+		})
+	})
 }
 
 // entriesOf are what is to be written of changes; one that changed nothing is none.

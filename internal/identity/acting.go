@@ -15,6 +15,7 @@ import (
 	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
+	"kontor/internal/live"
 	"kontor/internal/session"
 )
 
@@ -49,21 +50,23 @@ func (s *Service) ActFor(ctx context.Context, in ActForInput) (*authz.Viewer, er
 		}
 		becomes, customer = acting, t.ID
 	}
-	live, err := s.OwnSessions(ctx)
+	sessions, err := s.OwnSessions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	switched, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (bool, error) { return s.switchTo(ctx, tx, &home, customer, live) })
+	switched, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (bool, error) { return s.switchTo(ctx, tx, &home, customer, sessions) })
 	if err != nil || !switched {
 		return becomes, err
 	}
+	// What goes on in this session is about another company now.
+	s.Live.Tell(ctx, live.News{Kind: live.Session, User: v.User, Session: v.Session})
 	// Another privilege, another token (AUTH-08).
 	return becomes, s.renew(ctx, v)
 }
 
 // switchTo notes which customer the session acts for, and tells the audit logs of those
 // that it begins and stops to act for. It clears away what ended sessions left behind.
-func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, customer uuid.UUID, live []session.Session) (bool, error) {
+func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, customer uuid.UUID, sessions []session.Session) (bool, error) {
 	system := authz.System(ctx)
 	rows, err := tx.ActingSession.Query().Where(actingsession.UserID(home.User)).All(system)
 	if err != nil {
@@ -71,7 +74,7 @@ func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, 
 	}
 	former, over := uuid.Nil, []uuid.UUID{}
 	for _, row := range rows {
-		isLive := slices.ContainsFunc(live, func(each session.Session) bool { return each.ID == row.SessionID.String() })
+		isLive := slices.ContainsFunc(sessions, func(each session.Session) bool { return each.ID == row.SessionID.String() })
 		switch {
 		case row.SessionID.String() == home.Session:
 			former = row.CustomerID

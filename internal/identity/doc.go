@@ -16,6 +16,7 @@ import (
 	"kontor/ent"
 	"kontor/internal/audit"
 	"kontor/internal/db"
+	"kontor/internal/live"
 	"kontor/internal/mail"
 	"kontor/internal/password"
 	"kontor/internal/seal"
@@ -39,6 +40,7 @@ type Needs struct {
 	Sealer   *seal.Sealer
 	Outbox   *mail.Outbox
 	Audit    *audit.Log
+	Live     *live.Hub
 	// BaseURL is the portal's public address, the only source of links in mails.
 	BaseURL string
 	// Now is the one clock, by which everything expires.

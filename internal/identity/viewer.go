@@ -38,6 +38,21 @@ func (s *Service) Authenticate(ctx context.Context, token string, transport sess
 	return s.viewer(ctx, found)
 }
 
+// Again is a viewer as it is now: its session still there, its rights read anew. It is
+// fault.ErrUnauthenticated where it may not go on. Nothing of this counts as a use of the
+// session.
+func (s *Service) Again(ctx context.Context, v *authz.Viewer) (*authz.Viewer, error) {
+	found, err := s.Sessions.Find(ctx, v.User, v.Session)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil, fault.ErrUnauthenticated
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	again, _, err := s.viewer(ctx, found)
+	return again, err
+}
+
 // viewer reads what a session's user is and may, one row for each role.
 func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer, string, error) {
 	key, err := uuid.Parse(of.ID)

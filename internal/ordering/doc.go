@@ -1,14 +1,17 @@
 // Package ordering is the room of what becomes of a cart: placing an order, its
-// states, its overview (OR-01, OR-05, OR-09). The cart itself is the room cart.
+// states, its overview and what happens to it meanwhile (OR-01, OR-05, OR-09, OR-10). The cart itself is the room cart.
 package ordering
 
 import (
+	"context"
 	"time"
 
+	"kontor/authz"
 	"kontor/internal/access"
 	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/db"
+	"kontor/internal/live"
 )
 
 // Service answers for orders.
@@ -17,10 +20,27 @@ type Service struct {
 	cart   *cart.Service
 	access *access.Service
 	audit  *audit.Log
+	live   *live.Hub
+	again  Again
 	now    func() time.Time
 }
 
-// New is the room over a database, with its clock.
-func New(d *db.DB, c *cart.Service, a *access.Service, log *audit.Log, now func() time.Time) *Service {
-	return &Service{db: d, cart: c, access: a, audit: log, now: now}
+// Again is a viewer as it is now, or an error where it may not go on.
+type Again func(context.Context, *authz.Viewer) (*authz.Viewer, error)
+
+// Needs are what the room works with.
+type Needs struct {
+	DB     *db.DB
+	Cart   *cart.Service
+	Access *access.Service
+	Audit  *audit.Log
+	Live   *live.Hub
+	Again  Again
+	// Now is the one clock.
+	Now func() time.Time
+}
+
+// New is the room over what it needs.
+func New(n Needs) *Service {
+	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, again: n.Again, now: n.Now}
 }

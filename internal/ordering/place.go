@@ -80,6 +80,7 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 		if err != nil {
 			return nil, err
 		}
+		s.changed(tx, placed)
 		return placed, request.Remember(ctx, tx, v, placed.ID, s.now())
 	})
 }

@@ -33,11 +33,18 @@ var (
 type Store struct {
 	client redis.UniversalClient
 	now    func() time.Time
+	ended  func(ctx context.Context, userID uuid.UUID, sessionID string)
 }
 
 // NewStore keeps sessions through this client, by this clock.
 func NewStore(client redis.UniversalClient, now func() time.Time) *Store {
-	return &Store{client: client, now: now}
+	return &Store{client: client, now: now, ended: func(context.Context, uuid.UUID, string) {}}
+}
+
+// WhenEnded has this called for each session that is ended before its time: for what
+// goes on in it.
+func (s *Store) WhenEnded(tell func(ctx context.Context, userID uuid.UUID, sessionID string)) {
+	s.ended = tell
 }
 
 func sessionKey(tokenHash string) string { return "kontor:session:" + tokenHash }
@@ -177,6 +184,10 @@ func (s *Store) Peek(ctx context.Context, token string) (Session, error) {
 	if !wellFormed {
 		return Session{}, ErrNotFound
 	}
+	return s.peek(ctx, hash)
+}
+
+func (s *Store) peek(ctx context.Context, hash string) (Session, error) {
 	value, err := s.client.Get(ctx, sessionKey(hash)).Result()
 	if errors.Is(err, redis.Nil) {
 		return Session{}, ErrNotFound
@@ -261,8 +272,9 @@ func (s *Store) end(ctx context.Context, userID uuid.UUID, hashes map[string]str
 			return 0, unavailable("ending sessions", err)
 		}
 		for id, reply := range replies {
-			if reply.Val() > 0 {
+			if reply.Val() > 0 && !ended[id] {
 				ended[id] = true
+				s.ended(ctx, userID, id)
 			}
 		}
 		var err error
@@ -291,8 +303,22 @@ func (s *Store) EndToken(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
+	s.ended(ctx, session.UserID, session.ID)
 	_, err = s.end(ctx, session.UserID, map[string]string{session.ID: hash})
 	return err
+}
+
+// Find returns the user's session with this public ID, without noting its use: for what
+// goes on in a session by itself (AUTH-16). It fails with ErrNotFound or ErrUnavailable.
+func (s *Store) Find(ctx context.Context, userID uuid.UUID, sessionID string) (Session, error) {
+	hash, err := s.client.HGet(ctx, indexKey(userID), sessionID).Result()
+	if errors.Is(err, redis.Nil) {
+		return Session{}, ErrNotFound
+	}
+	if err != nil {
+		return Session{}, unavailable("finding a session", err)
+	}
+	return s.peek(ctx, hash)
 }
 
 // timeToLive is how long Redis keeps a session that is not used again. Zero would

@@ -98,12 +98,7 @@ func (c *Client) Post(t testing.TB, body []byte) *Answer {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/graphql-response+json")
-	if c.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.Token)
-	}
-	for name, value := range c.Header {
-		request.Header.Set(name, value)
-	}
+	c.sign(request.Header)
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		t.Fatalf("sending an operation: %v", err)
@@ -118,6 +113,16 @@ func (c *Client) Post(t testing.TB, body []byte) *Answer {
 		t.Fatalf("the answer is no JSON: %s", content)
 	}
 	return answer
+}
+
+// sign says whose request it is.
+func (c *Client) sign(header http.Header) {
+	if c.Token != "" {
+		header.Set("Authorization", "Bearer "+c.Token)
+	}
+	for name, value := range c.Header {
+		header.Set(name, value)
+	}
 }
 
 // OK fails the test when the answer has errors of either kind, and gives it back.

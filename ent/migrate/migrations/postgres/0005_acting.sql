@@ -18,3 +18,7 @@ ALTER TABLE addresses DROP CONSTRAINT addresses_tenant_id_user_id_fkey,
     ADD FOREIGN KEY (user_id) REFERENCES users (id);
 ALTER TABLE saved_assignments DROP CONSTRAINT saved_assignments_tenant_id_user_id_fkey,
     ADD FOREIGN KEY (user_id) REFERENCES users (id);
+
+-- +goose Down
+-- The looser keys of addresses and assignments stay: what agents wrote by them must not be lost.
+DROP TABLE acting_sessions;

@@ -64,3 +64,7 @@ CREATE INDEX saved_assignments_of_user ON saved_assignments (tenant_id, user_id)
 
 COMMIT;
 PRAGMA foreign_keys = ON;
+
+-- +goose Down
+-- The looser keys of addresses and assignments stay: what agents wrote by them must not be lost.
+DROP TABLE acting_sessions;
