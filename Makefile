@@ -31,6 +31,7 @@ race: setup web lint contract ## the same as test, under the race detector
 
 bench: setup build ## measure Kontor against hand-written comparators on PostgreSQL
 	go run ./cmd/bench
+	go test ./server -run '^$$' -bench 'SaveTransfer|Revocation' -benchtime 100x
 
 generate: ## write the generated code anew: ent first, then gqlgen, which reads it
 	go generate ./...

@@ -31,7 +31,7 @@ func eachPair(t *testing.T, test func(t *testing.T, one, two *servertest.Kontor)
 }
 
 // contractID is the global ID of a contract.
-func contractID(t *testing.T, k *servertest.Kontor, number string) string {
+func contractID(t testing.TB, k *servertest.Kontor, number string) string {
 	t.Helper()
 	return globalID(ent.KindContract, columnOf(t, k.SQL(t), `SELECT id FROM contracts WHERE number = $1`, number)[0])
 }

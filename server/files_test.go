@@ -107,7 +107,7 @@ func TestFilesOfLongLists(t *testing.T) {
 
 // copies inserts rows by a statement that takes an ID, a number and the number of
 // the row to copy.
-func copies(t *testing.T, d *sql.DB, n int, statement, of string) {
+func copies(t testing.TB, d *sql.DB, n int, statement, of string) {
 	t.Helper()
 	tx, err := d.BeginTx(t.Context(), nil)
 	if err != nil {

@@ -113,7 +113,7 @@ func (l listing) refusesBadPages(t *testing.T, c *servertest.Client) {
 }
 
 // rowsOf is the answer to a query beside the API, as texts; NULL is empty.
-func rowsOf(t *testing.T, d *sql.DB, query string, args ...any) [][]string {
+func rowsOf(t testing.TB, d *sql.DB, query string, args ...any) [][]string {
 	t.Helper()
 	rows, err := d.QueryContext(t.Context(), query, args...)
 	if err != nil {
@@ -146,7 +146,7 @@ func rowsOf(t *testing.T, d *sql.DB, query string, args ...any) [][]string {
 }
 
 // columnOf is the first column of a query's answer.
-func columnOf(t *testing.T, d *sql.DB, query string, args ...any) []string {
+func columnOf(t testing.TB, d *sql.DB, query string, args ...any) []string {
 	t.Helper()
 	var column []string
 	for _, row := range rowsOf(t, d, query, args...) {
@@ -156,7 +156,7 @@ func columnOf(t *testing.T, d *sql.DB, query string, args ...any) []string {
 }
 
 // alter changes rows beside the API; it must find some.
-func alter(t *testing.T, d *sql.DB, statement string, args ...any) {
+func alter(t testing.TB, d *sql.DB, statement string, args ...any) {
 	t.Helper()
 	result, err := d.ExecContext(t.Context(), statement, args...)
 	if err != nil {

@@ -238,7 +238,7 @@ func TestTransferTakenBackByAColleague(t *testing.T) {
 }
 
 // thousand makes so many contracts under one of martha's numbers and gives their IDs.
-func thousand(t *testing.T, k *servertest.Kontor, d *sql.DB, n int) []string {
+func thousand(t testing.TB, k *servertest.Kontor, d *sql.DB, n int) []string {
 	t.Helper()
 	copies(t, d, n, `INSERT INTO contracts (id, number, access_number, type, state, valid_from, created_at, tenant_id, customer_number_id)
 		SELECT $1, $2, 'copied', type, state, valid_from, created_at, tenant_id, customer_number_id FROM contracts WHERE number = $3`, "SV-100001")

@@ -16,19 +16,19 @@ import (
 var maik = map[string]any{"email": "maik.alster@alster.example", "customerNumber": "4066969300", "line": "FIXED_LINE"}
 
 // search looks for another master admin.
-func search(t *testing.T, c *servertest.Client, who map[string]any) *servertest.Answer {
+func search(t testing.TB, c *servertest.Client, who map[string]any) *servertest.Answer {
 	t.Helper()
 	return c.Operation(t, "spa/transfers", "FindTransferTarget", servertest.Vars{"first": 100, "input": who})
 }
 
 // find gives the name of another master admin for transfers to it.
-func find(t *testing.T, c *servertest.Client, who map[string]any) string {
+func find(t testing.TB, c *servertest.Client, who map[string]any) string {
 	t.Helper()
 	return search(t, c, who).OK(t).String(t, "transferTarget.id")
 }
 
 // save saves check marks that were set and unset, under a key of its own unless one is given.
-func save(t *testing.T, c *servertest.Client, target string, grant, revoke []string, key ...string) *servertest.Answer {
+func save(t testing.TB, c *servertest.Client, target string, grant, revoke []string, key ...string) *servertest.Answer {
 	t.Helper()
 	input := map[string]any{"targetId": target, "idempotencyKey": fmt.Sprint(time.Now().UnixNano())}
 	if grant != nil {
