@@ -27,13 +27,14 @@ import (
 // DB is an open database.
 type DB struct {
 	Client  *ent.Client
-	SQL     *sql.DB // for what needs database/sql: migrations
+	SQL     *sql.DB // for what needs database/sql: migrations. The server works for itself there
 	Dialect string  // dialect.SQLite or dialect.Postgres
 
 	// writer lets one transaction at a time write to SQLite, which has one writer:
 	// the others wait in line instead of finding the database locked.
 	writer  sync.Mutex
 	driver  dialect.Driver
+	ping    func(context.Context) error
 	closers []func() error
 }
 
@@ -109,7 +110,7 @@ func openSQLite(path string) (*DB, error) {
 	}
 	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	return &DB{
-		SQL: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened),
+		SQL: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened), ping: opened.PingContext,
 		closers: []func() error{unlock, opened.Close},
 	}, nil
 }
@@ -137,7 +138,7 @@ func (d *DB) Query(ctx context.Context, statement string, args ...any) (*entsql.
 }
 
 // Ping asks whether the database answers.
-func (d *DB) Ping(ctx context.Context) error { return d.SQL.PingContext(ctx) }
+func (d *DB) Ping(ctx context.Context) error { return d.ping(ctx) }
 
 // Close gives the connections back.
 func (d *DB) Close() error {

@@ -187,9 +187,7 @@ func TestStatementsAreToldToTheHook(t *testing.T) {
 func TestProductionNeedsARoleThatIsBound(t *testing.T) {
 	postgres := kontortest.SharedPostgres(t)
 	url := postgres.FreshDatabase(t, "")
-	name := url[strings.LastIndex(url, "/")+1:]
-	name, _, _ = strings.Cut(name, "?")
-	for as, want := range map[string]bool{url: true, postgres.AdminURL(name): false} {
+	for as, want := range map[string]bool{url: true, postgres.AdminURL(kontortest.Database(url)): false} {
 		d, err := db.Open(t.Context(), as)
 		if err != nil {
 			t.Fatal(err)

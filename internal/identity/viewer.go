@@ -40,7 +40,8 @@ func (s *Service) Authenticate(ctx context.Context, token string, transport sess
 
 // viewer reads what a session's user is and may, one row for each role.
 func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer, string, error) {
-	rows, err := s.DB.Query(ctx, s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
+	// Nobody is known yet: the server asks for itself.
+	rows, err := s.DB.Query(authz.System(ctx), s.viewerQuery, of.UserID, of.UserID, of.UserID, of.TenantID)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the viewer: %w", err)
 	}
