@@ -12,8 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"kontor/authz"
 )
 
 const (
@@ -30,10 +28,6 @@ type pgxDriver struct {
 	pool *pgxpool.Pool
 }
 
-func newDriver(pool *pgxpool.Pool) pgxDriver {
-	return pgxDriver{pgxConn{to: pool}, pool}
-}
-
 func (d pgxDriver) Dialect() string { return dialect.Postgres }
 
 // Close does nothing: the pool belongs to DB.
@@ -41,7 +35,7 @@ func (d pgxDriver) Close() error { return nil }
 
 // Tx begins a transaction for the viewer of the context, in one round trip.
 func (d pgxDriver) Tx(ctx context.Context) (dialect.Tx, error) {
-	viewer, err := authz.Wall(ctx)
+	viewer, err := d.wall(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +43,7 @@ func (d pgxDriver) Tx(ctx context.Context) (dialect.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgxTx{pgxConn{to: tx, told: &viewer}, ctx, tx}, nil
+	return pgxTx{pgxConn{to: tx, wall: d.wall, told: &viewer}, ctx, tx}, nil
 }
 
 func (d pgxDriver) begin(ctx context.Context, viewer string) (pgx.Tx, error) {
@@ -100,6 +94,8 @@ type pgxConn struct {
 		Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
 		SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
 	}
+	// wall is what row security is told of the viewer.
+	wall func(context.Context) (string, error)
 	// told is for whom the transaction works so far; nil over the pool, where a
 	// statement is a transaction of its own that was told nothing.
 	told *string
@@ -107,7 +103,7 @@ type pgxConn struct {
 
 // untold is whom the statement is for, and whether that has yet to be told.
 func (c pgxConn) untold(ctx context.Context) (string, bool, error) {
-	viewer, err := authz.Wall(ctx)
+	viewer, err := c.wall(ctx)
 	if c.told == nil {
 		return viewer, viewer != "", err
 	}

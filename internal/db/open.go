@@ -20,6 +20,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"modernc.org/sqlite" // the driver "sqlite", too
 
+	"kontor/authz"
 	"kontor/ent"
 	_ "kontor/ent/runtime" // the walls and defaults of ent/schema
 )
@@ -41,7 +42,16 @@ type DB struct {
 // Option changes how Open opens.
 type Option func(*options)
 
-type options struct{ hook func(string) }
+type options struct {
+	hook func(string)
+	wall func(context.Context) (string, error)
+}
+
+// WithoutWall tells PostgreSQL nothing of viewers: for a database whose row security was
+// taken away, which the benchmark compares with. Any other gives no rows.
+func WithoutWall() Option {
+	return func(o *options) { o.wall = func(context.Context) (string, error) { return "", nil } }
+}
 
 // WithStatementHook calls hook with every statement before it is sent: tests count
 // them.
@@ -51,7 +61,7 @@ func WithStatementHook(hook func(statement string)) Option {
 
 // Open opens sqlite://PATH or postgres://…; the schema is for Migrate and Check.
 func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) {
-	var o options
+	o := options{wall: authz.Wall}
 	for _, apply := range with {
 		apply(&o)
 	}
@@ -62,7 +72,7 @@ func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) 
 	if path, ok := strings.CutPrefix(databaseURL, "sqlite://"); ok {
 		d, err = openSQLite(path)
 	} else {
-		d, err = openPostgres(ctx, databaseURL)
+		d, err = openPostgres(ctx, databaseURL, o.wall)
 	}
 	if err != nil {
 		return nil, err

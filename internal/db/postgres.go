@@ -22,7 +22,7 @@ import (
 // maxConnections bounds the connections of a replica; PostgreSQL has 100 by default.
 const maxConnections = 20
 
-func openPostgres(ctx context.Context, databaseURL string) (*DB, error) {
+func openPostgres(ctx context.Context, databaseURL string, wall func(context.Context) (string, error)) (*DB, error) {
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
 		// The parser's error may quote the URL, which has a password in it.
@@ -50,7 +50,7 @@ func openPostgres(ctx context.Context, databaseURL string) (*DB, error) {
 	closePool := func() error { pool.Close(); return nil }
 	opened := openSystem(config.ConnConfig)
 	return &DB{
-		SQL: opened, Dialect: dialect.Postgres, driver: newDriver(pool), ping: pool.Ping,
+		SQL: opened, Dialect: dialect.Postgres, driver: pgxDriver{pgxConn{to: pool, wall: wall}, pool}, ping: pool.Ping,
 		closers: []func() error{closePool, opened.Close},
 	}, nil
 }
