@@ -59,6 +59,8 @@ type policy struct {
 	// allowed is what Casbin says where there is no thing yet, asked once when the
 	// policy is read: it depends on nothing but role and action.
 	allowed map[Role]map[string]bool
+	// below and all are the actions by which a role reaches other tenants, for Wall.
+	below, all map[Role]string
 }
 
 var load = sync.OnceValues(func() (*policy, error) { return parse(policyText) })
@@ -80,7 +82,10 @@ func parse(text string) (*policy, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("policy.csv has no lines: nothing would be decided")
 	}
-	p := &policy{enforcers: map[Role]*casbin.Enforcer{}, scopes: map[Role]map[string][]Relation{}, allowed: map[Role]map[string]bool{}}
+	p := &policy{
+		enforcers: map[Role]*casbin.Enforcer{}, scopes: map[Role]map[string][]Relation{}, allowed: map[Role]map[string]bool{},
+		below: map[Role]string{}, all: map[Role]string{},
+	}
 	for _, line := range lines {
 		kind, role, action, relation := line[0], Role(line[1]), line[2], Relation(line[3])
 		if kind != "p" || (role != Member && role != Acting && !slices.Contains(Roles, role)) || !slices.Contains(relations, relation) || action == "" {
@@ -89,6 +94,9 @@ func parse(text string) (*policy, error) {
 		if err := p.add(role, action, relation); err != nil {
 			return nil, err
 		}
+	}
+	for role := range p.scopes {
+		p.below[role], p.all[role] = p.reaching(role, Subtree), p.reaching(role, All)
 	}
 	return p, p.ask()
 }

@@ -192,7 +192,7 @@ func (s *Server) prepare(ctx context.Context, hasher *password.Hasher) error {
 		return err
 	}
 	if s.config.Production {
-		if err := db.CheckRole(ctx, s.db); err != nil {
+		if err := db.CheckWall(ctx, s.db); err != nil {
 			return err
 		}
 	}

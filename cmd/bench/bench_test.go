@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 	for _, row := range []string{
 		"| login | Kontor |", "| product list (20) | Kontor |", "| contract list (20 of 1000, rights) | Kontor |", "| add to cart | Kontor |", "| add and place order | Kontor |",
 		"| order list (20, items, products) | Kontor |", "| order list (20, items, products) | gqlgen + pgx |", "| order list (20, items, products) | floor |",
-		"| one order | Kontor |", "| one order | gqlgen + pgx |", "| one order | floor |", "A right check takes ",
+		"| one order | Kontor |", "| one order | gqlgen + pgx |", "| one order | floor |", "| one order | Kontor, one wall |", "With row security, ", "A right check takes ",
 	} {
 		if !strings.Contains(string(content), row) {
 			t.Errorf("the table has no %q:\n%s", row, content)

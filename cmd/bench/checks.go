@@ -58,6 +58,9 @@ func rightChecks(ctx context.Context, url string, d *data) (checkTimes, error) {
 		return checkTimes{}, err
 	}
 	defer small.Close()
+	if _, err := small.SQL.ExecContext(ctx, "SELECT kontor_wall('grants', 'grant.view', also => 'holder_id = (SELECT kontor_user())')"); err != nil {
+		return checkTimes{}, fmt.Errorf("giving the small table its wall: %w", err)
+	}
 	viewer := authz.NewContext(ctx, v)
 	var few, all []float64
 	for range 9 {

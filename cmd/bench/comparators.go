@@ -6,6 +6,7 @@ import (
 	"errors"
 	"expvar"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -20,17 +21,23 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"kontor/cmd/bench/comparator"
+	"kontor/internal/db"
 	"kontor/internal/session"
+	"kontor/server"
 )
 
 // runComparator serves one of the others on an address. "gqlgen" is gqlgen as it
 // comes with statements by hand: it finds the session in Redis and the user in the
 // database, as anything behind a login must, and answers what that user may be shown.
 // "floor" is a plain handler that takes the tenant from a header and asks nobody.
+// "unwalled" is Kontor itself on a database without row security.
 func runComparator(ctx context.Context, which, databaseURL, redisURL, addr string) error {
 	// As kontor serve does: it is worth half as much again, which is not Kontor's merit.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
+	}
+	if which == "unwalled" {
+		return runUnwalled(ctx, databaseURL, redisURL, addr)
 	}
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
@@ -70,7 +77,29 @@ func runComparator(ctx context.Context, which, databaseURL, redisURL, addr strin
 		}
 		answer.ServeHTTP(w, r.WithContext(comparator.WithAsker(r.Context(), asker)))
 	})
-	server := &http.Server{Addr: addr, Handler: mux}
+	return listen(ctx, addr, mux)
+}
+
+// runUnwalled serves Kontor on a database without row security.
+func runUnwalled(ctx context.Context, databaseURL, redisURL, addr string) (err error) {
+	config := server.Config{
+		Addr: addr, BaseURL: "http://" + addr, DatabaseURL: databaseURL, RedisURL: redisURL, SMTPURL: "smtp://127.0.0.1:1",
+		BlobURL: "file://" + os.TempDir(), Secrets: []string{"0123456789abcdef0123456789abcdef"},
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	replica, err := server.New(ctx, config, log, server.WithDatabase(db.WithoutWall()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, replica.Close()) }()
+	mux := http.NewServeMux()
+	mux.Handle("/debug/vars", expvar.Handler())
+	mux.Handle("/", replica.Handler())
+	return listen(ctx, addr, mux)
+}
+
+func listen(ctx context.Context, addr string, answer http.Handler) error {
+	server := &http.Server{Addr: addr, Handler: answer}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err

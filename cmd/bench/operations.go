@@ -37,9 +37,9 @@ type operation struct {
 	floor request
 }
 
-// on is the request for the i-th target: Kontor, gqlgen, the floor.
+// on is the request for the i-th target: Kontor, gqlgen, the floor, Kontor without row security.
 func (o operation) on(i int) request {
-	if i == 0 || i == 1 && o.floor != nil {
+	if i == 0 || i == 3 || i == 1 && o.floor != nil {
 		return o.kontor
 	}
 	return o.floor

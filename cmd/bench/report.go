@@ -50,11 +50,19 @@ func report(o options, m machine, rows []operation, targets []target, measured m
 				median(of, func(r result) float64 { return r.allocations }), ratio(1), ratio(2))
 		}
 	}
+	var walls []string
+	for _, row := range rows {
+		if all := measured[row.name]; len(all[3]) > 0 {
+			walls = append(walls, fmt.Sprintf("%s %.2f", row.name, median(all[0], perSecond)/median(all[3], perSecond)))
+		}
+	}
+	fmt.Fprintf(&b, "\nWith row security, in requests/s of Kontor with one wall: %s.\n", strings.Join(walls, ", "))
 	fmt.Fprintf(&b, "\nA right check takes %.0f µs (median) with %d grants in the table and %.0f µs with %d: %.2f times as long.\n",
 		checks.few, checks.fewGrants, checks.all, checks.allRows, checks.all/checks.few)
 	fmt.Fprintf(&b, "\nMeasured on %s. %d companies, %d orders with 3 items each, %d grants (seeded in %s);\n"+
 		"%d connections, %d interleaved rounds of %s for each row; medians, and the spread of the rates. CPU, statements and allocations are\n"+
-		"for one request: CPU and allocations of the server alone, statements as PostgreSQL counts them, with those that open and end a transaction.\n"+
+		"for one request: CPU and allocations of the server alone, statements as PostgreSQL counts them, with those that open and end a transaction,\n"+
+		"without what tells row security for whom each of them is. Only Kontor is under row security.\n"+
 		"All collect garbage alike (GOGC=400). Kontor and gqlgen + pgx find the session in Redis and the user in the database; the floor\n"+
 		"is told the tenant and asks nobody. The last two columns are ratios of requests/s, more than 1 is faster. Identical code varies by\n"+
 		"half on such a machine: no difference under a third means anything.\n",

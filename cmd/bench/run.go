@@ -40,12 +40,15 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	began := time.Now()
-	d, err := prepare(ctx, postgres.URL("bench"), o)
+	d, err := prepare(ctx, postgres, o)
 	if err != nil {
 		return err
 	}
 	seeded := time.Since(began)
 	fmt.Fprintf(os.Stderr, "seeded %d tenants, %d orders, %d grants in %s\n", o.tenants, o.orders, o.grants, seeded.Round(time.Second))
+	if err := unwall(ctx, postgres); err != nil {
+		return err
+	}
 	statements, stop, err := counter(ctx, postgres.AdminURL("bench"))
 	if err != nil {
 		return err
@@ -55,7 +58,9 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	targets, stopAll, err := start(ctx, o, postgres.URL("bench"), redis.URL())
+	targets, stopAll, err := start(ctx, o, addresses{
+		kontor: postgres.URL("bench"), unwalled: postgres.URL("unwalled"), comparators: postgres.AdminURL("bench"), redis: redis.URL(),
+	})
 	if err != nil {
 		return err
 	}
@@ -82,8 +87,8 @@ func run(ctx context.Context, o options) (err error) {
 	return report(o, m, rows, targets, measured, checks, seeded)
 }
 
-func prepare(ctx context.Context, url string, o options) (*data, error) {
-	d, err := db.Open(authz.System(ctx), url)
+func prepare(ctx context.Context, postgres *kontortest.Postgres, o options) (*data, error) {
+	d, err := db.Open(authz.System(ctx), postgres.URL("bench"))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +98,29 @@ func prepare(ctx context.Context, url string, o options) (*data, error) {
 	if err := d.Close(); err != nil {
 		return nil, err
 	}
-	return seed(ctx, url, o)
+	// COPY does not go through row security.
+	return seed(ctx, postgres.AdminURL("bench"), o)
+}
+
+// unwall makes a copy of the seeded database in which row security is taken away.
+func unwall(ctx context.Context, postgres *kontortest.Postgres) error {
+	if err := postgres.CreateDatabase(ctx, "unwalled", "bench"); err != nil {
+		return err
+	}
+	connection, err := pgx.Connect(ctx, postgres.AdminURL("unwalled"))
+	if err != nil {
+		return fmt.Errorf("connecting to the copy: %w", err)
+	}
+	_, err = connection.Exec(ctx, `DO $$ DECLARE name text; BEGIN
+		FOR name IN SELECT relname FROM pg_class WHERE relrowsecurity LOOP EXECUTE format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', name); END LOOP;
+	END $$`)
+	if err == nil {
+		_, err = connection.Exec(ctx, "VACUUM ANALYZE")
+	}
+	if err := errors.Join(err, connection.Close(ctx)); err != nil {
+		return fmt.Errorf("taking row security away from the copy: %w", err)
+	}
+	return nil
 }
 
 // counter counts the statements that the database was sent, by the database itself.
@@ -109,8 +136,8 @@ func counter(ctx context.Context, url string) (func() (int64, error), func(), er
 	}
 	return func() (int64, error) {
 		var n int64
-		// The counting itself is left out.
-		err := connection.QueryRow(ctx, "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'").Scan(&n)
+		// The counting itself is left out, and what goes along with every statement for row security.
+		err := connection.QueryRow(ctx, "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%' AND query NOT LIKE 'SELECT set_config(%'").Scan(&n)
 		return n, err
 	}, stop, nil
 }

@@ -21,11 +21,14 @@ type servers struct {
 	connections int
 	folder      string // for Kontor's files
 	children    []*exec.Cmd
-	targets     []target // Kontor, gqlgen, the floor
+	targets     []target // Kontor, gqlgen, the floor, Kontor without row security
 }
 
+// addresses are where each finds its databases. The comparators go past row security.
+type addresses struct{ kontor, unwalled, comparators, redis string }
+
 // start starts Kontor and the comparators, each as a process of its own.
-func start(ctx context.Context, o options, databaseURL, redisURL string) (_ []target, stop func(), err error) {
+func start(ctx context.Context, o options, at addresses) (_ []target, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the comparators: %w", err)
@@ -39,21 +42,23 @@ func start(ctx context.Context, o options, databaseURL, redisURL string) (_ []ta
 	if s.folder, err = os.MkdirTemp("", "kontor-bench-"); err != nil {
 		return nil, nil, fmt.Errorf("making a folder for kontor: %w", err)
 	}
-	addrs := make([]string, 4)
+	addrs := make([]string, 5)
 	for i := range addrs {
 		if addrs[i], err = freeAddr(); err != nil {
 			return nil, nil, err
 		}
 	}
 	kontor := exec.CommandContext(context.WithoutCancel(ctx), o.binary, "serve", "--addr", addrs[0], "--debug-addr", addrs[1],
-		"--base-url", "http://"+addrs[0], "--database-url", databaseURL, "--redis-url", redisURL, "--smtp-url", "smtp://127.0.0.1:1",
+		"--base-url", "http://"+addrs[0], "--database-url", at.kontor, "--redis-url", at.redis, "--smtp-url", "smtp://127.0.0.1:1",
 		"--blob-url", "file://"+s.folder, "--log-level", "warn", "--env", "development", "--secret", "0123456789abcdef0123456789abcdef")
 	if err := s.launch(ctx, "Kontor", addrs[0], addrs[1], kontor); err != nil {
 		return nil, nil, err
 	}
-	for i, which := range []struct{ name, argument string }{{"gqlgen + pgx", "gqlgen"}, {"floor", "floor"}} {
+	for i, which := range []struct{ name, argument, database string }{
+		{"gqlgen + pgx", "gqlgen", at.comparators}, {"floor", "floor", at.comparators}, {"Kontor, one wall", "unwalled", at.unwalled},
+	} {
 		addr := addrs[2+i]
-		other := exec.CommandContext(context.WithoutCancel(ctx), self, "comparator", which.argument, databaseURL, redisURL, addr)
+		other := exec.CommandContext(context.WithoutCancel(ctx), self, "comparator", which.argument, which.database, at.redis, addr)
 		if err := s.launch(ctx, which.name, addr, addr, other); err != nil {
 			return nil, nil, err
 		}

@@ -76,7 +76,8 @@ func matches(search string) (p predicate.Product, ok bool) {
 	return func(s *sql.Selector) {
 		if s.Dialect() == dialect.Postgres {
 			s.Where(sql.P(func(b *sql.Builder) {
-				b.Ident(s.TableName()).WriteString(".search @@ to_tsquery('simple', ").Arg(tsquery(found)).WriteString(")")
+				b.WriteString(s.C("id")).WriteString(" IN (SELECT product_id FROM products_search WHERE search @@ to_tsquery('simple', ").
+					Arg(tsquery(found)).WriteString("))")
 			}))
 			return
 		}

@@ -49,24 +49,6 @@ func Check(ctx context.Context, d *DB) error {
 	return nil
 }
 
-// CheckRole refuses a role that PostgreSQL lets past every wall: what production
-// runs as must own no more than its tables.
-func CheckRole(ctx context.Context, d *DB) error {
-	if d.Dialect != dialect.Postgres {
-		return nil
-	}
-	var role string
-	var unbound bool
-	err := d.SQL.QueryRowContext(ctx, "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").Scan(&role, &unbound)
-	if err != nil {
-		return fmt.Errorf("asking for the rights of the database role: %w", err)
-	}
-	if unbound {
-		return fmt.Errorf("the database role %q is a superuser or bypasses row security: production needs a role without these attributes", role)
-	}
-	return nil
-}
-
 func provide(d *DB) (*goose.Provider, error) {
 	folder, database := "sqlite", goose.DialectSQLite3
 	var with []goose.ProviderOption

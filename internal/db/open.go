@@ -20,6 +20,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"modernc.org/sqlite" // the driver "sqlite", too
 
+	"kontor/authz"
 	"kontor/ent"
 	_ "kontor/ent/runtime" // the walls and defaults of ent/schema
 )
@@ -27,20 +28,30 @@ import (
 // DB is an open database.
 type DB struct {
 	Client  *ent.Client
-	SQL     *sql.DB // for what needs database/sql: migrations
+	SQL     *sql.DB // for what needs database/sql: migrations. The server works for itself there
 	Dialect string  // dialect.SQLite or dialect.Postgres
 
 	// writer lets one transaction at a time write to SQLite, which has one writer:
 	// the others wait in line instead of finding the database locked.
 	writer  sync.Mutex
 	driver  dialect.Driver
+	ping    func(context.Context) error
 	closers []func() error
 }
 
 // Option changes how Open opens.
 type Option func(*options)
 
-type options struct{ hook func(string) }
+type options struct {
+	hook func(string)
+	wall func(context.Context) (string, error)
+}
+
+// WithoutWall tells PostgreSQL nothing of viewers: for a database whose row security was
+// taken away, which the benchmark compares with. Any other gives no rows.
+func WithoutWall() Option {
+	return func(o *options) { o.wall = func(context.Context) (string, error) { return "", nil } }
+}
 
 // WithStatementHook calls hook with every statement before it is sent: tests count
 // them.
@@ -50,7 +61,7 @@ func WithStatementHook(hook func(statement string)) Option {
 
 // Open opens sqlite://PATH or postgres://…; the schema is for Migrate and Check.
 func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) {
-	var o options
+	o := options{wall: authz.Wall}
 	for _, apply := range with {
 		apply(&o)
 	}
@@ -61,7 +72,7 @@ func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) 
 	if path, ok := strings.CutPrefix(databaseURL, "sqlite://"); ok {
 		d, err = openSQLite(path)
 	} else {
-		d, err = openPostgres(ctx, databaseURL)
+		d, err = openPostgres(ctx, databaseURL, o.wall)
 	}
 	if err != nil {
 		return nil, err
@@ -109,7 +120,7 @@ func openSQLite(path string) (*DB, error) {
 	}
 	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	return &DB{
-		SQL: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened),
+		SQL: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened), ping: opened.PingContext,
 		closers: []func() error{unlock, opened.Close},
 	}, nil
 }
@@ -137,7 +148,7 @@ func (d *DB) Query(ctx context.Context, statement string, args ...any) (*entsql.
 }
 
 // Ping asks whether the database answers.
-func (d *DB) Ping(ctx context.Context) error { return d.SQL.PingContext(ctx) }
+func (d *DB) Ping(ctx context.Context) error { return d.ping(ctx) }
 
 // Close gives the connections back.
 func (d *DB) Close() error {

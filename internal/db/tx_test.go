@@ -13,7 +13,6 @@ import (
 	"kontor/ent"
 	"kontor/ent/cart"
 	"kontor/internal/db"
-	"kontor/internal/kontortest"
 )
 
 func TestInTxCommitsOrLeavesNothing(t *testing.T) {
@@ -180,23 +179,5 @@ func TestStatementsAreToldToTheHook(t *testing.T) {
 	}
 	if len(sent) != 3 || sent[0] != "BEGIN" || !strings.Contains(sent[1], "tenants") || sent[2] != "COMMIT" {
 		t.Fatal(fmt.Sprint(sent))
-	}
-}
-
-// Case: AUTHZ-08
-func TestProductionNeedsARoleThatIsBound(t *testing.T) {
-	postgres := kontortest.SharedPostgres(t)
-	url := postgres.FreshDatabase(t, "")
-	name := url[strings.LastIndex(url, "/")+1:]
-	name, _, _ = strings.Cut(name, "?")
-	for as, want := range map[string]bool{url: true, postgres.AdminURL(name): false} {
-		d, err := db.Open(t.Context(), as)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := db.CheckRole(t.Context(), d); (err == nil) != want {
-			t.Errorf("the role is accepted: %v, want %v", err == nil, want)
-		}
-		_ = d.Close()
 	}
 }

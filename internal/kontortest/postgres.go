@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -136,6 +137,15 @@ func (p *Postgres) URL(database string) string { return p.urlAs(owner, database)
 // AdminURL is where a database is reached as superuser, which row security does
 // not hold for: to add extensions and roles, and to look past the rules.
 func (p *Postgres) AdminURL(database string) string { return p.urlAs(superuser, database) }
+
+// Database is the name of the database that a URL reaches.
+func Database(databaseURL string) string {
+	address, err := url.Parse(databaseURL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(address.Path, "/")
+}
 
 func (p *Postgres) urlAs(role, database string) string {
 	address := url.URL{Scheme: "postgres", User: url.User(role), Host: net.JoinHostPort(loopback, p.port), Path: "/" + database, RawQuery: "sslmode=disable"}

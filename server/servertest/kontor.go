@@ -250,12 +250,15 @@ func sqliteCopy(t testing.TB) string {
 	return path
 }
 
-// SQL opens the database beside the replica, for tests that look behind the API.
+// SQL opens the database beside the replica, as superuser, for tests that look behind
+// the API and behind row security.
 func (k *Kontor) SQL(t testing.TB) *sql.DB {
 	t.Helper()
 	driver, source := "pgx", k.config.DatabaseURL
 	if path, ok := strings.CutPrefix(source, "sqlite://"); ok {
 		driver, source = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
+	} else {
+		source = kontortest.SharedPostgres(t).AdminURL(kontortest.Database(source))
 	}
 	beside, err := sql.Open(driver, source)
 	if err != nil {

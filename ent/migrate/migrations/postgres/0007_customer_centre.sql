@@ -14,6 +14,7 @@ CREATE TABLE customer_centre_links (
     UNIQUE (issuer, subject),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
+SELECT kontor_wall('customer_centre_links', 'centre.link');
 
 ALTER TABLE tenants ADD COLUMN online_billing_needs_link boolean NOT NULL DEFAULT true;
 
