@@ -32,7 +32,7 @@ race: setup web lint contract ## the same as test, under the race detector
 bench: setup build ## measure Kontor against hand-written comparators on PostgreSQL
 	go run ./cmd/bench
 
-generate: ## write the generated code anew: ent first, then gqlgen, which reads it
+generate: ## write the generated code anew: ent first, then gqlgen, which reads it, then docs/rights.md
 	go generate ./...
 
 lint: ## check format and code, with go vet and staticcheck
