@@ -33,7 +33,7 @@ bench: setup build ## measure Kontor against hand-written comparators on Postgre
 	go run ./cmd/bench
 	go test ./server -run '^$$' -bench 'SaveTransfer|Revocation' -benchtime 100x
 
-generate: ## write the generated code anew: ent first, then gqlgen, which reads it
+generate: ## write the generated code anew: ent first, then gqlgen, which reads it, then docs/rights.md
 	go generate ./...
 
 lint: ## check format and code, with go vet and staticcheck

@@ -54,6 +54,7 @@ var (
 // policy is one enforcer for each role, each holding that role's lines only:
 // a decision then walks a handful of lines instead of all of them.
 type policy struct {
+	lines     []Line
 	enforcers map[Role]*casbin.Enforcer
 	scopes    map[Role]map[string][]Relation
 	// allowed is what Casbin says where there is no thing yet, asked once when the
@@ -137,6 +138,7 @@ func (p *policy) add(role Role, action string, relation Relation) error {
 		return fmt.Errorf("policy.csv says %s, %s, %s twice", role, action, relation)
 	}
 	p.scopes[role][action] = append(p.scopes[role][action], relation)
+	p.lines = append(p.lines, Line{role, action, relation})
 	return nil
 }
 

@@ -236,3 +236,19 @@ func TestAScopeSaysTheSameAsCasbin(t *testing.T) {
 		}
 	})
 }
+
+// The policy explains itself: each relation in its head, and no line is lost on the way to
+// the documentation.
+//
+// Requirement: AC-03
+func TestThePolicyExplainsItself(t *testing.T) {
+	for _, relation := range Relations() {
+		if Meaning()[relation] == "" {
+			t.Errorf("the head of policy.csv does not say what %q is", relation)
+		}
+	}
+	lines, err := Lines()
+	if want := strings.Count(policyText, "\np, "); err != nil || len(lines) != want || want < 50 {
+		t.Errorf("%d lines of %d are told: %v", len(lines), want, err)
+	}
+}

@@ -275,6 +275,11 @@ func nothingElse(t *testing.T, k *servertest.Kontor, receiver shopper, orders, c
 			t.Errorf("the receiver sees the %s %v", at, got)
 		}
 	}
+	number := columnOf(t, beside, `SELECT n.number FROM customer_numbers n JOIN contracts c ON c.customer_number_id = n.id WHERE c.number = 'RV-100001'`)[0]
+	guess := `query($number: String!) { contracts(first: 100, where: {customerNumber: $number}) { totalCount } }`
+	if got, owners := receiver.Do(t, guess, servertest.Vars{"number": number}).OK(t), martha.Do(t, guess, servertest.Vars{"number": number}).OK(t); got.Get("contracts.totalCount") != float64(0) || owners.Get("contracts.totalCount") == float64(0) {
+		t.Errorf("by the customer number of a shared contract the receiver finds %s, its owner %s", got.Body, owners.Body)
+	}
 	for i := range behind.List(t, "contracts.nodes.0.positions") {
 		at := fmt.Sprintf("contracts.nodes.0.positions.%d.product.", i)
 		sku, price := behind.Get(at+"sku"), behind.Get(at+"price.amount")

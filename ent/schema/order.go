@@ -152,7 +152,7 @@ func (NumberSeries) Annotations() []entschema.Annotation {
 type IdempotencyKey struct{ ent.Schema }
 
 func (IdempotencyKey) Mixin() []ent.Mixin {
-	return []ent.Mixin{scopedBy("account.change", rows.Columns{Owner: "user_id"})}
+	return []ent.Mixin{scopedBy("request.repeat", rows.Columns{Owner: "user_id"})}
 }
 
 func (IdempotencyKey) Fields() []ent.Field {

@@ -66,7 +66,11 @@ func (s *Service) Contracts(ctx context.Context, where *ContractFilter) (*ent.Co
 		}))
 	}
 	if where.CustomerNumber != nil {
-		q.Where(contract.HasCustomerNumberWith(customernumber.Number(*where.CustomerNumber)))
+		under, err := underNumber(ctx, *where.CustomerNumber)
+		if err != nil {
+			return nil, err
+		}
+		q.Where(under...)
 	}
 	if where.ExpiresWithinDays != nil {
 		if n := *where.ExpiresWithinDays; n < 0 || n > 3650 {
@@ -82,6 +86,21 @@ func (s *Service) Contracts(ctx context.Context, where *ContractFilter) (*ent.Co
 		return withRight(ctx, q, *where.Right)
 	}
 	return q, nil
+}
+
+// underNumber holds for contracts under a customer number that the viewer may see: whoever a
+// contract is shared with is not told its number, and cannot guess it by a filter.
+func underNumber(ctx context.Context, number string) ([]predicate.Contract, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The number is of the contract's tenant.
+	seen, err := rows.Visible(v, "customer_number.view", rows.Columns{Tenant: contract.FieldTenantID})
+	if err != nil {
+		return nil, err
+	}
+	return []predicate.Contract{contract.HasCustomerNumberWith(customernumber.Number(number)), seen}, nil
 }
 
 // withRight keeps the contracts on which the viewer has a right.

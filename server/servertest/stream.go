@@ -227,3 +227,27 @@ func (s *Stream) Drain() {
 		}
 	}
 }
+
+// Ask is Do, and for a subscription what it begins with: its first event, why it was
+// refused, or an empty answer where nothing comes for a moment.
+func (c *Client) Ask(t testing.TB, query string, variables Vars) *Answer {
+	t.Helper()
+	if !strings.HasPrefix(query, "subscription") {
+		return c.Do(t, query, variables)
+	}
+	s := c.Events(t, query, variables)
+	defer s.Close()
+	select {
+	case event, more := <-s.events:
+		if more {
+			return event
+		}
+		answer := &Answer{Status: http.StatusOK, Body: []byte(s.Problem)}
+		if err := json.Unmarshal(answer.Body, answer); err != nil {
+			t.Fatalf("a subscription ends with %q", s.Problem)
+		}
+		return answer
+	case <-time.After(300 * time.Millisecond):
+		return &Answer{Status: http.StatusOK}
+	}
+}

@@ -134,7 +134,7 @@ SELECT kontor_wall('orders', 'order.view', contract => 'contract_id');
 SELECT kontor_wall('order_items', 'order.view', contract => 'contract_id');
 SELECT kontor_wall('order_events', 'order.view', contract => 'contract_id');
 SELECT kontor_wall('number_series', 'order.place');
-SELECT kontor_wall('idempotency_keys', 'account.change');
+SELECT kontor_wall('idempotency_keys', 'request.repeat');
 
 -- What the server keeps for itself.
 SELECT kontor_wall('mails', NULL);
