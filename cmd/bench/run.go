@@ -177,8 +177,8 @@ func same(ctx context.Context, targets []target, rows []operation) error {
 	return nil
 }
 
-// rounds measures every operation on everybody in turns, so that what else the
-// machine does hits all alike.
+// rounds measures every operation on everybody in turns, and every other round
+// backwards, so that what else the machine does and who was before hits all alike.
 func rounds(ctx context.Context, o options, targets []target, rows []operation, statements func() (int64, error)) (map[string][][]result, error) {
 	measured := map[string][][]result{}
 	for round := range o.repeats {
@@ -186,8 +186,12 @@ func rounds(ctx context.Context, o options, targets []target, rows []operation, 
 			if measured[row.name] == nil {
 				measured[row.name] = make([][]result, len(targets))
 			}
-			for i, t := range targets {
-				make := row.on(i)
+			for turn := range targets {
+				i := turn
+				if round%2 == 1 {
+					i = len(targets) - 1 - turn
+				}
+				t, make := targets[i], row.on(i)
 				if make == nil {
 					continue
 				}

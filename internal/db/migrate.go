@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io/fs"
 
@@ -15,7 +16,7 @@ import (
 // Migrate brings the schema to the version that this binary knows, and names what
 // it applied. Several replicas may call it at once: one does it, the others wait.
 func Migrate(ctx context.Context, d *DB) ([]string, error) {
-	provider, err := provide(d)
+	provider, err := provide(d, d.SQL)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func Migrate(ctx context.Context, d *DB) ([]string, error) {
 // Check refuses a schema that this binary does not know, older or newer: nothing
 // may run on guesses.
 func Check(ctx context.Context, d *DB) error {
-	provider, err := provide(d)
+	provider, err := provide(d, d.plain)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func Check(ctx context.Context, d *DB) error {
 	return nil
 }
 
-func provide(d *DB) (*goose.Provider, error) {
+func provide(d *DB, on *sql.DB) (*goose.Provider, error) {
 	folder, database := "sqlite", goose.DialectSQLite3
 	var with []goose.ProviderOption
 	if d.Dialect == dialect.Postgres {
@@ -64,7 +65,7 @@ func provide(d *DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(database, d.SQL, files, with...)
+	provider, err := goose.NewProvider(database, on, files, with...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}

@@ -28,13 +28,14 @@ import (
 // DB is an open database.
 type DB struct {
 	Client  *ent.Client
-	SQL     *sql.DB // for what needs database/sql: migrations. The server works for itself there
+	SQL     *sql.DB // for migrations and tests: the server works for itself here and sees every row
 	Dialect string  // dialect.SQLite or dialect.Postgres
 
 	// writer lets one transaction at a time write to SQLite, which has one writer:
 	// the others wait in line instead of finding the database locked.
 	writer  sync.Mutex
 	driver  dialect.Driver
+	plain   *sql.DB // for questions about the schema: nobody's
 	ping    func(context.Context) error
 	closers []func() error
 }
@@ -120,7 +121,7 @@ func openSQLite(path string) (*DB, error) {
 	}
 	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	return &DB{
-		SQL: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened), ping: opened.PingContext,
+		SQL: opened, plain: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened), ping: opened.PingContext,
 		closers: []func() error{unlock, opened.Close},
 	}, nil
 }

@@ -48,21 +48,21 @@ func openPostgres(ctx context.Context, databaseURL string, wall func(context.Con
 		return nil, fmt.Errorf("opening the connection pool: %w", err)
 	}
 	closePool := func() error { pool.Close(); return nil }
-	opened := openSystem(config.ConnConfig)
+	plain, system := stdlib.OpenDBFromPool(pool), openSystem(config.ConnConfig)
 	return &DB{
-		SQL: opened, Dialect: dialect.Postgres, driver: pgxDriver{pgxConn{to: pool, wall: wall}, pool}, ping: pool.Ping,
-		closers: []func() error{closePool, opened.Close},
+		SQL: system, plain: plain, Dialect: dialect.Postgres, driver: pgxDriver{pgxConn{to: pool, wall: wall}, pool}, ping: pool.Ping,
+		closers: []func() error{closePool, plain.Close, system.Close},
 	}, nil
 }
 
 // openSystem opens connections on which the server works for itself as long as they
 // last, apart from those that answer requests: a migration that changes rows would
-// see none otherwise.
+// see none otherwise. It is said as they begin, so that a proxy which shares
+// connections cannot leave it behind on one.
 func openSystem(config *pgx.ConnConfig) *sql.DB {
-	opened := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, connection *pgx.Conn) error {
-		_, err := connection.Exec(ctx, "SELECT set_config('kontor.viewer', $1, false)", authz.SystemWall())
-		return err
-	}))
+	config = config.Copy()
+	config.RuntimeParams["kontor.viewer"] = authz.SystemWall()
+	opened := stdlib.OpenDB(*config)
 	opened.SetMaxIdleConns(1)
 	opened.SetConnMaxIdleTime(time.Minute)
 	return opened

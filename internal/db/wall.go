@@ -17,7 +17,7 @@ func CheckWall(ctx context.Context, d *DB) error {
 	}
 	var role string
 	var unbound bool
-	err := d.SQL.QueryRowContext(ctx, "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").Scan(&role, &unbound)
+	err := d.plain.QueryRowContext(ctx, "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").Scan(&role, &unbound)
 	if err != nil {
 		return fmt.Errorf("asking for the rights of the database role: %w", err)
 	}
@@ -25,7 +25,7 @@ func CheckWall(ctx context.Context, d *DB) error {
 		return fmt.Errorf("the database role %q is a superuser or bypasses row security: production needs a role without these attributes", role)
 	}
 	var open string
-	if err := d.SQL.QueryRowContext(ctx, unwalled).Scan(&open); err != nil {
+	if err := d.plain.QueryRowContext(ctx, unwalled).Scan(&open); err != nil {
 		return fmt.Errorf("asking which tables have row security: %w", err)
 	}
 	if open != "" {
