@@ -66,6 +66,16 @@ var probes = map[string]probe{
 	"Mutation.placeOrder.input.idempotencyKey": {`mutation($id: String!) {
 		placeOrder(input: {idempotencyKey: $id, expectedGross: "0.01"}) { order { number } errors { code field message } } }`, "key"},
 
+	"Mutation.approveOrder.input.orderId":   {`mutation($id: ID!) { approveOrder(input: {orderId: $id}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.rejectOrder.input.orderId":    {`mutation($id: ID!) { rejectOrder(input: {orderId: $id, reason: "x"}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.withdrawOrder.input.orderId":  {`mutation($id: ID!) { withdrawOrder(input: {orderId: $id}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.notifyApprover.input.orderId": {`mutation($id: ID!) { notifyApprover(input: {orderId: $id, text: "x"}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.saveApprovalRule.input.id": {`mutation($id: ID!, $colleague: ID!) {
+		saveApprovalRule(input: {id: $id, name: "x", approverIds: [$colleague]}) { rule { name } errors { code field message } } }`, ent.KindApprovalRule},
+	"Mutation.saveApprovalRule.input.approverIds": {`mutation($id: ID!) {
+		saveApprovalRule(input: {name: "x", above: "99999999", approverIds: [$id]}) { rule { name } errors { code field message } } }`, ent.KindUser},
+	"Mutation.deleteApprovalRule.input.id": {`mutation($id: ID!) { deleteApprovalRule(input: {id: $id}) { deletedId errors { code field message } } }`, ent.KindApprovalRule},
+
 	"Mutation.createUser.input.tenantId": {`mutation($id: ID!) { createUser(input: {tenantId: $id, firstName: "Eva", lastName: "Neu", email: "eva.neu@brandt.example",
 		roles: [GENERAL_USER]}) { user { status } errors { code field message } } }`, ent.KindTenant},
 	"Mutation.setUserRoles.input.id":      {`mutation($id: ID!) { setUserRoles(input: {id: $id, roles: [MASTER_ADMIN]}) { user { lastName roles } errors { code field message } } }`, ent.KindUser},
@@ -150,6 +160,7 @@ var (
 		"emailDomain", "organizationId", // of a new company
 		"action",                                             // of the audit log, the same for all
 		"token", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed
+		"note", "reason", "text", // about an order
 		"accessNumber", "state", "iss", // of the customer centre, which is asked about them
 	}
 )
@@ -292,6 +303,8 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		VALUES ('%s', '%s', '2310000001', 'GENERAL', '2026-01-01 00:00:00+00:00')`, number, brandt))
 	alter(t, d, fmt.Sprintf(`UPDATE contracts SET customer_number_id = '%s' WHERE number = 'RV-300001'`, number))
 	alter(t, d, `UPDATE orders SET contract_id = (SELECT id FROM contracts WHERE number = 'RV-300001') WHERE number = 'BRANDT-000001'`)
+	alter(t, d, fmt.Sprintf(`INSERT INTO approval_rules (id, tenant_id, name, above_amount, currency, self_approval, created_at)
+		VALUES ('%s', '%s', 'Großes', 900000000000, 'EUR', false, '2026-01-01 00:00:00+00:00')`, uuid.Must(uuid.NewV7()), brandt))
 	world := map[string]string{
 		ent.KindTenant: globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),
@@ -304,6 +317,7 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		ent.KindContractPosition: `contract_positions WHERE tenant_id = '` + brandt + `'`,
 		ent.KindOrder:            `orders WHERE number = 'BRANDT-000001'`,
 		ent.KindOrderItem:        `order_items WHERE tenant_id = '` + brandt + `'`,
+		ent.KindApprovalRule:     `approval_rules WHERE name = 'Großes'`,
 		ent.KindAddress:          `addresses WHERE label = 'Gießerei'`,
 		ent.KindSavedAssignment:  `saved_assignments WHERE label = 'Kostenstelle 700'`,
 		ent.KindUser:             `users WHERE username = 'malte.brandt'`,
