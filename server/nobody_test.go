@@ -65,6 +65,8 @@ func something(t *testing.T, api *ast.Schema, of *ast.Type) string {
 		return "{" + strings.Join(fields, ", ") + "}"
 	case definition.Name == "ID" || definition.Name == "String" || definition.Name == "Decimal":
 		return `"1"`
+	case definition.Name == "Boolean":
+		return "true"
 	}
 	t.Fatalf("say here what a %s looks like", definition.Name)
 	return ""

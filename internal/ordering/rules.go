@@ -101,12 +101,16 @@ func (s *Service) SaveRule(ctx context.Context, in SaveApprovalRuleInput) (*ent.
 		if former == nil {
 			saved, err = s.newRule(ctx, tx, v, in, name, costCentre)
 		} else {
-			update := former.Update().SetName(name).SetSelfApproval(in.SelfApproval).ClearAboveAmount().ClearCostCentre()
+			update := former.Update().SetName(name).SetSelfApproval(in.SelfApproval)
 			if in.Above != nil {
 				update.SetAboveAmount(*in.Above)
+			} else {
+				update.ClearAboveAmount()
 			}
 			if costCentre != "" {
 				update.SetCostCentre(costCentre)
+			} else {
+				update.ClearCostCentre()
 			}
 			saved, err = update.Save(ctx)
 		}
