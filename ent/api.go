@@ -33,6 +33,37 @@ func (_m *Address) GlobalID() gid.ID { return gid.New(KindAddress, _m.ID) }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *ApprovalNeedQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.ApprovalNeed(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *ApprovalRuleQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.ApprovalRule(p))
+	}
+}
+
+// KindApprovalRule is the kind of a ApprovalRule in global IDs.
+const KindApprovalRule = "rul"
+
+// GlobalID names the ApprovalRule in the API.
+func (_m *ApprovalRule) GlobalID() gid.ID { return gid.New(KindApprovalRule, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *ApprovalRule) Siblings() *Siblings[ApprovalRule] {
+	if _m.siblings == nil {
+		return &Siblings[ApprovalRule]{All: []*ApprovalRule{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *AuditEntryQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.AuditEntry(p))
@@ -206,6 +237,14 @@ func (_q *MailQuery) WhereP(ps ...func(*sql.Selector)) {
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *NeedApproverQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.NeedApprover(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *NumberSeriesQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.NumberSeries(p))
@@ -284,6 +323,23 @@ func (_m *OrderItem) GlobalID() gid.ID { return gid.New(KindOrderItem, _m.ID) }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *OrderMessageQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.OrderMessage(p))
+	}
+}
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *OrderMessage) Siblings() *Siblings[OrderMessage] {
+	if _m.siblings == nil {
+		return &Siblings[OrderMessage]{All: []*OrderMessage{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *PasswordHashQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.PasswordHash(p))
@@ -334,6 +390,14 @@ func (_q *RecoveryCodeQuery) WhereP(ps ...func(*sql.Selector)) {
 func (_q *RegistrationQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Registration(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *RuleApproverQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.RuleApprover(p))
 	}
 }
 
@@ -431,6 +495,15 @@ func (_q *UserRoleQuery) WhereP(ps ...func(*sql.Selector)) {
 // Nodes are the entities of the page, without their cursors.
 func (c *AddressConnection) Nodes() []*Address {
 	nodes := make([]*Address, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *ApprovalRuleConnection) Nodes() []*ApprovalRule {
+	nodes := make([]*ApprovalRule, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

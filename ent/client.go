@@ -13,6 +13,8 @@ import (
 
 	"kontor/ent/actingsession"
 	"kontor/ent/address"
+	"kontor/ent/approvalneed"
+	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
 	"kontor/ent/cart"
@@ -26,17 +28,20 @@ import (
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
+	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
 	"kontor/ent/onetimelink"
 	"kontor/ent/onetimepassword"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
+	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
@@ -59,6 +64,10 @@ type Client struct {
 	ActingSession *ActingSessionClient
 	// Address is the client for interacting with the Address builders.
 	Address *AddressClient
+	// ApprovalNeed is the client for interacting with the ApprovalNeed builders.
+	ApprovalNeed *ApprovalNeedClient
+	// ApprovalRule is the client for interacting with the ApprovalRule builders.
+	ApprovalRule *ApprovalRuleClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
 	// AuditHead is the client for interacting with the AuditHead builders.
@@ -85,6 +94,8 @@ type Client struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// Mail is the client for interacting with the Mail builders.
 	Mail *MailClient
+	// NeedApprover is the client for interacting with the NeedApprover builders.
+	NeedApprover *NeedApproverClient
 	// NumberSeries is the client for interacting with the NumberSeries builders.
 	NumberSeries *NumberSeriesClient
 	// OneTimeLink is the client for interacting with the OneTimeLink builders.
@@ -97,6 +108,8 @@ type Client struct {
 	OrderEvent *OrderEventClient
 	// OrderItem is the client for interacting with the OrderItem builders.
 	OrderItem *OrderItemClient
+	// OrderMessage is the client for interacting with the OrderMessage builders.
+	OrderMessage *OrderMessageClient
 	// PasswordHash is the client for interacting with the PasswordHash builders.
 	PasswordHash *PasswordHashClient
 	// Price is the client for interacting with the Price builders.
@@ -107,6 +120,8 @@ type Client struct {
 	RecoveryCode *RecoveryCodeClient
 	// Registration is the client for interacting with the Registration builders.
 	Registration *RegistrationClient
+	// RuleApprover is the client for interacting with the RuleApprover builders.
+	RuleApprover *RuleApproverClient
 	// SavedAssignment is the client for interacting with the SavedAssignment builders.
 	SavedAssignment *SavedAssignmentClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -130,6 +145,8 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.ActingSession = NewActingSessionClient(c.config)
 	c.Address = NewAddressClient(c.config)
+	c.ApprovalNeed = NewApprovalNeedClient(c.config)
+	c.ApprovalRule = NewApprovalRuleClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
 	c.AuditHead = NewAuditHeadClient(c.config)
 	c.Cart = NewCartClient(c.config)
@@ -143,17 +160,20 @@ func (c *Client) init() {
 	c.Grant = NewGrantClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Mail = NewMailClient(c.config)
+	c.NeedApprover = NewNeedApproverClient(c.config)
 	c.NumberSeries = NewNumberSeriesClient(c.config)
 	c.OneTimeLink = NewOneTimeLinkClient(c.config)
 	c.OneTimePassword = NewOneTimePasswordClient(c.config)
 	c.Order = NewOrderClient(c.config)
 	c.OrderEvent = NewOrderEventClient(c.config)
 	c.OrderItem = NewOrderItemClient(c.config)
+	c.OrderMessage = NewOrderMessageClient(c.config)
 	c.PasswordHash = NewPasswordHashClient(c.config)
 	c.Price = NewPriceClient(c.config)
 	c.Product = NewProductClient(c.config)
 	c.RecoveryCode = NewRecoveryCodeClient(c.config)
 	c.Registration = NewRegistrationClient(c.config)
+	c.RuleApprover = NewRuleApproverClient(c.config)
 	c.SavedAssignment = NewSavedAssignmentClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.Transfer = NewTransferClient(c.config)
@@ -253,6 +273,8 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		config:             cfg,
 		ActingSession:      NewActingSessionClient(cfg),
 		Address:            NewAddressClient(cfg),
+		ApprovalNeed:       NewApprovalNeedClient(cfg),
+		ApprovalRule:       NewApprovalRuleClient(cfg),
 		AuditEntry:         NewAuditEntryClient(cfg),
 		AuditHead:          NewAuditHeadClient(cfg),
 		Cart:               NewCartClient(cfg),
@@ -266,17 +288,20 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Mail:               NewMailClient(cfg),
+		NeedApprover:       NewNeedApproverClient(cfg),
 		NumberSeries:       NewNumberSeriesClient(cfg),
 		OneTimeLink:        NewOneTimeLinkClient(cfg),
 		OneTimePassword:    NewOneTimePasswordClient(cfg),
 		Order:              NewOrderClient(cfg),
 		OrderEvent:         NewOrderEventClient(cfg),
 		OrderItem:          NewOrderItemClient(cfg),
+		OrderMessage:       NewOrderMessageClient(cfg),
 		PasswordHash:       NewPasswordHashClient(cfg),
 		Price:              NewPriceClient(cfg),
 		Product:            NewProductClient(cfg),
 		RecoveryCode:       NewRecoveryCodeClient(cfg),
 		Registration:       NewRegistrationClient(cfg),
+		RuleApprover:       NewRuleApproverClient(cfg),
 		SavedAssignment:    NewSavedAssignmentClient(cfg),
 		Tenant:             NewTenantClient(cfg),
 		Transfer:           NewTransferClient(cfg),
@@ -303,6 +328,8 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		config:             cfg,
 		ActingSession:      NewActingSessionClient(cfg),
 		Address:            NewAddressClient(cfg),
+		ApprovalNeed:       NewApprovalNeedClient(cfg),
+		ApprovalRule:       NewApprovalRuleClient(cfg),
 		AuditEntry:         NewAuditEntryClient(cfg),
 		AuditHead:          NewAuditHeadClient(cfg),
 		Cart:               NewCartClient(cfg),
@@ -316,17 +343,20 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Mail:               NewMailClient(cfg),
+		NeedApprover:       NewNeedApproverClient(cfg),
 		NumberSeries:       NewNumberSeriesClient(cfg),
 		OneTimeLink:        NewOneTimeLinkClient(cfg),
 		OneTimePassword:    NewOneTimePasswordClient(cfg),
 		Order:              NewOrderClient(cfg),
 		OrderEvent:         NewOrderEventClient(cfg),
 		OrderItem:          NewOrderItemClient(cfg),
+		OrderMessage:       NewOrderMessageClient(cfg),
 		PasswordHash:       NewPasswordHashClient(cfg),
 		Price:              NewPriceClient(cfg),
 		Product:            NewProductClient(cfg),
 		RecoveryCode:       NewRecoveryCodeClient(cfg),
 		Registration:       NewRegistrationClient(cfg),
+		RuleApprover:       NewRuleApproverClient(cfg),
 		SavedAssignment:    NewSavedAssignmentClient(cfg),
 		Tenant:             NewTenantClient(cfg),
 		Transfer:           NewTransferClient(cfg),
@@ -361,12 +391,13 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.ActingSession, c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem,
-		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
-		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries,
-		c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem,
+		c.ActingSession, c.Address, c.ApprovalNeed, c.ApprovalRule, c.AuditEntry,
+		c.AuditHead, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
+		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
+		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
+		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderMessage,
 		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.RuleApprover, c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -376,12 +407,13 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.ActingSession, c.Address, c.AuditEntry, c.AuditHead, c.Cart, c.CartItem,
-		c.Category, c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
-		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NumberSeries,
-		c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem,
+		c.ActingSession, c.Address, c.ApprovalNeed, c.ApprovalRule, c.AuditEntry,
+		c.AuditHead, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
+		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
+		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
+		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderMessage,
 		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.RuleApprover, c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -394,6 +426,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ActingSession.mutate(ctx, m)
 	case *AddressMutation:
 		return c.Address.mutate(ctx, m)
+	case *ApprovalNeedMutation:
+		return c.ApprovalNeed.mutate(ctx, m)
+	case *ApprovalRuleMutation:
+		return c.ApprovalRule.mutate(ctx, m)
 	case *AuditEntryMutation:
 		return c.AuditEntry.mutate(ctx, m)
 	case *AuditHeadMutation:
@@ -420,6 +456,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *MailMutation:
 		return c.Mail.mutate(ctx, m)
+	case *NeedApproverMutation:
+		return c.NeedApprover.mutate(ctx, m)
 	case *NumberSeriesMutation:
 		return c.NumberSeries.mutate(ctx, m)
 	case *OneTimeLinkMutation:
@@ -432,6 +470,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.OrderEvent.mutate(ctx, m)
 	case *OrderItemMutation:
 		return c.OrderItem.mutate(ctx, m)
+	case *OrderMessageMutation:
+		return c.OrderMessage.mutate(ctx, m)
 	case *PasswordHashMutation:
 		return c.PasswordHash.mutate(ctx, m)
 	case *PriceMutation:
@@ -442,6 +482,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.RecoveryCode.mutate(ctx, m)
 	case *RegistrationMutation:
 		return c.Registration.mutate(ctx, m)
+	case *RuleApproverMutation:
+		return c.RuleApprover.mutate(ctx, m)
 	case *SavedAssignmentMutation:
 		return c.SavedAssignment.mutate(ctx, m)
 	case *TenantMutation:
@@ -724,6 +766,324 @@ func (c *AddressClient) mutate(ctx context.Context, m *AddressMutation) (Value, 
 		return (&AddressDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Address mutation op: %q", m.Op())
+	}
+}
+
+// ApprovalNeedClient is a client for the ApprovalNeed schema.
+type ApprovalNeedClient struct {
+	config
+}
+
+// NewApprovalNeedClient returns a client for the ApprovalNeed from the given config.
+func NewApprovalNeedClient(c config) *ApprovalNeedClient {
+	return &ApprovalNeedClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `approvalneed.Hooks(f(g(h())))`.
+func (c *ApprovalNeedClient) Use(hooks ...Hook) {
+	c.hooks.ApprovalNeed = append(c.hooks.ApprovalNeed, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `approvalneed.Intercept(f(g(h())))`.
+func (c *ApprovalNeedClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ApprovalNeed = append(c.inters.ApprovalNeed, interceptors...)
+}
+
+// Create returns a builder for creating a ApprovalNeed entity.
+func (c *ApprovalNeedClient) Create() *ApprovalNeedCreate {
+	mutation := newApprovalNeedMutation(c.config, OpCreate)
+	return &ApprovalNeedCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ApprovalNeed entities.
+func (c *ApprovalNeedClient) CreateBulk(builders ...*ApprovalNeedCreate) *ApprovalNeedCreateBulk {
+	return &ApprovalNeedCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ApprovalNeedClient) MapCreateBulk(slice any, setFunc func(*ApprovalNeedCreate, int)) *ApprovalNeedCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ApprovalNeedCreateBulk{err: fmt.Errorf("calling to ApprovalNeedClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ApprovalNeedCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ApprovalNeedCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ApprovalNeed.
+func (c *ApprovalNeedClient) Update() *ApprovalNeedUpdate {
+	mutation := newApprovalNeedMutation(c.config, OpUpdate)
+	return &ApprovalNeedUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ApprovalNeedClient) UpdateOne(_m *ApprovalNeed) *ApprovalNeedUpdateOne {
+	mutation := newApprovalNeedMutation(c.config, OpUpdateOne, withApprovalNeed(_m))
+	return &ApprovalNeedUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ApprovalNeedClient) UpdateOneID(id uuid.UUID) *ApprovalNeedUpdateOne {
+	mutation := newApprovalNeedMutation(c.config, OpUpdateOne, withApprovalNeedID(id))
+	return &ApprovalNeedUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ApprovalNeed.
+func (c *ApprovalNeedClient) Delete() *ApprovalNeedDelete {
+	mutation := newApprovalNeedMutation(c.config, OpDelete)
+	return &ApprovalNeedDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ApprovalNeedClient) DeleteOne(_m *ApprovalNeed) *ApprovalNeedDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ApprovalNeedClient) DeleteOneID(id uuid.UUID) *ApprovalNeedDeleteOne {
+	builder := c.Delete().Where(approvalneed.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ApprovalNeedDeleteOne{builder}
+}
+
+// Query returns a query builder for ApprovalNeed.
+func (c *ApprovalNeedClient) Query() *ApprovalNeedQuery {
+	return &ApprovalNeedQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeApprovalNeed},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ApprovalNeed entity by its id.
+func (c *ApprovalNeedClient) Get(ctx context.Context, id uuid.UUID) (*ApprovalNeed, error) {
+	return c.Query().Where(approvalneed.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ApprovalNeedClient) GetX(ctx context.Context, id uuid.UUID) *ApprovalNeed {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrder queries the order edge of a ApprovalNeed.
+func (c *ApprovalNeedClient) QueryOrder(_m *ApprovalNeed) *OrderQuery {
+	query := (&OrderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(approvalneed.Table, approvalneed.FieldID, id),
+			sqlgraph.To(order.Table, order.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, approvalneed.OrderTable, approvalneed.OrderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryNamed queries the named edge of a ApprovalNeed.
+func (c *ApprovalNeedClient) QueryNamed(_m *ApprovalNeed) *NeedApproverQuery {
+	query := (&NeedApproverClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(approvalneed.Table, approvalneed.FieldID, id),
+			sqlgraph.To(needapprover.Table, needapprover.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, approvalneed.NamedTable, approvalneed.NamedColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ApprovalNeedClient) Hooks() []Hook {
+	hooks := c.hooks.ApprovalNeed
+	return append(hooks[:len(hooks):len(hooks)], approvalneed.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ApprovalNeedClient) Interceptors() []Interceptor {
+	inters := c.inters.ApprovalNeed
+	return append(inters[:len(inters):len(inters)], approvalneed.Interceptors[:]...)
+}
+
+func (c *ApprovalNeedClient) mutate(ctx context.Context, m *ApprovalNeedMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ApprovalNeedCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ApprovalNeedUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ApprovalNeedUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ApprovalNeedDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ApprovalNeed mutation op: %q", m.Op())
+	}
+}
+
+// ApprovalRuleClient is a client for the ApprovalRule schema.
+type ApprovalRuleClient struct {
+	config
+}
+
+// NewApprovalRuleClient returns a client for the ApprovalRule from the given config.
+func NewApprovalRuleClient(c config) *ApprovalRuleClient {
+	return &ApprovalRuleClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `approvalrule.Hooks(f(g(h())))`.
+func (c *ApprovalRuleClient) Use(hooks ...Hook) {
+	c.hooks.ApprovalRule = append(c.hooks.ApprovalRule, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `approvalrule.Intercept(f(g(h())))`.
+func (c *ApprovalRuleClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ApprovalRule = append(c.inters.ApprovalRule, interceptors...)
+}
+
+// Create returns a builder for creating a ApprovalRule entity.
+func (c *ApprovalRuleClient) Create() *ApprovalRuleCreate {
+	mutation := newApprovalRuleMutation(c.config, OpCreate)
+	return &ApprovalRuleCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ApprovalRule entities.
+func (c *ApprovalRuleClient) CreateBulk(builders ...*ApprovalRuleCreate) *ApprovalRuleCreateBulk {
+	return &ApprovalRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ApprovalRuleClient) MapCreateBulk(slice any, setFunc func(*ApprovalRuleCreate, int)) *ApprovalRuleCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ApprovalRuleCreateBulk{err: fmt.Errorf("calling to ApprovalRuleClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ApprovalRuleCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ApprovalRuleCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ApprovalRule.
+func (c *ApprovalRuleClient) Update() *ApprovalRuleUpdate {
+	mutation := newApprovalRuleMutation(c.config, OpUpdate)
+	return &ApprovalRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ApprovalRuleClient) UpdateOne(_m *ApprovalRule) *ApprovalRuleUpdateOne {
+	mutation := newApprovalRuleMutation(c.config, OpUpdateOne, withApprovalRule(_m))
+	return &ApprovalRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ApprovalRuleClient) UpdateOneID(id uuid.UUID) *ApprovalRuleUpdateOne {
+	mutation := newApprovalRuleMutation(c.config, OpUpdateOne, withApprovalRuleID(id))
+	return &ApprovalRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ApprovalRule.
+func (c *ApprovalRuleClient) Delete() *ApprovalRuleDelete {
+	mutation := newApprovalRuleMutation(c.config, OpDelete)
+	return &ApprovalRuleDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ApprovalRuleClient) DeleteOne(_m *ApprovalRule) *ApprovalRuleDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ApprovalRuleClient) DeleteOneID(id uuid.UUID) *ApprovalRuleDeleteOne {
+	builder := c.Delete().Where(approvalrule.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ApprovalRuleDeleteOne{builder}
+}
+
+// Query returns a query builder for ApprovalRule.
+func (c *ApprovalRuleClient) Query() *ApprovalRuleQuery {
+	return &ApprovalRuleQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeApprovalRule},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ApprovalRule entity by its id.
+func (c *ApprovalRuleClient) Get(ctx context.Context, id uuid.UUID) (*ApprovalRule, error) {
+	return c.Query().Where(approvalrule.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ApprovalRuleClient) GetX(ctx context.Context, id uuid.UUID) *ApprovalRule {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryNamed queries the named edge of a ApprovalRule.
+func (c *ApprovalRuleClient) QueryNamed(_m *ApprovalRule) *RuleApproverQuery {
+	query := (&RuleApproverClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(approvalrule.Table, approvalrule.FieldID, id),
+			sqlgraph.To(ruleapprover.Table, ruleapprover.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, approvalrule.NamedTable, approvalrule.NamedColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ApprovalRuleClient) Hooks() []Hook {
+	hooks := c.hooks.ApprovalRule
+	return append(hooks[:len(hooks):len(hooks)], approvalrule.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ApprovalRuleClient) Interceptors() []Interceptor {
+	inters := c.inters.ApprovalRule
+	return append(inters[:len(inters):len(inters)], approvalrule.Interceptors[:]...)
+}
+
+func (c *ApprovalRuleClient) mutate(ctx context.Context, m *ApprovalRuleMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ApprovalRuleCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ApprovalRuleUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ApprovalRuleUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ApprovalRuleDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ApprovalRule mutation op: %q", m.Op())
 	}
 }
 
@@ -2802,6 +3162,157 @@ func (c *MailClient) mutate(ctx context.Context, m *MailMutation) (Value, error)
 	}
 }
 
+// NeedApproverClient is a client for the NeedApprover schema.
+type NeedApproverClient struct {
+	config
+}
+
+// NewNeedApproverClient returns a client for the NeedApprover from the given config.
+func NewNeedApproverClient(c config) *NeedApproverClient {
+	return &NeedApproverClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `needapprover.Hooks(f(g(h())))`.
+func (c *NeedApproverClient) Use(hooks ...Hook) {
+	c.hooks.NeedApprover = append(c.hooks.NeedApprover, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `needapprover.Intercept(f(g(h())))`.
+func (c *NeedApproverClient) Intercept(interceptors ...Interceptor) {
+	c.inters.NeedApprover = append(c.inters.NeedApprover, interceptors...)
+}
+
+// Create returns a builder for creating a NeedApprover entity.
+func (c *NeedApproverClient) Create() *NeedApproverCreate {
+	mutation := newNeedApproverMutation(c.config, OpCreate)
+	return &NeedApproverCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of NeedApprover entities.
+func (c *NeedApproverClient) CreateBulk(builders ...*NeedApproverCreate) *NeedApproverCreateBulk {
+	return &NeedApproverCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *NeedApproverClient) MapCreateBulk(slice any, setFunc func(*NeedApproverCreate, int)) *NeedApproverCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &NeedApproverCreateBulk{err: fmt.Errorf("calling to NeedApproverClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*NeedApproverCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &NeedApproverCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for NeedApprover.
+func (c *NeedApproverClient) Update() *NeedApproverUpdate {
+	mutation := newNeedApproverMutation(c.config, OpUpdate)
+	return &NeedApproverUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *NeedApproverClient) UpdateOne(_m *NeedApprover) *NeedApproverUpdateOne {
+	mutation := newNeedApproverMutation(c.config, OpUpdateOne, withNeedApprover(_m))
+	return &NeedApproverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *NeedApproverClient) UpdateOneID(id uuid.UUID) *NeedApproverUpdateOne {
+	mutation := newNeedApproverMutation(c.config, OpUpdateOne, withNeedApproverID(id))
+	return &NeedApproverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for NeedApprover.
+func (c *NeedApproverClient) Delete() *NeedApproverDelete {
+	mutation := newNeedApproverMutation(c.config, OpDelete)
+	return &NeedApproverDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *NeedApproverClient) DeleteOne(_m *NeedApprover) *NeedApproverDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *NeedApproverClient) DeleteOneID(id uuid.UUID) *NeedApproverDeleteOne {
+	builder := c.Delete().Where(needapprover.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &NeedApproverDeleteOne{builder}
+}
+
+// Query returns a query builder for NeedApprover.
+func (c *NeedApproverClient) Query() *NeedApproverQuery {
+	return &NeedApproverQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeNeedApprover},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a NeedApprover entity by its id.
+func (c *NeedApproverClient) Get(ctx context.Context, id uuid.UUID) (*NeedApprover, error) {
+	return c.Query().Where(needapprover.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *NeedApproverClient) GetX(ctx context.Context, id uuid.UUID) *NeedApprover {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryNeed queries the need edge of a NeedApprover.
+func (c *NeedApproverClient) QueryNeed(_m *NeedApprover) *ApprovalNeedQuery {
+	query := (&ApprovalNeedClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(needapprover.Table, needapprover.FieldID, id),
+			sqlgraph.To(approvalneed.Table, approvalneed.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, needapprover.NeedTable, needapprover.NeedColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *NeedApproverClient) Hooks() []Hook {
+	hooks := c.hooks.NeedApprover
+	return append(hooks[:len(hooks):len(hooks)], needapprover.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *NeedApproverClient) Interceptors() []Interceptor {
+	inters := c.inters.NeedApprover
+	return append(inters[:len(inters):len(inters)], needapprover.Interceptors[:]...)
+}
+
+func (c *NeedApproverClient) mutate(ctx context.Context, m *NeedApproverMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&NeedApproverCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&NeedApproverUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&NeedApproverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&NeedApproverDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown NeedApprover mutation op: %q", m.Op())
+	}
+}
+
 // NumberSeriesClient is a client for the NumberSeries schema.
 type NumberSeriesClient struct {
 	config
@@ -3363,6 +3874,38 @@ func (c *OrderClient) QueryEvents(_m *Order) *OrderEventQuery {
 	return query
 }
 
+// QueryMessages queries the messages edge of a Order.
+func (c *OrderClient) QueryMessages(_m *Order) *OrderMessageQuery {
+	query := (&OrderMessageClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, id),
+			sqlgraph.To(ordermessage.Table, ordermessage.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, order.MessagesTable, order.MessagesColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryNeeds queries the needs edge of a Order.
+func (c *OrderClient) QueryNeeds(_m *Order) *ApprovalNeedQuery {
+	query := (&ApprovalNeedClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, id),
+			sqlgraph.To(approvalneed.Table, approvalneed.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, order.NeedsTable, order.NeedsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryPlacedBy queries the placed_by edge of a Order.
 func (c *OrderClient) QueryPlacedBy(_m *Order) *UserQuery {
 	query := (&UserClient{config: c.config}).Query()
@@ -3753,6 +4296,157 @@ func (c *OrderItemClient) mutate(ctx context.Context, m *OrderItemMutation) (Val
 		return (&OrderItemDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown OrderItem mutation op: %q", m.Op())
+	}
+}
+
+// OrderMessageClient is a client for the OrderMessage schema.
+type OrderMessageClient struct {
+	config
+}
+
+// NewOrderMessageClient returns a client for the OrderMessage from the given config.
+func NewOrderMessageClient(c config) *OrderMessageClient {
+	return &OrderMessageClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ordermessage.Hooks(f(g(h())))`.
+func (c *OrderMessageClient) Use(hooks ...Hook) {
+	c.hooks.OrderMessage = append(c.hooks.OrderMessage, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ordermessage.Intercept(f(g(h())))`.
+func (c *OrderMessageClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OrderMessage = append(c.inters.OrderMessage, interceptors...)
+}
+
+// Create returns a builder for creating a OrderMessage entity.
+func (c *OrderMessageClient) Create() *OrderMessageCreate {
+	mutation := newOrderMessageMutation(c.config, OpCreate)
+	return &OrderMessageCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OrderMessage entities.
+func (c *OrderMessageClient) CreateBulk(builders ...*OrderMessageCreate) *OrderMessageCreateBulk {
+	return &OrderMessageCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OrderMessageClient) MapCreateBulk(slice any, setFunc func(*OrderMessageCreate, int)) *OrderMessageCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OrderMessageCreateBulk{err: fmt.Errorf("calling to OrderMessageClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OrderMessageCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OrderMessageCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OrderMessage.
+func (c *OrderMessageClient) Update() *OrderMessageUpdate {
+	mutation := newOrderMessageMutation(c.config, OpUpdate)
+	return &OrderMessageUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OrderMessageClient) UpdateOne(_m *OrderMessage) *OrderMessageUpdateOne {
+	mutation := newOrderMessageMutation(c.config, OpUpdateOne, withOrderMessage(_m))
+	return &OrderMessageUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OrderMessageClient) UpdateOneID(id uuid.UUID) *OrderMessageUpdateOne {
+	mutation := newOrderMessageMutation(c.config, OpUpdateOne, withOrderMessageID(id))
+	return &OrderMessageUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OrderMessage.
+func (c *OrderMessageClient) Delete() *OrderMessageDelete {
+	mutation := newOrderMessageMutation(c.config, OpDelete)
+	return &OrderMessageDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OrderMessageClient) DeleteOne(_m *OrderMessage) *OrderMessageDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OrderMessageClient) DeleteOneID(id uuid.UUID) *OrderMessageDeleteOne {
+	builder := c.Delete().Where(ordermessage.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OrderMessageDeleteOne{builder}
+}
+
+// Query returns a query builder for OrderMessage.
+func (c *OrderMessageClient) Query() *OrderMessageQuery {
+	return &OrderMessageQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOrderMessage},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OrderMessage entity by its id.
+func (c *OrderMessageClient) Get(ctx context.Context, id uuid.UUID) (*OrderMessage, error) {
+	return c.Query().Where(ordermessage.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OrderMessageClient) GetX(ctx context.Context, id uuid.UUID) *OrderMessage {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrder queries the order edge of a OrderMessage.
+func (c *OrderMessageClient) QueryOrder(_m *OrderMessage) *OrderQuery {
+	query := (&OrderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ordermessage.Table, ordermessage.FieldID, id),
+			sqlgraph.To(order.Table, order.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ordermessage.OrderTable, ordermessage.OrderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *OrderMessageClient) Hooks() []Hook {
+	hooks := c.hooks.OrderMessage
+	return append(hooks[:len(hooks):len(hooks)], ordermessage.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *OrderMessageClient) Interceptors() []Interceptor {
+	inters := c.inters.OrderMessage
+	return append(inters[:len(inters):len(inters)], ordermessage.Interceptors[:]...)
+}
+
+func (c *OrderMessageClient) mutate(ctx context.Context, m *OrderMessageMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OrderMessageCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OrderMessageUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OrderMessageUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OrderMessageDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OrderMessage mutation op: %q", m.Op())
 	}
 }
 
@@ -4476,6 +5170,173 @@ func (c *RegistrationClient) mutate(ctx context.Context, m *RegistrationMutation
 		return (&RegistrationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Registration mutation op: %q", m.Op())
+	}
+}
+
+// RuleApproverClient is a client for the RuleApprover schema.
+type RuleApproverClient struct {
+	config
+}
+
+// NewRuleApproverClient returns a client for the RuleApprover from the given config.
+func NewRuleApproverClient(c config) *RuleApproverClient {
+	return &RuleApproverClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ruleapprover.Hooks(f(g(h())))`.
+func (c *RuleApproverClient) Use(hooks ...Hook) {
+	c.hooks.RuleApprover = append(c.hooks.RuleApprover, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ruleapprover.Intercept(f(g(h())))`.
+func (c *RuleApproverClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RuleApprover = append(c.inters.RuleApprover, interceptors...)
+}
+
+// Create returns a builder for creating a RuleApprover entity.
+func (c *RuleApproverClient) Create() *RuleApproverCreate {
+	mutation := newRuleApproverMutation(c.config, OpCreate)
+	return &RuleApproverCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RuleApprover entities.
+func (c *RuleApproverClient) CreateBulk(builders ...*RuleApproverCreate) *RuleApproverCreateBulk {
+	return &RuleApproverCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RuleApproverClient) MapCreateBulk(slice any, setFunc func(*RuleApproverCreate, int)) *RuleApproverCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RuleApproverCreateBulk{err: fmt.Errorf("calling to RuleApproverClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RuleApproverCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RuleApproverCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RuleApprover.
+func (c *RuleApproverClient) Update() *RuleApproverUpdate {
+	mutation := newRuleApproverMutation(c.config, OpUpdate)
+	return &RuleApproverUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RuleApproverClient) UpdateOne(_m *RuleApprover) *RuleApproverUpdateOne {
+	mutation := newRuleApproverMutation(c.config, OpUpdateOne, withRuleApprover(_m))
+	return &RuleApproverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RuleApproverClient) UpdateOneID(id uuid.UUID) *RuleApproverUpdateOne {
+	mutation := newRuleApproverMutation(c.config, OpUpdateOne, withRuleApproverID(id))
+	return &RuleApproverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RuleApprover.
+func (c *RuleApproverClient) Delete() *RuleApproverDelete {
+	mutation := newRuleApproverMutation(c.config, OpDelete)
+	return &RuleApproverDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RuleApproverClient) DeleteOne(_m *RuleApprover) *RuleApproverDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RuleApproverClient) DeleteOneID(id uuid.UUID) *RuleApproverDeleteOne {
+	builder := c.Delete().Where(ruleapprover.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RuleApproverDeleteOne{builder}
+}
+
+// Query returns a query builder for RuleApprover.
+func (c *RuleApproverClient) Query() *RuleApproverQuery {
+	return &RuleApproverQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRuleApprover},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RuleApprover entity by its id.
+func (c *RuleApproverClient) Get(ctx context.Context, id uuid.UUID) (*RuleApprover, error) {
+	return c.Query().Where(ruleapprover.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RuleApproverClient) GetX(ctx context.Context, id uuid.UUID) *RuleApprover {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryRule queries the rule edge of a RuleApprover.
+func (c *RuleApproverClient) QueryRule(_m *RuleApprover) *ApprovalRuleQuery {
+	query := (&ApprovalRuleClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ruleapprover.Table, ruleapprover.FieldID, id),
+			sqlgraph.To(approvalrule.Table, approvalrule.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ruleapprover.RuleTable, ruleapprover.RuleColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryUser queries the user edge of a RuleApprover.
+func (c *RuleApproverClient) QueryUser(_m *RuleApprover) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ruleapprover.Table, ruleapprover.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, ruleapprover.UserTable, ruleapprover.UserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *RuleApproverClient) Hooks() []Hook {
+	hooks := c.hooks.RuleApprover
+	return append(hooks[:len(hooks):len(hooks)], ruleapprover.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *RuleApproverClient) Interceptors() []Interceptor {
+	inters := c.inters.RuleApprover
+	return append(inters[:len(inters):len(inters)], ruleapprover.Interceptors[:]...)
+}
+
+func (c *RuleApproverClient) mutate(ctx context.Context, m *RuleApproverMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RuleApproverCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RuleApproverUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RuleApproverUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RuleApproverDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RuleApprover mutation op: %q", m.Op())
 	}
 }
 
@@ -5269,18 +6130,19 @@ func (c *UserRoleClient) mutate(ctx context.Context, m *UserRoleMutation) (Value
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		ActingSession, Address, AuditEntry, AuditHead, Cart, CartItem, Category,
-		Connection, Contract, ContractPosition, CustomerCentreLink, CustomerNumber,
-		Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, OneTimePassword, Order,
-		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
-		Registration, SavedAssignment, Tenant, Transfer, User, UserRole []ent.Hook
+		ActingSession, Address, ApprovalNeed, ApprovalRule, AuditEntry, AuditHead, Cart,
+		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
+		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
+		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderMessage,
+		PasswordHash, Price, Product, RecoveryCode, Registration, RuleApprover,
+		SavedAssignment, Tenant, Transfer, User, UserRole []ent.Hook
 	}
 	inters struct {
-		ActingSession, Address, AuditEntry, AuditHead, Cart, CartItem, Category,
-		Connection, Contract, ContractPosition, CustomerCentreLink, CustomerNumber,
-		Grant, IdempotencyKey, Mail, NumberSeries, OneTimeLink, OneTimePassword, Order,
-		OrderEvent, OrderItem, PasswordHash, Price, Product, RecoveryCode,
-		Registration, SavedAssignment, Tenant, Transfer, User,
-		UserRole []ent.Interceptor
+		ActingSession, Address, ApprovalNeed, ApprovalRule, AuditEntry, AuditHead, Cart,
+		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
+		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
+		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderMessage,
+		PasswordHash, Price, Product, RecoveryCode, Registration, RuleApprover,
+		SavedAssignment, Tenant, Transfer, User, UserRole []ent.Interceptor
 	}
 )

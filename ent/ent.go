@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"kontor/ent/actingsession"
 	"kontor/ent/address"
+	"kontor/ent/approvalneed"
+	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
 	"kontor/ent/cart"
@@ -21,17 +23,20 @@ import (
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
+	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
 	"kontor/ent/onetimelink"
 	"kontor/ent/onetimepassword"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
+	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
@@ -105,6 +110,8 @@ func checkColumn(t, c string) error {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			actingsession.Table:      actingsession.ValidColumn,
 			address.Table:            address.ValidColumn,
+			approvalneed.Table:       approvalneed.ValidColumn,
+			approvalrule.Table:       approvalrule.ValidColumn,
 			auditentry.Table:         auditentry.ValidColumn,
 			audithead.Table:          audithead.ValidColumn,
 			cart.Table:               cart.ValidColumn,
@@ -118,17 +125,20 @@ func checkColumn(t, c string) error {
 			grant.Table:              grant.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
 			mail.Table:               mail.ValidColumn,
+			needapprover.Table:       needapprover.ValidColumn,
 			numberseries.Table:       numberseries.ValidColumn,
 			onetimelink.Table:        onetimelink.ValidColumn,
 			onetimepassword.Table:    onetimepassword.ValidColumn,
 			order.Table:              order.ValidColumn,
 			orderevent.Table:         orderevent.ValidColumn,
 			orderitem.Table:          orderitem.ValidColumn,
+			ordermessage.Table:       ordermessage.ValidColumn,
 			passwordhash.Table:       passwordhash.ValidColumn,
 			price.Table:              price.ValidColumn,
 			product.Table:            product.ValidColumn,
 			recoverycode.Table:       recoverycode.ValidColumn,
 			registration.Table:       registration.ValidColumn,
+			ruleapprover.Table:       ruleapprover.ValidColumn,
 			savedassignment.Table:    savedassignment.ValidColumn,
 			tenant.Table:             tenant.ValidColumn,
 			transfer.Table:           transfer.ValidColumn,

@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"kontor/ent/address"
+	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
@@ -17,6 +18,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
@@ -125,6 +127,100 @@ type addressPaginateArgs struct {
 
 func newAddressPaginateArgs(rv map[string]any) *addressPaginateArgs {
 	args := &addressPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *ApprovalRuleQuery) CollectFields(ctx context.Context, satisfies ...string) (*ApprovalRuleQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *ApprovalRuleQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(approvalrule.Columns))
+		selectedFields = []string{approvalrule.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[approvalrule.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, approvalrule.FieldTenantID)
+				fieldSeen[approvalrule.FieldTenantID] = struct{}{}
+			}
+		case "name":
+			if _, ok := fieldSeen[approvalrule.FieldName]; !ok {
+				selectedFields = append(selectedFields, approvalrule.FieldName)
+				fieldSeen[approvalrule.FieldName] = struct{}{}
+			}
+		case "aboveAmount":
+			if _, ok := fieldSeen[approvalrule.FieldAboveAmount]; !ok {
+				selectedFields = append(selectedFields, approvalrule.FieldAboveAmount)
+				fieldSeen[approvalrule.FieldAboveAmount] = struct{}{}
+			}
+		case "currency":
+			if _, ok := fieldSeen[approvalrule.FieldCurrency]; !ok {
+				selectedFields = append(selectedFields, approvalrule.FieldCurrency)
+				fieldSeen[approvalrule.FieldCurrency] = struct{}{}
+			}
+		case "costCentre":
+			if _, ok := fieldSeen[approvalrule.FieldCostCentre]; !ok {
+				selectedFields = append(selectedFields, approvalrule.FieldCostCentre)
+				fieldSeen[approvalrule.FieldCostCentre] = struct{}{}
+			}
+		case "selfApproval":
+			if _, ok := fieldSeen[approvalrule.FieldSelfApproval]; !ok {
+				selectedFields = append(selectedFields, approvalrule.FieldSelfApproval)
+				fieldSeen[approvalrule.FieldSelfApproval] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[approvalrule.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, approvalrule.FieldCreatedAt)
+				fieldSeen[approvalrule.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type approvalrulePaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []ApprovalRulePaginateOption
+}
+
+func newApprovalRulePaginateArgs(rv map[string]any) *approvalrulePaginateArgs {
+	args := &approvalrulePaginateArgs{}
 	if rv == nil {
 		return args
 	}
@@ -1292,6 +1388,19 @@ func (_q *OrderQuery) collectField(ctx context.Context, oneNode bool, opCtx *gra
 				*wq = *query
 			})
 
+		case "messages":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&OrderMessageClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, false, opCtx, field, path, mayAddCondition(satisfies, ordermessageImplementors)...); err != nil {
+				return err
+			}
+			_q.WithNamedMessages(alias, func(wq *OrderMessageQuery) {
+				*wq = *query
+			})
+
 		case "contract":
 			var (
 				alias = field.Alias
@@ -1686,6 +1795,100 @@ type orderitemPaginateArgs struct {
 
 func newOrderItemPaginateArgs(rv map[string]any) *orderitemPaginateArgs {
 	args := &orderitemPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *OrderMessageQuery) CollectFields(ctx context.Context, satisfies ...string) (*OrderMessageQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *OrderMessageQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(ordermessage.Columns))
+		selectedFields = []string{ordermessage.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[ordermessage.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, ordermessage.FieldTenantID)
+				fieldSeen[ordermessage.FieldTenantID] = struct{}{}
+			}
+		case "orderID":
+			if _, ok := fieldSeen[ordermessage.FieldOrderID]; !ok {
+				selectedFields = append(selectedFields, ordermessage.FieldOrderID)
+				fieldSeen[ordermessage.FieldOrderID] = struct{}{}
+			}
+		case "placedByID":
+			if _, ok := fieldSeen[ordermessage.FieldPlacedByID]; !ok {
+				selectedFields = append(selectedFields, ordermessage.FieldPlacedByID)
+				fieldSeen[ordermessage.FieldPlacedByID] = struct{}{}
+			}
+		case "contractID":
+			if _, ok := fieldSeen[ordermessage.FieldContractID]; !ok {
+				selectedFields = append(selectedFields, ordermessage.FieldContractID)
+				fieldSeen[ordermessage.FieldContractID] = struct{}{}
+			}
+		case "at":
+			if _, ok := fieldSeen[ordermessage.FieldAt]; !ok {
+				selectedFields = append(selectedFields, ordermessage.FieldAt)
+				fieldSeen[ordermessage.FieldAt] = struct{}{}
+			}
+		case "authorID":
+			if _, ok := fieldSeen[ordermessage.FieldAuthorID]; !ok {
+				selectedFields = append(selectedFields, ordermessage.FieldAuthorID)
+				fieldSeen[ordermessage.FieldAuthorID] = struct{}{}
+			}
+		case "text":
+			if _, ok := fieldSeen[ordermessage.FieldText]; !ok {
+				selectedFields = append(selectedFields, ordermessage.FieldText)
+				fieldSeen[ordermessage.FieldText] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type ordermessagePaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []OrderMessagePaginateOption
+}
+
+func newOrderMessagePaginateArgs(rv map[string]any) *ordermessagePaginateArgs {
+	args := &ordermessagePaginateArgs{}
 	if rv == nil {
 		return args
 	}

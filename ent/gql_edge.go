@@ -160,6 +160,18 @@ func (_m *Order) Events(ctx context.Context) (result []*OrderEvent, err error) {
 	return result, err
 }
 
+func (_m *Order) Messages(ctx context.Context) (result []*OrderMessage, err error) {
+	if fc := graphql.GetFieldContext(ctx); fc != nil && fc.Field.Alias != "" {
+		result, err = _m.NamedMessages(graphql.GetFieldContext(ctx).Field.Alias)
+	} else {
+		result, err = _m.Edges.MessagesOrErr()
+	}
+	if IsNotLoaded(err) {
+		result, err = _m.QueryMessages().All(ctx)
+	}
+	return result, err
+}
+
 func (_m *Order) Contract(ctx context.Context) (*Contract, error) {
 	result, err := _m.Edges.ContractOrErr()
 	if IsNotLoaded(err) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"kontor/ent/address"
+	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
@@ -16,6 +17,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
@@ -37,6 +39,11 @@ var addressImplementors = []string{"Address", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*Address) IsNode() {}
+
+var approvalruleImplementors = []string{"ApprovalRule", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*ApprovalRule) IsNode() {}
 
 var auditentryImplementors = []string{"AuditEntry", "Node"}
 
@@ -87,6 +94,11 @@ var orderitemImplementors = []string{"OrderItem", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*OrderItem) IsNode() {}
+
+var ordermessageImplementors = []string{"OrderMessage", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*OrderMessage) IsNode() {}
 
 var productImplementors = []string{"Product", "Node"}
 
@@ -180,6 +192,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			}
 		}
 		return query.Only(ctx)
+	case approvalrule.Table:
+		query := c.ApprovalRule.Query().
+			Where(approvalrule.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, approvalruleImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
 	case auditentry.Table:
 		query := c.AuditEntry.Query().
 			Where(auditentry.ID(id))
@@ -266,6 +287,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(orderitem.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, orderitemImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case ordermessage.Table:
+		query := c.OrderMessage.Query().
+			Where(ordermessage.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, ordermessageImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -392,6 +422,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.Address.Query().
 			Where(address.IDIn(ids...))
 		query, err := query.CollectFields(ctx, addressImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case approvalrule.Table:
+		query := c.ApprovalRule.Query().
+			Where(approvalrule.IDIn(ids...))
+		query, err := query.CollectFields(ctx, approvalruleImplementors...)
 		if err != nil {
 			return nil, err
 		}
@@ -552,6 +598,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.OrderItem.Query().
 			Where(orderitem.IDIn(ids...))
 		query, err := query.CollectFields(ctx, orderitemImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case ordermessage.Table:
+		query := c.OrderMessage.Query().
+			Where(ordermessage.IDIn(ids...))
+		query, err := query.CollectFields(ctx, ordermessageImplementors...)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"kontor/ent/address"
+	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
@@ -18,6 +19,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
@@ -358,6 +360,255 @@ func (_m *Address) ToEdge(order *AddressOrder) *AddressEdge {
 		order = DefaultAddressOrder
 	}
 	return &AddressEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// ApprovalRuleEdge is the edge representation of ApprovalRule.
+type ApprovalRuleEdge struct {
+	Node   *ApprovalRule `json:"node"`
+	Cursor Cursor        `json:"cursor"`
+}
+
+// ApprovalRuleConnection is the connection containing edges to ApprovalRule.
+type ApprovalRuleConnection struct {
+	Edges      []*ApprovalRuleEdge `json:"edges"`
+	PageInfo   PageInfo            `json:"pageInfo"`
+	TotalCount int                 `json:"totalCount"`
+}
+
+func (c *ApprovalRuleConnection) build(nodes []*ApprovalRule, pager *approvalrulePager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *ApprovalRule
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *ApprovalRule {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *ApprovalRule {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*ApprovalRuleEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &ApprovalRuleEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// ApprovalRulePaginateOption enables pagination customization.
+type ApprovalRulePaginateOption func(*approvalrulePager) error
+
+// WithApprovalRuleOrder configures pagination ordering.
+func WithApprovalRuleOrder(order *ApprovalRuleOrder) ApprovalRulePaginateOption {
+	if order == nil {
+		order = DefaultApprovalRuleOrder
+	}
+	o := *order
+	return func(pager *approvalrulePager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultApprovalRuleOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithApprovalRuleFilter configures pagination filter.
+func WithApprovalRuleFilter(filter func(*ApprovalRuleQuery) (*ApprovalRuleQuery, error)) ApprovalRulePaginateOption {
+	return func(pager *approvalrulePager) error {
+		if filter == nil {
+			return errors.New("ApprovalRuleQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type approvalrulePager struct {
+	reverse bool
+	order   *ApprovalRuleOrder
+	filter  func(*ApprovalRuleQuery) (*ApprovalRuleQuery, error)
+}
+
+func newApprovalRulePager(opts []ApprovalRulePaginateOption, reverse bool) (*approvalrulePager, error) {
+	pager := &approvalrulePager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultApprovalRuleOrder
+	}
+	return pager, nil
+}
+
+func (p *approvalrulePager) applyFilter(query *ApprovalRuleQuery) (*ApprovalRuleQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *approvalrulePager) toCursor(_m *ApprovalRule) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *approvalrulePager) applyCursors(query *ApprovalRuleQuery, after, before *Cursor) (*ApprovalRuleQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultApprovalRuleOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *approvalrulePager) applyOrder(query *ApprovalRuleQuery) *ApprovalRuleQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultApprovalRuleOrder.Field {
+		query = query.Order(DefaultApprovalRuleOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *approvalrulePager) orderExpr(query *ApprovalRuleQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultApprovalRuleOrder.Field {
+			b.Comma().Ident(DefaultApprovalRuleOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to ApprovalRule.
+func (_m *ApprovalRuleQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...ApprovalRulePaginateOption,
+) (*ApprovalRuleConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newApprovalRulePager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &ApprovalRuleConnection{Edges: []*ApprovalRuleEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// ApprovalRuleOrderField defines the ordering field of ApprovalRule.
+type ApprovalRuleOrderField struct {
+	// Value extracts the ordering value from the given ApprovalRule.
+	Value    func(*ApprovalRule) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) approvalrule.OrderOption
+	toCursor func(*ApprovalRule) Cursor
+}
+
+// ApprovalRuleOrder defines the ordering of ApprovalRule.
+type ApprovalRuleOrder struct {
+	Direction OrderDirection          `json:"direction"`
+	Field     *ApprovalRuleOrderField `json:"field"`
+}
+
+// DefaultApprovalRuleOrder is the default ordering of ApprovalRule.
+var DefaultApprovalRuleOrder = &ApprovalRuleOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &ApprovalRuleOrderField{
+		Value: func(_m *ApprovalRule) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: approvalrule.FieldID,
+		toTerm: approvalrule.ByID,
+		toCursor: func(_m *ApprovalRule) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts ApprovalRule into ApprovalRuleEdge.
+func (_m *ApprovalRule) ToEdge(order *ApprovalRuleOrder) *ApprovalRuleEdge {
+	if order == nil {
+		order = DefaultApprovalRuleOrder
+	}
+	return &ApprovalRuleEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}
@@ -3025,6 +3276,255 @@ func (_m *OrderItem) ToEdge(order *OrderItemOrder) *OrderItemEdge {
 		order = DefaultOrderItemOrder
 	}
 	return &OrderItemEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// OrderMessageEdge is the edge representation of OrderMessage.
+type OrderMessageEdge struct {
+	Node   *OrderMessage `json:"node"`
+	Cursor Cursor        `json:"cursor"`
+}
+
+// OrderMessageConnection is the connection containing edges to OrderMessage.
+type OrderMessageConnection struct {
+	Edges      []*OrderMessageEdge `json:"edges"`
+	PageInfo   PageInfo            `json:"pageInfo"`
+	TotalCount int                 `json:"totalCount"`
+}
+
+func (c *OrderMessageConnection) build(nodes []*OrderMessage, pager *ordermessagePager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *OrderMessage
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *OrderMessage {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *OrderMessage {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*OrderMessageEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &OrderMessageEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// OrderMessagePaginateOption enables pagination customization.
+type OrderMessagePaginateOption func(*ordermessagePager) error
+
+// WithOrderMessageOrder configures pagination ordering.
+func WithOrderMessageOrder(order *OrderMessageOrder) OrderMessagePaginateOption {
+	if order == nil {
+		order = DefaultOrderMessageOrder
+	}
+	o := *order
+	return func(pager *ordermessagePager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultOrderMessageOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithOrderMessageFilter configures pagination filter.
+func WithOrderMessageFilter(filter func(*OrderMessageQuery) (*OrderMessageQuery, error)) OrderMessagePaginateOption {
+	return func(pager *ordermessagePager) error {
+		if filter == nil {
+			return errors.New("OrderMessageQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type ordermessagePager struct {
+	reverse bool
+	order   *OrderMessageOrder
+	filter  func(*OrderMessageQuery) (*OrderMessageQuery, error)
+}
+
+func newOrderMessagePager(opts []OrderMessagePaginateOption, reverse bool) (*ordermessagePager, error) {
+	pager := &ordermessagePager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultOrderMessageOrder
+	}
+	return pager, nil
+}
+
+func (p *ordermessagePager) applyFilter(query *OrderMessageQuery) (*OrderMessageQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *ordermessagePager) toCursor(_m *OrderMessage) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *ordermessagePager) applyCursors(query *OrderMessageQuery, after, before *Cursor) (*OrderMessageQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultOrderMessageOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *ordermessagePager) applyOrder(query *OrderMessageQuery) *OrderMessageQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultOrderMessageOrder.Field {
+		query = query.Order(DefaultOrderMessageOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *ordermessagePager) orderExpr(query *OrderMessageQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultOrderMessageOrder.Field {
+			b.Comma().Ident(DefaultOrderMessageOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to OrderMessage.
+func (_m *OrderMessageQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...OrderMessagePaginateOption,
+) (*OrderMessageConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newOrderMessagePager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &OrderMessageConnection{Edges: []*OrderMessageEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// OrderMessageOrderField defines the ordering field of OrderMessage.
+type OrderMessageOrderField struct {
+	// Value extracts the ordering value from the given OrderMessage.
+	Value    func(*OrderMessage) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) ordermessage.OrderOption
+	toCursor func(*OrderMessage) Cursor
+}
+
+// OrderMessageOrder defines the ordering of OrderMessage.
+type OrderMessageOrder struct {
+	Direction OrderDirection          `json:"direction"`
+	Field     *OrderMessageOrderField `json:"field"`
+}
+
+// DefaultOrderMessageOrder is the default ordering of OrderMessage.
+var DefaultOrderMessageOrder = &OrderMessageOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &OrderMessageOrderField{
+		Value: func(_m *OrderMessage) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: ordermessage.FieldID,
+		toTerm: ordermessage.ByID,
+		toCursor: func(_m *OrderMessage) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts OrderMessage into OrderMessageEdge.
+func (_m *OrderMessage) ToEdge(order *OrderMessageOrder) *OrderMessageEdge {
+	if order == nil {
+		order = DefaultOrderMessageOrder
+	}
+	return &OrderMessageEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}

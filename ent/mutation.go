@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"kontor/ent/actingsession"
 	"kontor/ent/address"
+	"kontor/ent/approvalneed"
+	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
 	"kontor/ent/cart"
@@ -21,18 +23,21 @@ import (
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
+	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
 	"kontor/ent/onetimelink"
 	"kontor/ent/onetimepassword"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/predicate"
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
+	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
@@ -60,6 +65,8 @@ const (
 	// Node types.
 	TypeActingSession      = "ActingSession"
 	TypeAddress            = "Address"
+	TypeApprovalNeed       = "ApprovalNeed"
+	TypeApprovalRule       = "ApprovalRule"
 	TypeAuditEntry         = "AuditEntry"
 	TypeAuditHead          = "AuditHead"
 	TypeCart               = "Cart"
@@ -73,17 +80,20 @@ const (
 	TypeGrant              = "Grant"
 	TypeIdempotencyKey     = "IdempotencyKey"
 	TypeMail               = "Mail"
+	TypeNeedApprover       = "NeedApprover"
 	TypeNumberSeries       = "NumberSeries"
 	TypeOneTimeLink        = "OneTimeLink"
 	TypeOneTimePassword    = "OneTimePassword"
 	TypeOrder              = "Order"
 	TypeOrderEvent         = "OrderEvent"
 	TypeOrderItem          = "OrderItem"
+	TypeOrderMessage       = "OrderMessage"
 	TypePasswordHash       = "PasswordHash"
 	TypePrice              = "Price"
 	TypeProduct            = "Product"
 	TypeRecoveryCode       = "RecoveryCode"
 	TypeRegistration       = "Registration"
+	TypeRuleApprover       = "RuleApprover"
 	TypeSavedAssignment    = "SavedAssignment"
 	TypeTenant             = "Tenant"
 	TypeTransfer           = "Transfer"
@@ -1585,6 +1595,2146 @@ func (m *AddressMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *AddressMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Address edge %s", name)
+}
+
+// ApprovalNeedMutation represents an operation that mutates the ApprovalNeed nodes in the graph.
+type ApprovalNeedMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	placed_by_id  *uuid.UUID
+	contract_id   *uuid.UUID
+	rule_id       *uuid.UUID
+	rule          *string
+	above_amount  *money.Decimal
+	currency      *string
+	cost_centre   *string
+	self_approval *bool
+	asked_at      *time.Time
+	reminded_at   *time.Time
+	settled_at    *time.Time
+	decided_by_id *uuid.UUID
+	reason        *string
+	clearedFields map[string]struct{}
+	_order        *uuid.UUID
+	cleared_order bool
+	named         map[uuid.UUID]struct{}
+	removednamed  map[uuid.UUID]struct{}
+	clearednamed  bool
+	done          bool
+	oldValue      func(context.Context) (*ApprovalNeed, error)
+	predicates    []predicate.ApprovalNeed
+}
+
+var _ ent.Mutation = (*ApprovalNeedMutation)(nil)
+
+// approvalneedOption allows management of the mutation configuration using functional options.
+type approvalneedOption func(*ApprovalNeedMutation)
+
+// newApprovalNeedMutation creates new mutation for the ApprovalNeed entity.
+func newApprovalNeedMutation(c config, op Op, opts ...approvalneedOption) *ApprovalNeedMutation {
+	m := &ApprovalNeedMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeApprovalNeed,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withApprovalNeedID sets the ID field of the mutation.
+func withApprovalNeedID(id uuid.UUID) approvalneedOption {
+	return func(m *ApprovalNeedMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ApprovalNeed
+		)
+		m.oldValue = func(ctx context.Context) (*ApprovalNeed, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ApprovalNeed.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withApprovalNeed sets the old ApprovalNeed of the mutation.
+func withApprovalNeed(node *ApprovalNeed) approvalneedOption {
+	return func(m *ApprovalNeedMutation) {
+		m.oldValue = func(context.Context) (*ApprovalNeed, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ApprovalNeedMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ApprovalNeedMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ApprovalNeed entities.
+func (m *ApprovalNeedMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ApprovalNeedMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ApprovalNeedMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ApprovalNeed.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *ApprovalNeedMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *ApprovalNeedMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *ApprovalNeedMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetOrderID sets the "order_id" field.
+func (m *ApprovalNeedMutation) SetOrderID(u uuid.UUID) {
+	m._order = &u
+}
+
+// OrderID returns the value of the "order_id" field in the mutation.
+func (m *ApprovalNeedMutation) OrderID() (r uuid.UUID, exists bool) {
+	v := m._order
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderID returns the old "order_id" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldOrderID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderID: %w", err)
+	}
+	return oldValue.OrderID, nil
+}
+
+// ResetOrderID resets all changes to the "order_id" field.
+func (m *ApprovalNeedMutation) ResetOrderID() {
+	m._order = nil
+}
+
+// SetPlacedByID sets the "placed_by_id" field.
+func (m *ApprovalNeedMutation) SetPlacedByID(u uuid.UUID) {
+	m.placed_by_id = &u
+}
+
+// PlacedByID returns the value of the "placed_by_id" field in the mutation.
+func (m *ApprovalNeedMutation) PlacedByID() (r uuid.UUID, exists bool) {
+	v := m.placed_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPlacedByID returns the old "placed_by_id" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldPlacedByID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPlacedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPlacedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPlacedByID: %w", err)
+	}
+	return oldValue.PlacedByID, nil
+}
+
+// ResetPlacedByID resets all changes to the "placed_by_id" field.
+func (m *ApprovalNeedMutation) ResetPlacedByID() {
+	m.placed_by_id = nil
+}
+
+// SetContractID sets the "contract_id" field.
+func (m *ApprovalNeedMutation) SetContractID(u uuid.UUID) {
+	m.contract_id = &u
+}
+
+// ContractID returns the value of the "contract_id" field in the mutation.
+func (m *ApprovalNeedMutation) ContractID() (r uuid.UUID, exists bool) {
+	v := m.contract_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContractID returns the old "contract_id" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldContractID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContractID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContractID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContractID: %w", err)
+	}
+	return oldValue.ContractID, nil
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (m *ApprovalNeedMutation) ClearContractID() {
+	m.contract_id = nil
+	m.clearedFields[approvalneed.FieldContractID] = struct{}{}
+}
+
+// ContractIDCleared returns if the "contract_id" field was cleared in this mutation.
+func (m *ApprovalNeedMutation) ContractIDCleared() bool {
+	_, ok := m.clearedFields[approvalneed.FieldContractID]
+	return ok
+}
+
+// ResetContractID resets all changes to the "contract_id" field.
+func (m *ApprovalNeedMutation) ResetContractID() {
+	m.contract_id = nil
+	delete(m.clearedFields, approvalneed.FieldContractID)
+}
+
+// SetRuleID sets the "rule_id" field.
+func (m *ApprovalNeedMutation) SetRuleID(u uuid.UUID) {
+	m.rule_id = &u
+}
+
+// RuleID returns the value of the "rule_id" field in the mutation.
+func (m *ApprovalNeedMutation) RuleID() (r uuid.UUID, exists bool) {
+	v := m.rule_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRuleID returns the old "rule_id" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldRuleID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRuleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRuleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRuleID: %w", err)
+	}
+	return oldValue.RuleID, nil
+}
+
+// ResetRuleID resets all changes to the "rule_id" field.
+func (m *ApprovalNeedMutation) ResetRuleID() {
+	m.rule_id = nil
+}
+
+// SetRule sets the "rule" field.
+func (m *ApprovalNeedMutation) SetRule(s string) {
+	m.rule = &s
+}
+
+// Rule returns the value of the "rule" field in the mutation.
+func (m *ApprovalNeedMutation) Rule() (r string, exists bool) {
+	v := m.rule
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRule returns the old "rule" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldRule(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRule is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRule requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRule: %w", err)
+	}
+	return oldValue.Rule, nil
+}
+
+// ResetRule resets all changes to the "rule" field.
+func (m *ApprovalNeedMutation) ResetRule() {
+	m.rule = nil
+}
+
+// SetAboveAmount sets the "above_amount" field.
+func (m *ApprovalNeedMutation) SetAboveAmount(value money.Decimal) {
+	m.above_amount = &value
+}
+
+// AboveAmount returns the value of the "above_amount" field in the mutation.
+func (m *ApprovalNeedMutation) AboveAmount() (r money.Decimal, exists bool) {
+	v := m.above_amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAboveAmount returns the old "above_amount" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldAboveAmount(ctx context.Context) (v *money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAboveAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAboveAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAboveAmount: %w", err)
+	}
+	return oldValue.AboveAmount, nil
+}
+
+// ClearAboveAmount clears the value of the "above_amount" field.
+func (m *ApprovalNeedMutation) ClearAboveAmount() {
+	m.above_amount = nil
+	m.clearedFields[approvalneed.FieldAboveAmount] = struct{}{}
+}
+
+// AboveAmountCleared returns if the "above_amount" field was cleared in this mutation.
+func (m *ApprovalNeedMutation) AboveAmountCleared() bool {
+	_, ok := m.clearedFields[approvalneed.FieldAboveAmount]
+	return ok
+}
+
+// ResetAboveAmount resets all changes to the "above_amount" field.
+func (m *ApprovalNeedMutation) ResetAboveAmount() {
+	m.above_amount = nil
+	delete(m.clearedFields, approvalneed.FieldAboveAmount)
+}
+
+// SetCurrency sets the "currency" field.
+func (m *ApprovalNeedMutation) SetCurrency(s string) {
+	m.currency = &s
+}
+
+// Currency returns the value of the "currency" field in the mutation.
+func (m *ApprovalNeedMutation) Currency() (r string, exists bool) {
+	v := m.currency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCurrency returns the old "currency" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldCurrency(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCurrency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCurrency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCurrency: %w", err)
+	}
+	return oldValue.Currency, nil
+}
+
+// ResetCurrency resets all changes to the "currency" field.
+func (m *ApprovalNeedMutation) ResetCurrency() {
+	m.currency = nil
+}
+
+// SetCostCentre sets the "cost_centre" field.
+func (m *ApprovalNeedMutation) SetCostCentre(s string) {
+	m.cost_centre = &s
+}
+
+// CostCentre returns the value of the "cost_centre" field in the mutation.
+func (m *ApprovalNeedMutation) CostCentre() (r string, exists bool) {
+	v := m.cost_centre
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCostCentre returns the old "cost_centre" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldCostCentre(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCostCentre is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCostCentre requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCostCentre: %w", err)
+	}
+	return oldValue.CostCentre, nil
+}
+
+// ClearCostCentre clears the value of the "cost_centre" field.
+func (m *ApprovalNeedMutation) ClearCostCentre() {
+	m.cost_centre = nil
+	m.clearedFields[approvalneed.FieldCostCentre] = struct{}{}
+}
+
+// CostCentreCleared returns if the "cost_centre" field was cleared in this mutation.
+func (m *ApprovalNeedMutation) CostCentreCleared() bool {
+	_, ok := m.clearedFields[approvalneed.FieldCostCentre]
+	return ok
+}
+
+// ResetCostCentre resets all changes to the "cost_centre" field.
+func (m *ApprovalNeedMutation) ResetCostCentre() {
+	m.cost_centre = nil
+	delete(m.clearedFields, approvalneed.FieldCostCentre)
+}
+
+// SetSelfApproval sets the "self_approval" field.
+func (m *ApprovalNeedMutation) SetSelfApproval(b bool) {
+	m.self_approval = &b
+}
+
+// SelfApproval returns the value of the "self_approval" field in the mutation.
+func (m *ApprovalNeedMutation) SelfApproval() (r bool, exists bool) {
+	v := m.self_approval
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSelfApproval returns the old "self_approval" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldSelfApproval(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSelfApproval is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSelfApproval requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSelfApproval: %w", err)
+	}
+	return oldValue.SelfApproval, nil
+}
+
+// ResetSelfApproval resets all changes to the "self_approval" field.
+func (m *ApprovalNeedMutation) ResetSelfApproval() {
+	m.self_approval = nil
+}
+
+// SetAskedAt sets the "asked_at" field.
+func (m *ApprovalNeedMutation) SetAskedAt(t time.Time) {
+	m.asked_at = &t
+}
+
+// AskedAt returns the value of the "asked_at" field in the mutation.
+func (m *ApprovalNeedMutation) AskedAt() (r time.Time, exists bool) {
+	v := m.asked_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAskedAt returns the old "asked_at" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldAskedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAskedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAskedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAskedAt: %w", err)
+	}
+	return oldValue.AskedAt, nil
+}
+
+// ResetAskedAt resets all changes to the "asked_at" field.
+func (m *ApprovalNeedMutation) ResetAskedAt() {
+	m.asked_at = nil
+}
+
+// SetRemindedAt sets the "reminded_at" field.
+func (m *ApprovalNeedMutation) SetRemindedAt(t time.Time) {
+	m.reminded_at = &t
+}
+
+// RemindedAt returns the value of the "reminded_at" field in the mutation.
+func (m *ApprovalNeedMutation) RemindedAt() (r time.Time, exists bool) {
+	v := m.reminded_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRemindedAt returns the old "reminded_at" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldRemindedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRemindedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRemindedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRemindedAt: %w", err)
+	}
+	return oldValue.RemindedAt, nil
+}
+
+// ClearRemindedAt clears the value of the "reminded_at" field.
+func (m *ApprovalNeedMutation) ClearRemindedAt() {
+	m.reminded_at = nil
+	m.clearedFields[approvalneed.FieldRemindedAt] = struct{}{}
+}
+
+// RemindedAtCleared returns if the "reminded_at" field was cleared in this mutation.
+func (m *ApprovalNeedMutation) RemindedAtCleared() bool {
+	_, ok := m.clearedFields[approvalneed.FieldRemindedAt]
+	return ok
+}
+
+// ResetRemindedAt resets all changes to the "reminded_at" field.
+func (m *ApprovalNeedMutation) ResetRemindedAt() {
+	m.reminded_at = nil
+	delete(m.clearedFields, approvalneed.FieldRemindedAt)
+}
+
+// SetSettledAt sets the "settled_at" field.
+func (m *ApprovalNeedMutation) SetSettledAt(t time.Time) {
+	m.settled_at = &t
+}
+
+// SettledAt returns the value of the "settled_at" field in the mutation.
+func (m *ApprovalNeedMutation) SettledAt() (r time.Time, exists bool) {
+	v := m.settled_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSettledAt returns the old "settled_at" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldSettledAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSettledAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSettledAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSettledAt: %w", err)
+	}
+	return oldValue.SettledAt, nil
+}
+
+// ClearSettledAt clears the value of the "settled_at" field.
+func (m *ApprovalNeedMutation) ClearSettledAt() {
+	m.settled_at = nil
+	m.clearedFields[approvalneed.FieldSettledAt] = struct{}{}
+}
+
+// SettledAtCleared returns if the "settled_at" field was cleared in this mutation.
+func (m *ApprovalNeedMutation) SettledAtCleared() bool {
+	_, ok := m.clearedFields[approvalneed.FieldSettledAt]
+	return ok
+}
+
+// ResetSettledAt resets all changes to the "settled_at" field.
+func (m *ApprovalNeedMutation) ResetSettledAt() {
+	m.settled_at = nil
+	delete(m.clearedFields, approvalneed.FieldSettledAt)
+}
+
+// SetDecidedByID sets the "decided_by_id" field.
+func (m *ApprovalNeedMutation) SetDecidedByID(u uuid.UUID) {
+	m.decided_by_id = &u
+}
+
+// DecidedByID returns the value of the "decided_by_id" field in the mutation.
+func (m *ApprovalNeedMutation) DecidedByID() (r uuid.UUID, exists bool) {
+	v := m.decided_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDecidedByID returns the old "decided_by_id" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldDecidedByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDecidedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDecidedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDecidedByID: %w", err)
+	}
+	return oldValue.DecidedByID, nil
+}
+
+// ClearDecidedByID clears the value of the "decided_by_id" field.
+func (m *ApprovalNeedMutation) ClearDecidedByID() {
+	m.decided_by_id = nil
+	m.clearedFields[approvalneed.FieldDecidedByID] = struct{}{}
+}
+
+// DecidedByIDCleared returns if the "decided_by_id" field was cleared in this mutation.
+func (m *ApprovalNeedMutation) DecidedByIDCleared() bool {
+	_, ok := m.clearedFields[approvalneed.FieldDecidedByID]
+	return ok
+}
+
+// ResetDecidedByID resets all changes to the "decided_by_id" field.
+func (m *ApprovalNeedMutation) ResetDecidedByID() {
+	m.decided_by_id = nil
+	delete(m.clearedFields, approvalneed.FieldDecidedByID)
+}
+
+// SetReason sets the "reason" field.
+func (m *ApprovalNeedMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *ApprovalNeedMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the ApprovalNeed entity.
+// If the ApprovalNeed object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalNeedMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *ApprovalNeedMutation) ResetReason() {
+	m.reason = nil
+}
+
+// ClearOrder clears the "order" edge to the Order entity.
+func (m *ApprovalNeedMutation) ClearOrder() {
+	m.cleared_order = true
+	m.clearedFields[approvalneed.FieldOrderID] = struct{}{}
+}
+
+// OrderCleared reports if the "order" edge to the Order entity was cleared.
+func (m *ApprovalNeedMutation) OrderCleared() bool {
+	return m.cleared_order
+}
+
+// OrderIDs returns the "order" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrderID instead. It exists only for internal usage by the builders.
+func (m *ApprovalNeedMutation) OrderIDs() (ids []uuid.UUID) {
+	if id := m._order; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrder resets all changes to the "order" edge.
+func (m *ApprovalNeedMutation) ResetOrder() {
+	m._order = nil
+	m.cleared_order = false
+}
+
+// AddNamedIDs adds the "named" edge to the NeedApprover entity by ids.
+func (m *ApprovalNeedMutation) AddNamedIDs(ids ...uuid.UUID) {
+	if m.named == nil {
+		m.named = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.named[ids[i]] = struct{}{}
+	}
+}
+
+// ClearNamed clears the "named" edge to the NeedApprover entity.
+func (m *ApprovalNeedMutation) ClearNamed() {
+	m.clearednamed = true
+}
+
+// NamedCleared reports if the "named" edge to the NeedApprover entity was cleared.
+func (m *ApprovalNeedMutation) NamedCleared() bool {
+	return m.clearednamed
+}
+
+// RemoveNamedIDs removes the "named" edge to the NeedApprover entity by IDs.
+func (m *ApprovalNeedMutation) RemoveNamedIDs(ids ...uuid.UUID) {
+	if m.removednamed == nil {
+		m.removednamed = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.named, ids[i])
+		m.removednamed[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedNamed returns the removed IDs of the "named" edge to the NeedApprover entity.
+func (m *ApprovalNeedMutation) RemovedNamedIDs() (ids []uuid.UUID) {
+	for id := range m.removednamed {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// NamedIDs returns the "named" edge IDs in the mutation.
+func (m *ApprovalNeedMutation) NamedIDs() (ids []uuid.UUID) {
+	for id := range m.named {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetNamed resets all changes to the "named" edge.
+func (m *ApprovalNeedMutation) ResetNamed() {
+	m.named = nil
+	m.clearednamed = false
+	m.removednamed = nil
+}
+
+// Where appends a list predicates to the ApprovalNeedMutation builder.
+func (m *ApprovalNeedMutation) Where(ps ...predicate.ApprovalNeed) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ApprovalNeedMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ApprovalNeedMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ApprovalNeed, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ApprovalNeedMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ApprovalNeedMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ApprovalNeed).
+func (m *ApprovalNeedMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ApprovalNeedMutation) Fields() []string {
+	fields := make([]string, 0, 15)
+	if m.tenant_id != nil {
+		fields = append(fields, approvalneed.FieldTenantID)
+	}
+	if m._order != nil {
+		fields = append(fields, approvalneed.FieldOrderID)
+	}
+	if m.placed_by_id != nil {
+		fields = append(fields, approvalneed.FieldPlacedByID)
+	}
+	if m.contract_id != nil {
+		fields = append(fields, approvalneed.FieldContractID)
+	}
+	if m.rule_id != nil {
+		fields = append(fields, approvalneed.FieldRuleID)
+	}
+	if m.rule != nil {
+		fields = append(fields, approvalneed.FieldRule)
+	}
+	if m.above_amount != nil {
+		fields = append(fields, approvalneed.FieldAboveAmount)
+	}
+	if m.currency != nil {
+		fields = append(fields, approvalneed.FieldCurrency)
+	}
+	if m.cost_centre != nil {
+		fields = append(fields, approvalneed.FieldCostCentre)
+	}
+	if m.self_approval != nil {
+		fields = append(fields, approvalneed.FieldSelfApproval)
+	}
+	if m.asked_at != nil {
+		fields = append(fields, approvalneed.FieldAskedAt)
+	}
+	if m.reminded_at != nil {
+		fields = append(fields, approvalneed.FieldRemindedAt)
+	}
+	if m.settled_at != nil {
+		fields = append(fields, approvalneed.FieldSettledAt)
+	}
+	if m.decided_by_id != nil {
+		fields = append(fields, approvalneed.FieldDecidedByID)
+	}
+	if m.reason != nil {
+		fields = append(fields, approvalneed.FieldReason)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ApprovalNeedMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case approvalneed.FieldTenantID:
+		return m.TenantID()
+	case approvalneed.FieldOrderID:
+		return m.OrderID()
+	case approvalneed.FieldPlacedByID:
+		return m.PlacedByID()
+	case approvalneed.FieldContractID:
+		return m.ContractID()
+	case approvalneed.FieldRuleID:
+		return m.RuleID()
+	case approvalneed.FieldRule:
+		return m.Rule()
+	case approvalneed.FieldAboveAmount:
+		return m.AboveAmount()
+	case approvalneed.FieldCurrency:
+		return m.Currency()
+	case approvalneed.FieldCostCentre:
+		return m.CostCentre()
+	case approvalneed.FieldSelfApproval:
+		return m.SelfApproval()
+	case approvalneed.FieldAskedAt:
+		return m.AskedAt()
+	case approvalneed.FieldRemindedAt:
+		return m.RemindedAt()
+	case approvalneed.FieldSettledAt:
+		return m.SettledAt()
+	case approvalneed.FieldDecidedByID:
+		return m.DecidedByID()
+	case approvalneed.FieldReason:
+		return m.Reason()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ApprovalNeedMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case approvalneed.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case approvalneed.FieldOrderID:
+		return m.OldOrderID(ctx)
+	case approvalneed.FieldPlacedByID:
+		return m.OldPlacedByID(ctx)
+	case approvalneed.FieldContractID:
+		return m.OldContractID(ctx)
+	case approvalneed.FieldRuleID:
+		return m.OldRuleID(ctx)
+	case approvalneed.FieldRule:
+		return m.OldRule(ctx)
+	case approvalneed.FieldAboveAmount:
+		return m.OldAboveAmount(ctx)
+	case approvalneed.FieldCurrency:
+		return m.OldCurrency(ctx)
+	case approvalneed.FieldCostCentre:
+		return m.OldCostCentre(ctx)
+	case approvalneed.FieldSelfApproval:
+		return m.OldSelfApproval(ctx)
+	case approvalneed.FieldAskedAt:
+		return m.OldAskedAt(ctx)
+	case approvalneed.FieldRemindedAt:
+		return m.OldRemindedAt(ctx)
+	case approvalneed.FieldSettledAt:
+		return m.OldSettledAt(ctx)
+	case approvalneed.FieldDecidedByID:
+		return m.OldDecidedByID(ctx)
+	case approvalneed.FieldReason:
+		return m.OldReason(ctx)
+	}
+	return nil, fmt.Errorf("unknown ApprovalNeed field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ApprovalNeedMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case approvalneed.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case approvalneed.FieldOrderID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderID(v)
+		return nil
+	case approvalneed.FieldPlacedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPlacedByID(v)
+		return nil
+	case approvalneed.FieldContractID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContractID(v)
+		return nil
+	case approvalneed.FieldRuleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRuleID(v)
+		return nil
+	case approvalneed.FieldRule:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRule(v)
+		return nil
+	case approvalneed.FieldAboveAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAboveAmount(v)
+		return nil
+	case approvalneed.FieldCurrency:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCurrency(v)
+		return nil
+	case approvalneed.FieldCostCentre:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCostCentre(v)
+		return nil
+	case approvalneed.FieldSelfApproval:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSelfApproval(v)
+		return nil
+	case approvalneed.FieldAskedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAskedAt(v)
+		return nil
+	case approvalneed.FieldRemindedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRemindedAt(v)
+		return nil
+	case approvalneed.FieldSettledAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSettledAt(v)
+		return nil
+	case approvalneed.FieldDecidedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDecidedByID(v)
+		return nil
+	case approvalneed.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalNeed field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ApprovalNeedMutation) AddedFields() []string {
+	var fields []string
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ApprovalNeedMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ApprovalNeedMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ApprovalNeed numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ApprovalNeedMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(approvalneed.FieldContractID) {
+		fields = append(fields, approvalneed.FieldContractID)
+	}
+	if m.FieldCleared(approvalneed.FieldAboveAmount) {
+		fields = append(fields, approvalneed.FieldAboveAmount)
+	}
+	if m.FieldCleared(approvalneed.FieldCostCentre) {
+		fields = append(fields, approvalneed.FieldCostCentre)
+	}
+	if m.FieldCleared(approvalneed.FieldRemindedAt) {
+		fields = append(fields, approvalneed.FieldRemindedAt)
+	}
+	if m.FieldCleared(approvalneed.FieldSettledAt) {
+		fields = append(fields, approvalneed.FieldSettledAt)
+	}
+	if m.FieldCleared(approvalneed.FieldDecidedByID) {
+		fields = append(fields, approvalneed.FieldDecidedByID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ApprovalNeedMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ApprovalNeedMutation) ClearField(name string) error {
+	switch name {
+	case approvalneed.FieldContractID:
+		m.ClearContractID()
+		return nil
+	case approvalneed.FieldAboveAmount:
+		m.ClearAboveAmount()
+		return nil
+	case approvalneed.FieldCostCentre:
+		m.ClearCostCentre()
+		return nil
+	case approvalneed.FieldRemindedAt:
+		m.ClearRemindedAt()
+		return nil
+	case approvalneed.FieldSettledAt:
+		m.ClearSettledAt()
+		return nil
+	case approvalneed.FieldDecidedByID:
+		m.ClearDecidedByID()
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalNeed nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ApprovalNeedMutation) ResetField(name string) error {
+	switch name {
+	case approvalneed.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case approvalneed.FieldOrderID:
+		m.ResetOrderID()
+		return nil
+	case approvalneed.FieldPlacedByID:
+		m.ResetPlacedByID()
+		return nil
+	case approvalneed.FieldContractID:
+		m.ResetContractID()
+		return nil
+	case approvalneed.FieldRuleID:
+		m.ResetRuleID()
+		return nil
+	case approvalneed.FieldRule:
+		m.ResetRule()
+		return nil
+	case approvalneed.FieldAboveAmount:
+		m.ResetAboveAmount()
+		return nil
+	case approvalneed.FieldCurrency:
+		m.ResetCurrency()
+		return nil
+	case approvalneed.FieldCostCentre:
+		m.ResetCostCentre()
+		return nil
+	case approvalneed.FieldSelfApproval:
+		m.ResetSelfApproval()
+		return nil
+	case approvalneed.FieldAskedAt:
+		m.ResetAskedAt()
+		return nil
+	case approvalneed.FieldRemindedAt:
+		m.ResetRemindedAt()
+		return nil
+	case approvalneed.FieldSettledAt:
+		m.ResetSettledAt()
+		return nil
+	case approvalneed.FieldDecidedByID:
+		m.ResetDecidedByID()
+		return nil
+	case approvalneed.FieldReason:
+		m.ResetReason()
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalNeed field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ApprovalNeedMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m._order != nil {
+		edges = append(edges, approvalneed.EdgeOrder)
+	}
+	if m.named != nil {
+		edges = append(edges, approvalneed.EdgeNamed)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ApprovalNeedMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case approvalneed.EdgeOrder:
+		if id := m._order; id != nil {
+			return []ent.Value{*id}
+		}
+	case approvalneed.EdgeNamed:
+		ids := make([]ent.Value, 0, len(m.named))
+		for id := range m.named {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ApprovalNeedMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.removednamed != nil {
+		edges = append(edges, approvalneed.EdgeNamed)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ApprovalNeedMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case approvalneed.EdgeNamed:
+		ids := make([]ent.Value, 0, len(m.removednamed))
+		for id := range m.removednamed {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ApprovalNeedMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.cleared_order {
+		edges = append(edges, approvalneed.EdgeOrder)
+	}
+	if m.clearednamed {
+		edges = append(edges, approvalneed.EdgeNamed)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ApprovalNeedMutation) EdgeCleared(name string) bool {
+	switch name {
+	case approvalneed.EdgeOrder:
+		return m.cleared_order
+	case approvalneed.EdgeNamed:
+		return m.clearednamed
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ApprovalNeedMutation) ClearEdge(name string) error {
+	switch name {
+	case approvalneed.EdgeOrder:
+		m.ClearOrder()
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalNeed unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ApprovalNeedMutation) ResetEdge(name string) error {
+	switch name {
+	case approvalneed.EdgeOrder:
+		m.ResetOrder()
+		return nil
+	case approvalneed.EdgeNamed:
+		m.ResetNamed()
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalNeed edge %s", name)
+}
+
+// ApprovalRuleMutation represents an operation that mutates the ApprovalRule nodes in the graph.
+type ApprovalRuleMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	name          *string
+	above_amount  *money.Decimal
+	currency      *string
+	cost_centre   *string
+	self_approval *bool
+	created_at    *time.Time
+	clearedFields map[string]struct{}
+	named         map[uuid.UUID]struct{}
+	removednamed  map[uuid.UUID]struct{}
+	clearednamed  bool
+	done          bool
+	oldValue      func(context.Context) (*ApprovalRule, error)
+	predicates    []predicate.ApprovalRule
+}
+
+var _ ent.Mutation = (*ApprovalRuleMutation)(nil)
+
+// approvalruleOption allows management of the mutation configuration using functional options.
+type approvalruleOption func(*ApprovalRuleMutation)
+
+// newApprovalRuleMutation creates new mutation for the ApprovalRule entity.
+func newApprovalRuleMutation(c config, op Op, opts ...approvalruleOption) *ApprovalRuleMutation {
+	m := &ApprovalRuleMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeApprovalRule,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withApprovalRuleID sets the ID field of the mutation.
+func withApprovalRuleID(id uuid.UUID) approvalruleOption {
+	return func(m *ApprovalRuleMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ApprovalRule
+		)
+		m.oldValue = func(ctx context.Context) (*ApprovalRule, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ApprovalRule.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withApprovalRule sets the old ApprovalRule of the mutation.
+func withApprovalRule(node *ApprovalRule) approvalruleOption {
+	return func(m *ApprovalRuleMutation) {
+		m.oldValue = func(context.Context) (*ApprovalRule, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ApprovalRuleMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ApprovalRuleMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ApprovalRule entities.
+func (m *ApprovalRuleMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ApprovalRuleMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ApprovalRuleMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ApprovalRule.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *ApprovalRuleMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *ApprovalRuleMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the ApprovalRule entity.
+// If the ApprovalRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalRuleMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *ApprovalRuleMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetName sets the "name" field.
+func (m *ApprovalRuleMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *ApprovalRuleMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the ApprovalRule entity.
+// If the ApprovalRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalRuleMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *ApprovalRuleMutation) ResetName() {
+	m.name = nil
+}
+
+// SetAboveAmount sets the "above_amount" field.
+func (m *ApprovalRuleMutation) SetAboveAmount(value money.Decimal) {
+	m.above_amount = &value
+}
+
+// AboveAmount returns the value of the "above_amount" field in the mutation.
+func (m *ApprovalRuleMutation) AboveAmount() (r money.Decimal, exists bool) {
+	v := m.above_amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAboveAmount returns the old "above_amount" field's value of the ApprovalRule entity.
+// If the ApprovalRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalRuleMutation) OldAboveAmount(ctx context.Context) (v *money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAboveAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAboveAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAboveAmount: %w", err)
+	}
+	return oldValue.AboveAmount, nil
+}
+
+// ClearAboveAmount clears the value of the "above_amount" field.
+func (m *ApprovalRuleMutation) ClearAboveAmount() {
+	m.above_amount = nil
+	m.clearedFields[approvalrule.FieldAboveAmount] = struct{}{}
+}
+
+// AboveAmountCleared returns if the "above_amount" field was cleared in this mutation.
+func (m *ApprovalRuleMutation) AboveAmountCleared() bool {
+	_, ok := m.clearedFields[approvalrule.FieldAboveAmount]
+	return ok
+}
+
+// ResetAboveAmount resets all changes to the "above_amount" field.
+func (m *ApprovalRuleMutation) ResetAboveAmount() {
+	m.above_amount = nil
+	delete(m.clearedFields, approvalrule.FieldAboveAmount)
+}
+
+// SetCurrency sets the "currency" field.
+func (m *ApprovalRuleMutation) SetCurrency(s string) {
+	m.currency = &s
+}
+
+// Currency returns the value of the "currency" field in the mutation.
+func (m *ApprovalRuleMutation) Currency() (r string, exists bool) {
+	v := m.currency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCurrency returns the old "currency" field's value of the ApprovalRule entity.
+// If the ApprovalRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalRuleMutation) OldCurrency(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCurrency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCurrency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCurrency: %w", err)
+	}
+	return oldValue.Currency, nil
+}
+
+// ResetCurrency resets all changes to the "currency" field.
+func (m *ApprovalRuleMutation) ResetCurrency() {
+	m.currency = nil
+}
+
+// SetCostCentre sets the "cost_centre" field.
+func (m *ApprovalRuleMutation) SetCostCentre(s string) {
+	m.cost_centre = &s
+}
+
+// CostCentre returns the value of the "cost_centre" field in the mutation.
+func (m *ApprovalRuleMutation) CostCentre() (r string, exists bool) {
+	v := m.cost_centre
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCostCentre returns the old "cost_centre" field's value of the ApprovalRule entity.
+// If the ApprovalRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalRuleMutation) OldCostCentre(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCostCentre is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCostCentre requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCostCentre: %w", err)
+	}
+	return oldValue.CostCentre, nil
+}
+
+// ClearCostCentre clears the value of the "cost_centre" field.
+func (m *ApprovalRuleMutation) ClearCostCentre() {
+	m.cost_centre = nil
+	m.clearedFields[approvalrule.FieldCostCentre] = struct{}{}
+}
+
+// CostCentreCleared returns if the "cost_centre" field was cleared in this mutation.
+func (m *ApprovalRuleMutation) CostCentreCleared() bool {
+	_, ok := m.clearedFields[approvalrule.FieldCostCentre]
+	return ok
+}
+
+// ResetCostCentre resets all changes to the "cost_centre" field.
+func (m *ApprovalRuleMutation) ResetCostCentre() {
+	m.cost_centre = nil
+	delete(m.clearedFields, approvalrule.FieldCostCentre)
+}
+
+// SetSelfApproval sets the "self_approval" field.
+func (m *ApprovalRuleMutation) SetSelfApproval(b bool) {
+	m.self_approval = &b
+}
+
+// SelfApproval returns the value of the "self_approval" field in the mutation.
+func (m *ApprovalRuleMutation) SelfApproval() (r bool, exists bool) {
+	v := m.self_approval
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSelfApproval returns the old "self_approval" field's value of the ApprovalRule entity.
+// If the ApprovalRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalRuleMutation) OldSelfApproval(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSelfApproval is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSelfApproval requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSelfApproval: %w", err)
+	}
+	return oldValue.SelfApproval, nil
+}
+
+// ResetSelfApproval resets all changes to the "self_approval" field.
+func (m *ApprovalRuleMutation) ResetSelfApproval() {
+	m.self_approval = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ApprovalRuleMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ApprovalRuleMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ApprovalRule entity.
+// If the ApprovalRule object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ApprovalRuleMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ApprovalRuleMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// AddNamedIDs adds the "named" edge to the RuleApprover entity by ids.
+func (m *ApprovalRuleMutation) AddNamedIDs(ids ...uuid.UUID) {
+	if m.named == nil {
+		m.named = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.named[ids[i]] = struct{}{}
+	}
+}
+
+// ClearNamed clears the "named" edge to the RuleApprover entity.
+func (m *ApprovalRuleMutation) ClearNamed() {
+	m.clearednamed = true
+}
+
+// NamedCleared reports if the "named" edge to the RuleApprover entity was cleared.
+func (m *ApprovalRuleMutation) NamedCleared() bool {
+	return m.clearednamed
+}
+
+// RemoveNamedIDs removes the "named" edge to the RuleApprover entity by IDs.
+func (m *ApprovalRuleMutation) RemoveNamedIDs(ids ...uuid.UUID) {
+	if m.removednamed == nil {
+		m.removednamed = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.named, ids[i])
+		m.removednamed[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedNamed returns the removed IDs of the "named" edge to the RuleApprover entity.
+func (m *ApprovalRuleMutation) RemovedNamedIDs() (ids []uuid.UUID) {
+	for id := range m.removednamed {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// NamedIDs returns the "named" edge IDs in the mutation.
+func (m *ApprovalRuleMutation) NamedIDs() (ids []uuid.UUID) {
+	for id := range m.named {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetNamed resets all changes to the "named" edge.
+func (m *ApprovalRuleMutation) ResetNamed() {
+	m.named = nil
+	m.clearednamed = false
+	m.removednamed = nil
+}
+
+// Where appends a list predicates to the ApprovalRuleMutation builder.
+func (m *ApprovalRuleMutation) Where(ps ...predicate.ApprovalRule) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ApprovalRuleMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ApprovalRuleMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ApprovalRule, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ApprovalRuleMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ApprovalRuleMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ApprovalRule).
+func (m *ApprovalRuleMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ApprovalRuleMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.tenant_id != nil {
+		fields = append(fields, approvalrule.FieldTenantID)
+	}
+	if m.name != nil {
+		fields = append(fields, approvalrule.FieldName)
+	}
+	if m.above_amount != nil {
+		fields = append(fields, approvalrule.FieldAboveAmount)
+	}
+	if m.currency != nil {
+		fields = append(fields, approvalrule.FieldCurrency)
+	}
+	if m.cost_centre != nil {
+		fields = append(fields, approvalrule.FieldCostCentre)
+	}
+	if m.self_approval != nil {
+		fields = append(fields, approvalrule.FieldSelfApproval)
+	}
+	if m.created_at != nil {
+		fields = append(fields, approvalrule.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ApprovalRuleMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case approvalrule.FieldTenantID:
+		return m.TenantID()
+	case approvalrule.FieldName:
+		return m.Name()
+	case approvalrule.FieldAboveAmount:
+		return m.AboveAmount()
+	case approvalrule.FieldCurrency:
+		return m.Currency()
+	case approvalrule.FieldCostCentre:
+		return m.CostCentre()
+	case approvalrule.FieldSelfApproval:
+		return m.SelfApproval()
+	case approvalrule.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ApprovalRuleMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case approvalrule.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case approvalrule.FieldName:
+		return m.OldName(ctx)
+	case approvalrule.FieldAboveAmount:
+		return m.OldAboveAmount(ctx)
+	case approvalrule.FieldCurrency:
+		return m.OldCurrency(ctx)
+	case approvalrule.FieldCostCentre:
+		return m.OldCostCentre(ctx)
+	case approvalrule.FieldSelfApproval:
+		return m.OldSelfApproval(ctx)
+	case approvalrule.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown ApprovalRule field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ApprovalRuleMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case approvalrule.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case approvalrule.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case approvalrule.FieldAboveAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAboveAmount(v)
+		return nil
+	case approvalrule.FieldCurrency:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCurrency(v)
+		return nil
+	case approvalrule.FieldCostCentre:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCostCentre(v)
+		return nil
+	case approvalrule.FieldSelfApproval:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSelfApproval(v)
+		return nil
+	case approvalrule.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalRule field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ApprovalRuleMutation) AddedFields() []string {
+	var fields []string
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ApprovalRuleMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ApprovalRuleMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ApprovalRule numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ApprovalRuleMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(approvalrule.FieldAboveAmount) {
+		fields = append(fields, approvalrule.FieldAboveAmount)
+	}
+	if m.FieldCleared(approvalrule.FieldCostCentre) {
+		fields = append(fields, approvalrule.FieldCostCentre)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ApprovalRuleMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ApprovalRuleMutation) ClearField(name string) error {
+	switch name {
+	case approvalrule.FieldAboveAmount:
+		m.ClearAboveAmount()
+		return nil
+	case approvalrule.FieldCostCentre:
+		m.ClearCostCentre()
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalRule nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ApprovalRuleMutation) ResetField(name string) error {
+	switch name {
+	case approvalrule.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case approvalrule.FieldName:
+		m.ResetName()
+		return nil
+	case approvalrule.FieldAboveAmount:
+		m.ResetAboveAmount()
+		return nil
+	case approvalrule.FieldCurrency:
+		m.ResetCurrency()
+		return nil
+	case approvalrule.FieldCostCentre:
+		m.ResetCostCentre()
+		return nil
+	case approvalrule.FieldSelfApproval:
+		m.ResetSelfApproval()
+		return nil
+	case approvalrule.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalRule field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ApprovalRuleMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.named != nil {
+		edges = append(edges, approvalrule.EdgeNamed)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ApprovalRuleMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case approvalrule.EdgeNamed:
+		ids := make([]ent.Value, 0, len(m.named))
+		for id := range m.named {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ApprovalRuleMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.removednamed != nil {
+		edges = append(edges, approvalrule.EdgeNamed)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ApprovalRuleMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case approvalrule.EdgeNamed:
+		ids := make([]ent.Value, 0, len(m.removednamed))
+		for id := range m.removednamed {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ApprovalRuleMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearednamed {
+		edges = append(edges, approvalrule.EdgeNamed)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ApprovalRuleMutation) EdgeCleared(name string) bool {
+	switch name {
+	case approvalrule.EdgeNamed:
+		return m.clearednamed
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ApprovalRuleMutation) ClearEdge(name string) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ApprovalRule unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ApprovalRuleMutation) ResetEdge(name string) error {
+	switch name {
+	case approvalrule.EdgeNamed:
+		m.ResetNamed()
+		return nil
+	}
+	return fmt.Errorf("unknown ApprovalRule edge %s", name)
 }
 
 // AuditEntryMutation represents an operation that mutates the AuditEntry nodes in the graph.
@@ -12765,6 +14915,684 @@ func (m *MailMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Mail edge %s", name)
 }
 
+// NeedApproverMutation represents an operation that mutates the NeedApprover nodes in the graph.
+type NeedApproverMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	order_id      *uuid.UUID
+	placed_by_id  *uuid.UUID
+	contract_id   *uuid.UUID
+	user_id       *uuid.UUID
+	clearedFields map[string]struct{}
+	need          *uuid.UUID
+	clearedneed   bool
+	done          bool
+	oldValue      func(context.Context) (*NeedApprover, error)
+	predicates    []predicate.NeedApprover
+}
+
+var _ ent.Mutation = (*NeedApproverMutation)(nil)
+
+// needapproverOption allows management of the mutation configuration using functional options.
+type needapproverOption func(*NeedApproverMutation)
+
+// newNeedApproverMutation creates new mutation for the NeedApprover entity.
+func newNeedApproverMutation(c config, op Op, opts ...needapproverOption) *NeedApproverMutation {
+	m := &NeedApproverMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeNeedApprover,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withNeedApproverID sets the ID field of the mutation.
+func withNeedApproverID(id uuid.UUID) needapproverOption {
+	return func(m *NeedApproverMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *NeedApprover
+		)
+		m.oldValue = func(ctx context.Context) (*NeedApprover, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().NeedApprover.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withNeedApprover sets the old NeedApprover of the mutation.
+func withNeedApprover(node *NeedApprover) needapproverOption {
+	return func(m *NeedApproverMutation) {
+		m.oldValue = func(context.Context) (*NeedApprover, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m NeedApproverMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m NeedApproverMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of NeedApprover entities.
+func (m *NeedApproverMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *NeedApproverMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *NeedApproverMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().NeedApprover.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *NeedApproverMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *NeedApproverMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the NeedApprover entity.
+// If the NeedApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NeedApproverMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *NeedApproverMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetOrderID sets the "order_id" field.
+func (m *NeedApproverMutation) SetOrderID(u uuid.UUID) {
+	m.order_id = &u
+}
+
+// OrderID returns the value of the "order_id" field in the mutation.
+func (m *NeedApproverMutation) OrderID() (r uuid.UUID, exists bool) {
+	v := m.order_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderID returns the old "order_id" field's value of the NeedApprover entity.
+// If the NeedApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NeedApproverMutation) OldOrderID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderID: %w", err)
+	}
+	return oldValue.OrderID, nil
+}
+
+// ResetOrderID resets all changes to the "order_id" field.
+func (m *NeedApproverMutation) ResetOrderID() {
+	m.order_id = nil
+}
+
+// SetPlacedByID sets the "placed_by_id" field.
+func (m *NeedApproverMutation) SetPlacedByID(u uuid.UUID) {
+	m.placed_by_id = &u
+}
+
+// PlacedByID returns the value of the "placed_by_id" field in the mutation.
+func (m *NeedApproverMutation) PlacedByID() (r uuid.UUID, exists bool) {
+	v := m.placed_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPlacedByID returns the old "placed_by_id" field's value of the NeedApprover entity.
+// If the NeedApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NeedApproverMutation) OldPlacedByID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPlacedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPlacedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPlacedByID: %w", err)
+	}
+	return oldValue.PlacedByID, nil
+}
+
+// ResetPlacedByID resets all changes to the "placed_by_id" field.
+func (m *NeedApproverMutation) ResetPlacedByID() {
+	m.placed_by_id = nil
+}
+
+// SetContractID sets the "contract_id" field.
+func (m *NeedApproverMutation) SetContractID(u uuid.UUID) {
+	m.contract_id = &u
+}
+
+// ContractID returns the value of the "contract_id" field in the mutation.
+func (m *NeedApproverMutation) ContractID() (r uuid.UUID, exists bool) {
+	v := m.contract_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContractID returns the old "contract_id" field's value of the NeedApprover entity.
+// If the NeedApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NeedApproverMutation) OldContractID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContractID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContractID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContractID: %w", err)
+	}
+	return oldValue.ContractID, nil
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (m *NeedApproverMutation) ClearContractID() {
+	m.contract_id = nil
+	m.clearedFields[needapprover.FieldContractID] = struct{}{}
+}
+
+// ContractIDCleared returns if the "contract_id" field was cleared in this mutation.
+func (m *NeedApproverMutation) ContractIDCleared() bool {
+	_, ok := m.clearedFields[needapprover.FieldContractID]
+	return ok
+}
+
+// ResetContractID resets all changes to the "contract_id" field.
+func (m *NeedApproverMutation) ResetContractID() {
+	m.contract_id = nil
+	delete(m.clearedFields, needapprover.FieldContractID)
+}
+
+// SetNeedID sets the "need_id" field.
+func (m *NeedApproverMutation) SetNeedID(u uuid.UUID) {
+	m.need = &u
+}
+
+// NeedID returns the value of the "need_id" field in the mutation.
+func (m *NeedApproverMutation) NeedID() (r uuid.UUID, exists bool) {
+	v := m.need
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNeedID returns the old "need_id" field's value of the NeedApprover entity.
+// If the NeedApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NeedApproverMutation) OldNeedID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNeedID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNeedID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNeedID: %w", err)
+	}
+	return oldValue.NeedID, nil
+}
+
+// ResetNeedID resets all changes to the "need_id" field.
+func (m *NeedApproverMutation) ResetNeedID() {
+	m.need = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *NeedApproverMutation) SetUserID(u uuid.UUID) {
+	m.user_id = &u
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *NeedApproverMutation) UserID() (r uuid.UUID, exists bool) {
+	v := m.user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the NeedApprover entity.
+// If the NeedApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NeedApproverMutation) OldUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *NeedApproverMutation) ResetUserID() {
+	m.user_id = nil
+}
+
+// ClearNeed clears the "need" edge to the ApprovalNeed entity.
+func (m *NeedApproverMutation) ClearNeed() {
+	m.clearedneed = true
+	m.clearedFields[needapprover.FieldNeedID] = struct{}{}
+}
+
+// NeedCleared reports if the "need" edge to the ApprovalNeed entity was cleared.
+func (m *NeedApproverMutation) NeedCleared() bool {
+	return m.clearedneed
+}
+
+// NeedIDs returns the "need" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// NeedID instead. It exists only for internal usage by the builders.
+func (m *NeedApproverMutation) NeedIDs() (ids []uuid.UUID) {
+	if id := m.need; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetNeed resets all changes to the "need" edge.
+func (m *NeedApproverMutation) ResetNeed() {
+	m.need = nil
+	m.clearedneed = false
+}
+
+// Where appends a list predicates to the NeedApproverMutation builder.
+func (m *NeedApproverMutation) Where(ps ...predicate.NeedApprover) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the NeedApproverMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *NeedApproverMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.NeedApprover, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *NeedApproverMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *NeedApproverMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (NeedApprover).
+func (m *NeedApproverMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *NeedApproverMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.tenant_id != nil {
+		fields = append(fields, needapprover.FieldTenantID)
+	}
+	if m.order_id != nil {
+		fields = append(fields, needapprover.FieldOrderID)
+	}
+	if m.placed_by_id != nil {
+		fields = append(fields, needapprover.FieldPlacedByID)
+	}
+	if m.contract_id != nil {
+		fields = append(fields, needapprover.FieldContractID)
+	}
+	if m.need != nil {
+		fields = append(fields, needapprover.FieldNeedID)
+	}
+	if m.user_id != nil {
+		fields = append(fields, needapprover.FieldUserID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *NeedApproverMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case needapprover.FieldTenantID:
+		return m.TenantID()
+	case needapprover.FieldOrderID:
+		return m.OrderID()
+	case needapprover.FieldPlacedByID:
+		return m.PlacedByID()
+	case needapprover.FieldContractID:
+		return m.ContractID()
+	case needapprover.FieldNeedID:
+		return m.NeedID()
+	case needapprover.FieldUserID:
+		return m.UserID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *NeedApproverMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case needapprover.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case needapprover.FieldOrderID:
+		return m.OldOrderID(ctx)
+	case needapprover.FieldPlacedByID:
+		return m.OldPlacedByID(ctx)
+	case needapprover.FieldContractID:
+		return m.OldContractID(ctx)
+	case needapprover.FieldNeedID:
+		return m.OldNeedID(ctx)
+	case needapprover.FieldUserID:
+		return m.OldUserID(ctx)
+	}
+	return nil, fmt.Errorf("unknown NeedApprover field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NeedApproverMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case needapprover.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case needapprover.FieldOrderID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderID(v)
+		return nil
+	case needapprover.FieldPlacedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPlacedByID(v)
+		return nil
+	case needapprover.FieldContractID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContractID(v)
+		return nil
+	case needapprover.FieldNeedID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNeedID(v)
+		return nil
+	case needapprover.FieldUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown NeedApprover field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *NeedApproverMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *NeedApproverMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NeedApproverMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown NeedApprover numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *NeedApproverMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(needapprover.FieldContractID) {
+		fields = append(fields, needapprover.FieldContractID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *NeedApproverMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *NeedApproverMutation) ClearField(name string) error {
+	switch name {
+	case needapprover.FieldContractID:
+		m.ClearContractID()
+		return nil
+	}
+	return fmt.Errorf("unknown NeedApprover nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *NeedApproverMutation) ResetField(name string) error {
+	switch name {
+	case needapprover.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case needapprover.FieldOrderID:
+		m.ResetOrderID()
+		return nil
+	case needapprover.FieldPlacedByID:
+		m.ResetPlacedByID()
+		return nil
+	case needapprover.FieldContractID:
+		m.ResetContractID()
+		return nil
+	case needapprover.FieldNeedID:
+		m.ResetNeedID()
+		return nil
+	case needapprover.FieldUserID:
+		m.ResetUserID()
+		return nil
+	}
+	return fmt.Errorf("unknown NeedApprover field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *NeedApproverMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.need != nil {
+		edges = append(edges, needapprover.EdgeNeed)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *NeedApproverMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case needapprover.EdgeNeed:
+		if id := m.need; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *NeedApproverMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *NeedApproverMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *NeedApproverMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedneed {
+		edges = append(edges, needapprover.EdgeNeed)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *NeedApproverMutation) EdgeCleared(name string) bool {
+	switch name {
+	case needapprover.EdgeNeed:
+		return m.clearedneed
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *NeedApproverMutation) ClearEdge(name string) error {
+	switch name {
+	case needapprover.EdgeNeed:
+		m.ClearNeed()
+		return nil
+	}
+	return fmt.Errorf("unknown NeedApprover unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *NeedApproverMutation) ResetEdge(name string) error {
+	switch name {
+	case needapprover.EdgeNeed:
+		m.ResetNeed()
+		return nil
+	}
+	return fmt.Errorf("unknown NeedApprover edge %s", name)
+}
+
 // NumberSeriesMutation represents an operation that mutates the NumberSeries nodes in the graph.
 type NumberSeriesMutation struct {
 	config
@@ -14967,6 +17795,12 @@ type OrderMutation struct {
 	events                map[uuid.UUID]struct{}
 	removedevents         map[uuid.UUID]struct{}
 	clearedevents         bool
+	messages              map[uuid.UUID]struct{}
+	removedmessages       map[uuid.UUID]struct{}
+	clearedmessages       bool
+	needs                 map[uuid.UUID]struct{}
+	removedneeds          map[uuid.UUID]struct{}
+	clearedneeds          bool
 	placed_by             *uuid.UUID
 	clearedplaced_by      bool
 	contract              *uuid.UUID
@@ -15792,6 +18626,114 @@ func (m *OrderMutation) ResetEvents() {
 	m.removedevents = nil
 }
 
+// AddMessageIDs adds the "messages" edge to the OrderMessage entity by ids.
+func (m *OrderMutation) AddMessageIDs(ids ...uuid.UUID) {
+	if m.messages == nil {
+		m.messages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.messages[ids[i]] = struct{}{}
+	}
+}
+
+// ClearMessages clears the "messages" edge to the OrderMessage entity.
+func (m *OrderMutation) ClearMessages() {
+	m.clearedmessages = true
+}
+
+// MessagesCleared reports if the "messages" edge to the OrderMessage entity was cleared.
+func (m *OrderMutation) MessagesCleared() bool {
+	return m.clearedmessages
+}
+
+// RemoveMessageIDs removes the "messages" edge to the OrderMessage entity by IDs.
+func (m *OrderMutation) RemoveMessageIDs(ids ...uuid.UUID) {
+	if m.removedmessages == nil {
+		m.removedmessages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.messages, ids[i])
+		m.removedmessages[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedMessages returns the removed IDs of the "messages" edge to the OrderMessage entity.
+func (m *OrderMutation) RemovedMessagesIDs() (ids []uuid.UUID) {
+	for id := range m.removedmessages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// MessagesIDs returns the "messages" edge IDs in the mutation.
+func (m *OrderMutation) MessagesIDs() (ids []uuid.UUID) {
+	for id := range m.messages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetMessages resets all changes to the "messages" edge.
+func (m *OrderMutation) ResetMessages() {
+	m.messages = nil
+	m.clearedmessages = false
+	m.removedmessages = nil
+}
+
+// AddNeedIDs adds the "needs" edge to the ApprovalNeed entity by ids.
+func (m *OrderMutation) AddNeedIDs(ids ...uuid.UUID) {
+	if m.needs == nil {
+		m.needs = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.needs[ids[i]] = struct{}{}
+	}
+}
+
+// ClearNeeds clears the "needs" edge to the ApprovalNeed entity.
+func (m *OrderMutation) ClearNeeds() {
+	m.clearedneeds = true
+}
+
+// NeedsCleared reports if the "needs" edge to the ApprovalNeed entity was cleared.
+func (m *OrderMutation) NeedsCleared() bool {
+	return m.clearedneeds
+}
+
+// RemoveNeedIDs removes the "needs" edge to the ApprovalNeed entity by IDs.
+func (m *OrderMutation) RemoveNeedIDs(ids ...uuid.UUID) {
+	if m.removedneeds == nil {
+		m.removedneeds = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.needs, ids[i])
+		m.removedneeds[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedNeeds returns the removed IDs of the "needs" edge to the ApprovalNeed entity.
+func (m *OrderMutation) RemovedNeedsIDs() (ids []uuid.UUID) {
+	for id := range m.removedneeds {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// NeedsIDs returns the "needs" edge IDs in the mutation.
+func (m *OrderMutation) NeedsIDs() (ids []uuid.UUID) {
+	for id := range m.needs {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetNeeds resets all changes to the "needs" edge.
+func (m *OrderMutation) ResetNeeds() {
+	m.needs = nil
+	m.clearedneeds = false
+	m.removedneeds = nil
+}
+
 // ClearPlacedBy clears the "placed_by" edge to the User entity.
 func (m *OrderMutation) ClearPlacedBy() {
 	m.clearedplaced_by = true
@@ -16279,12 +19221,18 @@ func (m *OrderMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *OrderMutation) AddedEdges() []string {
-	edges := make([]string, 0, 5)
+	edges := make([]string, 0, 7)
 	if m.items != nil {
 		edges = append(edges, order.EdgeItems)
 	}
 	if m.events != nil {
 		edges = append(edges, order.EdgeEvents)
+	}
+	if m.messages != nil {
+		edges = append(edges, order.EdgeMessages)
+	}
+	if m.needs != nil {
+		edges = append(edges, order.EdgeNeeds)
 	}
 	if m.placed_by != nil {
 		edges = append(edges, order.EdgePlacedBy)
@@ -16314,6 +19262,18 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case order.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.messages))
+		for id := range m.messages {
+			ids = append(ids, id)
+		}
+		return ids
+	case order.EdgeNeeds:
+		ids := make([]ent.Value, 0, len(m.needs))
+		for id := range m.needs {
+			ids = append(ids, id)
+		}
+		return ids
 	case order.EdgePlacedBy:
 		if id := m.placed_by; id != nil {
 			return []ent.Value{*id}
@@ -16332,12 +19292,18 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *OrderMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 5)
+	edges := make([]string, 0, 7)
 	if m.removeditems != nil {
 		edges = append(edges, order.EdgeItems)
 	}
 	if m.removedevents != nil {
 		edges = append(edges, order.EdgeEvents)
+	}
+	if m.removedmessages != nil {
+		edges = append(edges, order.EdgeMessages)
+	}
+	if m.removedneeds != nil {
+		edges = append(edges, order.EdgeNeeds)
 	}
 	return edges
 }
@@ -16358,18 +19324,36 @@ func (m *OrderMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case order.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.removedmessages))
+		for id := range m.removedmessages {
+			ids = append(ids, id)
+		}
+		return ids
+	case order.EdgeNeeds:
+		ids := make([]ent.Value, 0, len(m.removedneeds))
+		for id := range m.removedneeds {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *OrderMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 5)
+	edges := make([]string, 0, 7)
 	if m.cleareditems {
 		edges = append(edges, order.EdgeItems)
 	}
 	if m.clearedevents {
 		edges = append(edges, order.EdgeEvents)
+	}
+	if m.clearedmessages {
+		edges = append(edges, order.EdgeMessages)
+	}
+	if m.clearedneeds {
+		edges = append(edges, order.EdgeNeeds)
 	}
 	if m.clearedplaced_by {
 		edges = append(edges, order.EdgePlacedBy)
@@ -16391,6 +19375,10 @@ func (m *OrderMutation) EdgeCleared(name string) bool {
 		return m.cleareditems
 	case order.EdgeEvents:
 		return m.clearedevents
+	case order.EdgeMessages:
+		return m.clearedmessages
+	case order.EdgeNeeds:
+		return m.clearedneeds
 	case order.EdgePlacedBy:
 		return m.clearedplaced_by
 	case order.EdgeContract:
@@ -16427,6 +19415,12 @@ func (m *OrderMutation) ResetEdge(name string) error {
 		return nil
 	case order.EdgeEvents:
 		m.ResetEvents()
+		return nil
+	case order.EdgeMessages:
+		m.ResetMessages()
+		return nil
+	case order.EdgeNeeds:
+		m.ResetNeeds()
 		return nil
 	case order.EdgePlacedBy:
 		m.ResetPlacedBy()
@@ -18655,6 +21649,738 @@ func (m *OrderItemMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown OrderItem edge %s", name)
+}
+
+// OrderMessageMutation represents an operation that mutates the OrderMessage nodes in the graph.
+type OrderMessageMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	placed_by_id  *uuid.UUID
+	contract_id   *uuid.UUID
+	at            *time.Time
+	author_id     *uuid.UUID
+	text          *string
+	clearedFields map[string]struct{}
+	_order        *uuid.UUID
+	cleared_order bool
+	done          bool
+	oldValue      func(context.Context) (*OrderMessage, error)
+	predicates    []predicate.OrderMessage
+}
+
+var _ ent.Mutation = (*OrderMessageMutation)(nil)
+
+// ordermessageOption allows management of the mutation configuration using functional options.
+type ordermessageOption func(*OrderMessageMutation)
+
+// newOrderMessageMutation creates new mutation for the OrderMessage entity.
+func newOrderMessageMutation(c config, op Op, opts ...ordermessageOption) *OrderMessageMutation {
+	m := &OrderMessageMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeOrderMessage,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withOrderMessageID sets the ID field of the mutation.
+func withOrderMessageID(id uuid.UUID) ordermessageOption {
+	return func(m *OrderMessageMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *OrderMessage
+		)
+		m.oldValue = func(ctx context.Context) (*OrderMessage, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().OrderMessage.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withOrderMessage sets the old OrderMessage of the mutation.
+func withOrderMessage(node *OrderMessage) ordermessageOption {
+	return func(m *OrderMessageMutation) {
+		m.oldValue = func(context.Context) (*OrderMessage, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m OrderMessageMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m OrderMessageMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of OrderMessage entities.
+func (m *OrderMessageMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *OrderMessageMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *OrderMessageMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().OrderMessage.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *OrderMessageMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *OrderMessageMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the OrderMessage entity.
+// If the OrderMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMessageMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *OrderMessageMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetOrderID sets the "order_id" field.
+func (m *OrderMessageMutation) SetOrderID(u uuid.UUID) {
+	m._order = &u
+}
+
+// OrderID returns the value of the "order_id" field in the mutation.
+func (m *OrderMessageMutation) OrderID() (r uuid.UUID, exists bool) {
+	v := m._order
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderID returns the old "order_id" field's value of the OrderMessage entity.
+// If the OrderMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMessageMutation) OldOrderID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderID: %w", err)
+	}
+	return oldValue.OrderID, nil
+}
+
+// ResetOrderID resets all changes to the "order_id" field.
+func (m *OrderMessageMutation) ResetOrderID() {
+	m._order = nil
+}
+
+// SetPlacedByID sets the "placed_by_id" field.
+func (m *OrderMessageMutation) SetPlacedByID(u uuid.UUID) {
+	m.placed_by_id = &u
+}
+
+// PlacedByID returns the value of the "placed_by_id" field in the mutation.
+func (m *OrderMessageMutation) PlacedByID() (r uuid.UUID, exists bool) {
+	v := m.placed_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPlacedByID returns the old "placed_by_id" field's value of the OrderMessage entity.
+// If the OrderMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMessageMutation) OldPlacedByID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPlacedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPlacedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPlacedByID: %w", err)
+	}
+	return oldValue.PlacedByID, nil
+}
+
+// ResetPlacedByID resets all changes to the "placed_by_id" field.
+func (m *OrderMessageMutation) ResetPlacedByID() {
+	m.placed_by_id = nil
+}
+
+// SetContractID sets the "contract_id" field.
+func (m *OrderMessageMutation) SetContractID(u uuid.UUID) {
+	m.contract_id = &u
+}
+
+// ContractID returns the value of the "contract_id" field in the mutation.
+func (m *OrderMessageMutation) ContractID() (r uuid.UUID, exists bool) {
+	v := m.contract_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContractID returns the old "contract_id" field's value of the OrderMessage entity.
+// If the OrderMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMessageMutation) OldContractID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContractID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContractID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContractID: %w", err)
+	}
+	return oldValue.ContractID, nil
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (m *OrderMessageMutation) ClearContractID() {
+	m.contract_id = nil
+	m.clearedFields[ordermessage.FieldContractID] = struct{}{}
+}
+
+// ContractIDCleared returns if the "contract_id" field was cleared in this mutation.
+func (m *OrderMessageMutation) ContractIDCleared() bool {
+	_, ok := m.clearedFields[ordermessage.FieldContractID]
+	return ok
+}
+
+// ResetContractID resets all changes to the "contract_id" field.
+func (m *OrderMessageMutation) ResetContractID() {
+	m.contract_id = nil
+	delete(m.clearedFields, ordermessage.FieldContractID)
+}
+
+// SetAt sets the "at" field.
+func (m *OrderMessageMutation) SetAt(t time.Time) {
+	m.at = &t
+}
+
+// At returns the value of the "at" field in the mutation.
+func (m *OrderMessageMutation) At() (r time.Time, exists bool) {
+	v := m.at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAt returns the old "at" field's value of the OrderMessage entity.
+// If the OrderMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMessageMutation) OldAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAt: %w", err)
+	}
+	return oldValue.At, nil
+}
+
+// ResetAt resets all changes to the "at" field.
+func (m *OrderMessageMutation) ResetAt() {
+	m.at = nil
+}
+
+// SetAuthorID sets the "author_id" field.
+func (m *OrderMessageMutation) SetAuthorID(u uuid.UUID) {
+	m.author_id = &u
+}
+
+// AuthorID returns the value of the "author_id" field in the mutation.
+func (m *OrderMessageMutation) AuthorID() (r uuid.UUID, exists bool) {
+	v := m.author_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAuthorID returns the old "author_id" field's value of the OrderMessage entity.
+// If the OrderMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMessageMutation) OldAuthorID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAuthorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAuthorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAuthorID: %w", err)
+	}
+	return oldValue.AuthorID, nil
+}
+
+// ResetAuthorID resets all changes to the "author_id" field.
+func (m *OrderMessageMutation) ResetAuthorID() {
+	m.author_id = nil
+}
+
+// SetText sets the "text" field.
+func (m *OrderMessageMutation) SetText(s string) {
+	m.text = &s
+}
+
+// Text returns the value of the "text" field in the mutation.
+func (m *OrderMessageMutation) Text() (r string, exists bool) {
+	v := m.text
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldText returns the old "text" field's value of the OrderMessage entity.
+// If the OrderMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMessageMutation) OldText(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldText is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldText requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldText: %w", err)
+	}
+	return oldValue.Text, nil
+}
+
+// ResetText resets all changes to the "text" field.
+func (m *OrderMessageMutation) ResetText() {
+	m.text = nil
+}
+
+// ClearOrder clears the "order" edge to the Order entity.
+func (m *OrderMessageMutation) ClearOrder() {
+	m.cleared_order = true
+	m.clearedFields[ordermessage.FieldOrderID] = struct{}{}
+}
+
+// OrderCleared reports if the "order" edge to the Order entity was cleared.
+func (m *OrderMessageMutation) OrderCleared() bool {
+	return m.cleared_order
+}
+
+// OrderIDs returns the "order" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrderID instead. It exists only for internal usage by the builders.
+func (m *OrderMessageMutation) OrderIDs() (ids []uuid.UUID) {
+	if id := m._order; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrder resets all changes to the "order" edge.
+func (m *OrderMessageMutation) ResetOrder() {
+	m._order = nil
+	m.cleared_order = false
+}
+
+// Where appends a list predicates to the OrderMessageMutation builder.
+func (m *OrderMessageMutation) Where(ps ...predicate.OrderMessage) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the OrderMessageMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *OrderMessageMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.OrderMessage, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *OrderMessageMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *OrderMessageMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (OrderMessage).
+func (m *OrderMessageMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *OrderMessageMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.tenant_id != nil {
+		fields = append(fields, ordermessage.FieldTenantID)
+	}
+	if m._order != nil {
+		fields = append(fields, ordermessage.FieldOrderID)
+	}
+	if m.placed_by_id != nil {
+		fields = append(fields, ordermessage.FieldPlacedByID)
+	}
+	if m.contract_id != nil {
+		fields = append(fields, ordermessage.FieldContractID)
+	}
+	if m.at != nil {
+		fields = append(fields, ordermessage.FieldAt)
+	}
+	if m.author_id != nil {
+		fields = append(fields, ordermessage.FieldAuthorID)
+	}
+	if m.text != nil {
+		fields = append(fields, ordermessage.FieldText)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *OrderMessageMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case ordermessage.FieldTenantID:
+		return m.TenantID()
+	case ordermessage.FieldOrderID:
+		return m.OrderID()
+	case ordermessage.FieldPlacedByID:
+		return m.PlacedByID()
+	case ordermessage.FieldContractID:
+		return m.ContractID()
+	case ordermessage.FieldAt:
+		return m.At()
+	case ordermessage.FieldAuthorID:
+		return m.AuthorID()
+	case ordermessage.FieldText:
+		return m.Text()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *OrderMessageMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case ordermessage.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case ordermessage.FieldOrderID:
+		return m.OldOrderID(ctx)
+	case ordermessage.FieldPlacedByID:
+		return m.OldPlacedByID(ctx)
+	case ordermessage.FieldContractID:
+		return m.OldContractID(ctx)
+	case ordermessage.FieldAt:
+		return m.OldAt(ctx)
+	case ordermessage.FieldAuthorID:
+		return m.OldAuthorID(ctx)
+	case ordermessage.FieldText:
+		return m.OldText(ctx)
+	}
+	return nil, fmt.Errorf("unknown OrderMessage field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OrderMessageMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case ordermessage.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case ordermessage.FieldOrderID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderID(v)
+		return nil
+	case ordermessage.FieldPlacedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPlacedByID(v)
+		return nil
+	case ordermessage.FieldContractID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContractID(v)
+		return nil
+	case ordermessage.FieldAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAt(v)
+		return nil
+	case ordermessage.FieldAuthorID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAuthorID(v)
+		return nil
+	case ordermessage.FieldText:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetText(v)
+		return nil
+	}
+	return fmt.Errorf("unknown OrderMessage field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *OrderMessageMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *OrderMessageMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OrderMessageMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown OrderMessage numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *OrderMessageMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(ordermessage.FieldContractID) {
+		fields = append(fields, ordermessage.FieldContractID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *OrderMessageMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *OrderMessageMutation) ClearField(name string) error {
+	switch name {
+	case ordermessage.FieldContractID:
+		m.ClearContractID()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderMessage nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *OrderMessageMutation) ResetField(name string) error {
+	switch name {
+	case ordermessage.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case ordermessage.FieldOrderID:
+		m.ResetOrderID()
+		return nil
+	case ordermessage.FieldPlacedByID:
+		m.ResetPlacedByID()
+		return nil
+	case ordermessage.FieldContractID:
+		m.ResetContractID()
+		return nil
+	case ordermessage.FieldAt:
+		m.ResetAt()
+		return nil
+	case ordermessage.FieldAuthorID:
+		m.ResetAuthorID()
+		return nil
+	case ordermessage.FieldText:
+		m.ResetText()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderMessage field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *OrderMessageMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m._order != nil {
+		edges = append(edges, ordermessage.EdgeOrder)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *OrderMessageMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case ordermessage.EdgeOrder:
+		if id := m._order; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *OrderMessageMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *OrderMessageMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *OrderMessageMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.cleared_order {
+		edges = append(edges, ordermessage.EdgeOrder)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *OrderMessageMutation) EdgeCleared(name string) bool {
+	switch name {
+	case ordermessage.EdgeOrder:
+		return m.cleared_order
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *OrderMessageMutation) ClearEdge(name string) error {
+	switch name {
+	case ordermessage.EdgeOrder:
+		m.ClearOrder()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderMessage unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *OrderMessageMutation) ResetEdge(name string) error {
+	switch name {
+	case ordermessage.EdgeOrder:
+		m.ResetOrder()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderMessage edge %s", name)
 }
 
 // PasswordHashMutation represents an operation that mutates the PasswordHash nodes in the graph.
@@ -22518,6 +26244,546 @@ func (m *RegistrationMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *RegistrationMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Registration edge %s", name)
+}
+
+// RuleApproverMutation represents an operation that mutates the RuleApprover nodes in the graph.
+type RuleApproverMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	clearedFields map[string]struct{}
+	rule          *uuid.UUID
+	clearedrule   bool
+	user          *uuid.UUID
+	cleareduser   bool
+	done          bool
+	oldValue      func(context.Context) (*RuleApprover, error)
+	predicates    []predicate.RuleApprover
+}
+
+var _ ent.Mutation = (*RuleApproverMutation)(nil)
+
+// ruleapproverOption allows management of the mutation configuration using functional options.
+type ruleapproverOption func(*RuleApproverMutation)
+
+// newRuleApproverMutation creates new mutation for the RuleApprover entity.
+func newRuleApproverMutation(c config, op Op, opts ...ruleapproverOption) *RuleApproverMutation {
+	m := &RuleApproverMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRuleApprover,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRuleApproverID sets the ID field of the mutation.
+func withRuleApproverID(id uuid.UUID) ruleapproverOption {
+	return func(m *RuleApproverMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RuleApprover
+		)
+		m.oldValue = func(ctx context.Context) (*RuleApprover, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RuleApprover.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRuleApprover sets the old RuleApprover of the mutation.
+func withRuleApprover(node *RuleApprover) ruleapproverOption {
+	return func(m *RuleApproverMutation) {
+		m.oldValue = func(context.Context) (*RuleApprover, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RuleApproverMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RuleApproverMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RuleApprover entities.
+func (m *RuleApproverMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RuleApproverMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RuleApproverMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RuleApprover.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *RuleApproverMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *RuleApproverMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the RuleApprover entity.
+// If the RuleApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RuleApproverMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *RuleApproverMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetRuleID sets the "rule_id" field.
+func (m *RuleApproverMutation) SetRuleID(u uuid.UUID) {
+	m.rule = &u
+}
+
+// RuleID returns the value of the "rule_id" field in the mutation.
+func (m *RuleApproverMutation) RuleID() (r uuid.UUID, exists bool) {
+	v := m.rule
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRuleID returns the old "rule_id" field's value of the RuleApprover entity.
+// If the RuleApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RuleApproverMutation) OldRuleID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRuleID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRuleID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRuleID: %w", err)
+	}
+	return oldValue.RuleID, nil
+}
+
+// ResetRuleID resets all changes to the "rule_id" field.
+func (m *RuleApproverMutation) ResetRuleID() {
+	m.rule = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *RuleApproverMutation) SetUserID(u uuid.UUID) {
+	m.user = &u
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *RuleApproverMutation) UserID() (r uuid.UUID, exists bool) {
+	v := m.user
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the RuleApprover entity.
+// If the RuleApprover object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RuleApproverMutation) OldUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *RuleApproverMutation) ResetUserID() {
+	m.user = nil
+}
+
+// ClearRule clears the "rule" edge to the ApprovalRule entity.
+func (m *RuleApproverMutation) ClearRule() {
+	m.clearedrule = true
+	m.clearedFields[ruleapprover.FieldRuleID] = struct{}{}
+}
+
+// RuleCleared reports if the "rule" edge to the ApprovalRule entity was cleared.
+func (m *RuleApproverMutation) RuleCleared() bool {
+	return m.clearedrule
+}
+
+// RuleIDs returns the "rule" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// RuleID instead. It exists only for internal usage by the builders.
+func (m *RuleApproverMutation) RuleIDs() (ids []uuid.UUID) {
+	if id := m.rule; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetRule resets all changes to the "rule" edge.
+func (m *RuleApproverMutation) ResetRule() {
+	m.rule = nil
+	m.clearedrule = false
+}
+
+// ClearUser clears the "user" edge to the User entity.
+func (m *RuleApproverMutation) ClearUser() {
+	m.cleareduser = true
+	m.clearedFields[ruleapprover.FieldUserID] = struct{}{}
+}
+
+// UserCleared reports if the "user" edge to the User entity was cleared.
+func (m *RuleApproverMutation) UserCleared() bool {
+	return m.cleareduser
+}
+
+// UserIDs returns the "user" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// UserID instead. It exists only for internal usage by the builders.
+func (m *RuleApproverMutation) UserIDs() (ids []uuid.UUID) {
+	if id := m.user; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetUser resets all changes to the "user" edge.
+func (m *RuleApproverMutation) ResetUser() {
+	m.user = nil
+	m.cleareduser = false
+}
+
+// Where appends a list predicates to the RuleApproverMutation builder.
+func (m *RuleApproverMutation) Where(ps ...predicate.RuleApprover) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RuleApproverMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RuleApproverMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RuleApprover, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RuleApproverMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RuleApproverMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RuleApprover).
+func (m *RuleApproverMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RuleApproverMutation) Fields() []string {
+	fields := make([]string, 0, 3)
+	if m.tenant_id != nil {
+		fields = append(fields, ruleapprover.FieldTenantID)
+	}
+	if m.rule != nil {
+		fields = append(fields, ruleapprover.FieldRuleID)
+	}
+	if m.user != nil {
+		fields = append(fields, ruleapprover.FieldUserID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RuleApproverMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case ruleapprover.FieldTenantID:
+		return m.TenantID()
+	case ruleapprover.FieldRuleID:
+		return m.RuleID()
+	case ruleapprover.FieldUserID:
+		return m.UserID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RuleApproverMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case ruleapprover.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case ruleapprover.FieldRuleID:
+		return m.OldRuleID(ctx)
+	case ruleapprover.FieldUserID:
+		return m.OldUserID(ctx)
+	}
+	return nil, fmt.Errorf("unknown RuleApprover field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RuleApproverMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case ruleapprover.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case ruleapprover.FieldRuleID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRuleID(v)
+		return nil
+	case ruleapprover.FieldUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RuleApprover field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RuleApproverMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RuleApproverMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RuleApproverMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown RuleApprover numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RuleApproverMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RuleApproverMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RuleApproverMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown RuleApprover nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RuleApproverMutation) ResetField(name string) error {
+	switch name {
+	case ruleapprover.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case ruleapprover.FieldRuleID:
+		m.ResetRuleID()
+		return nil
+	case ruleapprover.FieldUserID:
+		m.ResetUserID()
+		return nil
+	}
+	return fmt.Errorf("unknown RuleApprover field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RuleApproverMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.rule != nil {
+		edges = append(edges, ruleapprover.EdgeRule)
+	}
+	if m.user != nil {
+		edges = append(edges, ruleapprover.EdgeUser)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RuleApproverMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case ruleapprover.EdgeRule:
+		if id := m.rule; id != nil {
+			return []ent.Value{*id}
+		}
+	case ruleapprover.EdgeUser:
+		if id := m.user; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RuleApproverMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RuleApproverMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RuleApproverMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedrule {
+		edges = append(edges, ruleapprover.EdgeRule)
+	}
+	if m.cleareduser {
+		edges = append(edges, ruleapprover.EdgeUser)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RuleApproverMutation) EdgeCleared(name string) bool {
+	switch name {
+	case ruleapprover.EdgeRule:
+		return m.clearedrule
+	case ruleapprover.EdgeUser:
+		return m.cleareduser
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RuleApproverMutation) ClearEdge(name string) error {
+	switch name {
+	case ruleapprover.EdgeRule:
+		m.ClearRule()
+		return nil
+	case ruleapprover.EdgeUser:
+		m.ClearUser()
+		return nil
+	}
+	return fmt.Errorf("unknown RuleApprover unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RuleApproverMutation) ResetEdge(name string) error {
+	switch name {
+	case ruleapprover.EdgeRule:
+		m.ResetRule()
+		return nil
+	case ruleapprover.EdgeUser:
+		m.ResetUser()
+		return nil
+	}
+	return fmt.Errorf("unknown RuleApprover edge %s", name)
 }
 
 // SavedAssignmentMutation represents an operation that mutates the SavedAssignment nodes in the graph.

@@ -70,6 +70,10 @@ type OrderEdges struct {
 	Items []*OrderItem `json:"items,omitempty"`
 	// Events holds the value of the events edge.
 	Events []*OrderEvent `json:"events,omitempty"`
+	// Messages holds the value of the messages edge.
+	Messages []*OrderMessage `json:"messages,omitempty"`
+	// Needs holds the value of the needs edge.
+	Needs []*ApprovalNeed `json:"needs,omitempty"`
 	// PlacedBy holds the value of the placed_by edge.
 	PlacedBy *User `json:"placed_by,omitempty"`
 	// Contract holds the value of the contract edge.
@@ -78,12 +82,14 @@ type OrderEdges struct {
 	Tenant *Tenant `json:"tenant,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [5]bool
+	loadedTypes [7]bool
 	// totalCount holds the count of the edges above.
-	totalCount [4]map[string]int
+	totalCount [5]map[string]int
 
-	namedItems  map[string][]*OrderItem
-	namedEvents map[string][]*OrderEvent
+	namedItems    map[string][]*OrderItem
+	namedEvents   map[string][]*OrderEvent
+	namedMessages map[string][]*OrderMessage
+	namedNeeds    map[string][]*ApprovalNeed
 }
 
 // ItemsOrErr returns the Items value or an error if the edge
@@ -104,12 +110,30 @@ func (e OrderEdges) EventsOrErr() ([]*OrderEvent, error) {
 	return nil, &NotLoadedError{edge: "events"}
 }
 
+// MessagesOrErr returns the Messages value or an error if the edge
+// was not loaded in eager-loading.
+func (e OrderEdges) MessagesOrErr() ([]*OrderMessage, error) {
+	if e.loadedTypes[2] {
+		return e.Messages, nil
+	}
+	return nil, &NotLoadedError{edge: "messages"}
+}
+
+// NeedsOrErr returns the Needs value or an error if the edge
+// was not loaded in eager-loading.
+func (e OrderEdges) NeedsOrErr() ([]*ApprovalNeed, error) {
+	if e.loadedTypes[3] {
+		return e.Needs, nil
+	}
+	return nil, &NotLoadedError{edge: "needs"}
+}
+
 // PlacedByOrErr returns the PlacedBy value or an error if the edge
 // was not loaded in eager-loading, or loaded but was not found.
 func (e OrderEdges) PlacedByOrErr() (*User, error) {
 	if e.PlacedBy != nil {
 		return e.PlacedBy, nil
-	} else if e.loadedTypes[2] {
+	} else if e.loadedTypes[4] {
 		return nil, &NotFoundError{label: user.Label}
 	}
 	return nil, &NotLoadedError{edge: "placed_by"}
@@ -120,7 +144,7 @@ func (e OrderEdges) PlacedByOrErr() (*User, error) {
 func (e OrderEdges) ContractOrErr() (*Contract, error) {
 	if e.Contract != nil {
 		return e.Contract, nil
-	} else if e.loadedTypes[3] {
+	} else if e.loadedTypes[5] {
 		return nil, &NotFoundError{label: contract.Label}
 	}
 	return nil, &NotLoadedError{edge: "contract"}
@@ -131,7 +155,7 @@ func (e OrderEdges) ContractOrErr() (*Contract, error) {
 func (e OrderEdges) TenantOrErr() (*Tenant, error) {
 	if e.Tenant != nil {
 		return e.Tenant, nil
-	} else if e.loadedTypes[4] {
+	} else if e.loadedTypes[6] {
 		return nil, &NotFoundError{label: tenant.Label}
 	}
 	return nil, &NotLoadedError{edge: "tenant"}
@@ -297,6 +321,16 @@ func (_m *Order) QueryEvents() *OrderEventQuery {
 	return NewOrderClient(_m.config).QueryEvents(_m)
 }
 
+// QueryMessages queries the "messages" edge of the Order entity.
+func (_m *Order) QueryMessages() *OrderMessageQuery {
+	return NewOrderClient(_m.config).QueryMessages(_m)
+}
+
+// QueryNeeds queries the "needs" edge of the Order entity.
+func (_m *Order) QueryNeeds() *ApprovalNeedQuery {
+	return NewOrderClient(_m.config).QueryNeeds(_m)
+}
+
 // QueryPlacedBy queries the "placed_by" edge of the Order entity.
 func (_m *Order) QueryPlacedBy() *UserQuery {
 	return NewOrderClient(_m.config).QueryPlacedBy(_m)
@@ -433,6 +467,54 @@ func (_m *Order) appendNamedEvents(name string, edges ...*OrderEvent) {
 		_m.Edges.namedEvents[name] = []*OrderEvent{}
 	} else {
 		_m.Edges.namedEvents[name] = append(_m.Edges.namedEvents[name], edges...)
+	}
+}
+
+// NamedMessages returns the Messages named value or an error if the edge was not
+// loaded in eager-loading with this name.
+func (_m *Order) NamedMessages(name string) ([]*OrderMessage, error) {
+	if _m.Edges.namedMessages == nil {
+		return nil, &NotLoadedError{edge: name}
+	}
+	nodes, ok := _m.Edges.namedMessages[name]
+	if !ok {
+		return nil, &NotLoadedError{edge: name}
+	}
+	return nodes, nil
+}
+
+func (_m *Order) appendNamedMessages(name string, edges ...*OrderMessage) {
+	if _m.Edges.namedMessages == nil {
+		_m.Edges.namedMessages = make(map[string][]*OrderMessage)
+	}
+	if len(edges) == 0 {
+		_m.Edges.namedMessages[name] = []*OrderMessage{}
+	} else {
+		_m.Edges.namedMessages[name] = append(_m.Edges.namedMessages[name], edges...)
+	}
+}
+
+// NamedNeeds returns the Needs named value or an error if the edge was not
+// loaded in eager-loading with this name.
+func (_m *Order) NamedNeeds(name string) ([]*ApprovalNeed, error) {
+	if _m.Edges.namedNeeds == nil {
+		return nil, &NotLoadedError{edge: name}
+	}
+	nodes, ok := _m.Edges.namedNeeds[name]
+	if !ok {
+		return nil, &NotLoadedError{edge: name}
+	}
+	return nodes, nil
+}
+
+func (_m *Order) appendNamedNeeds(name string, edges ...*ApprovalNeed) {
+	if _m.Edges.namedNeeds == nil {
+		_m.Edges.namedNeeds = make(map[string][]*ApprovalNeed)
+	}
+	if len(edges) == 0 {
+		_m.Edges.namedNeeds[name] = []*ApprovalNeed{}
+	} else {
+		_m.Edges.namedNeeds[name] = append(_m.Edges.namedNeeds[name], edges...)
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"kontor/ent/approvalneed"
 	"kontor/ent/contract"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/predicate"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
@@ -26,19 +28,23 @@ import (
 // OrderQuery is the builder for querying Order entities.
 type OrderQuery struct {
 	config
-	ctx             *QueryContext
-	order           []order.OrderOption
-	inters          []Interceptor
-	predicates      []predicate.Order
-	withItems       *OrderItemQuery
-	withEvents      *OrderEventQuery
-	withPlacedBy    *UserQuery
-	withContract    *ContractQuery
-	withTenant      *TenantQuery
-	loadTotal       []func(context.Context, []*Order) error
-	modifiers       []func(*sql.Selector)
-	withNamedItems  map[string]*OrderItemQuery
-	withNamedEvents map[string]*OrderEventQuery
+	ctx               *QueryContext
+	order             []order.OrderOption
+	inters            []Interceptor
+	predicates        []predicate.Order
+	withItems         *OrderItemQuery
+	withEvents        *OrderEventQuery
+	withMessages      *OrderMessageQuery
+	withNeeds         *ApprovalNeedQuery
+	withPlacedBy      *UserQuery
+	withContract      *ContractQuery
+	withTenant        *TenantQuery
+	loadTotal         []func(context.Context, []*Order) error
+	modifiers         []func(*sql.Selector)
+	withNamedItems    map[string]*OrderItemQuery
+	withNamedEvents   map[string]*OrderEventQuery
+	withNamedMessages map[string]*OrderMessageQuery
+	withNamedNeeds    map[string]*ApprovalNeedQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -112,6 +118,50 @@ func (_q *OrderQuery) QueryEvents() *OrderEventQuery {
 			sqlgraph.From(order.Table, order.FieldID, selector),
 			sqlgraph.To(orderevent.Table, orderevent.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, order.EventsTable, order.EventsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryMessages chains the current query on the "messages" edge.
+func (_q *OrderQuery) QueryMessages() *OrderMessageQuery {
+	query := (&OrderMessageClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, selector),
+			sqlgraph.To(ordermessage.Table, ordermessage.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, order.MessagesTable, order.MessagesColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryNeeds chains the current query on the "needs" edge.
+func (_q *OrderQuery) QueryNeeds() *ApprovalNeedQuery {
+	query := (&ApprovalNeedClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, selector),
+			sqlgraph.To(approvalneed.Table, approvalneed.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, order.NeedsTable, order.NeedsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -379,6 +429,8 @@ func (_q *OrderQuery) Clone() *OrderQuery {
 		predicates:   append([]predicate.Order{}, _q.predicates...),
 		withItems:    _q.withItems.Clone(),
 		withEvents:   _q.withEvents.Clone(),
+		withMessages: _q.withMessages.Clone(),
+		withNeeds:    _q.withNeeds.Clone(),
 		withPlacedBy: _q.withPlacedBy.Clone(),
 		withContract: _q.withContract.Clone(),
 		withTenant:   _q.withTenant.Clone(),
@@ -408,6 +460,28 @@ func (_q *OrderQuery) WithEvents(opts ...func(*OrderEventQuery)) *OrderQuery {
 		opt(query)
 	}
 	_q.withEvents = query
+	return _q
+}
+
+// WithMessages tells the query-builder to eager-load the nodes that are connected to
+// the "messages" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *OrderQuery) WithMessages(opts ...func(*OrderMessageQuery)) *OrderQuery {
+	query := (&OrderMessageClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withMessages = query
+	return _q
+}
+
+// WithNeeds tells the query-builder to eager-load the nodes that are connected to
+// the "needs" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *OrderQuery) WithNeeds(opts ...func(*ApprovalNeedQuery)) *OrderQuery {
+	query := (&ApprovalNeedClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withNeeds = query
 	return _q
 }
 
@@ -522,9 +596,11 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 	var (
 		nodes       = []*Order{}
 		_spec       = _q.querySpec()
-		loadedTypes = [5]bool{
+		loadedTypes = [7]bool{
 			_q.withItems != nil,
 			_q.withEvents != nil,
+			_q.withMessages != nil,
+			_q.withNeeds != nil,
 			_q.withPlacedBy != nil,
 			_q.withContract != nil,
 			_q.withTenant != nil,
@@ -565,6 +641,20 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 			return nil, err
 		}
 	}
+	if query := _q.withMessages; query != nil {
+		if err := _q.loadMessages(ctx, query, nodes,
+			func(n *Order) { n.Edges.Messages = []*OrderMessage{} },
+			func(n *Order, e *OrderMessage) { n.Edges.Messages = append(n.Edges.Messages, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withNeeds; query != nil {
+		if err := _q.loadNeeds(ctx, query, nodes,
+			func(n *Order) { n.Edges.Needs = []*ApprovalNeed{} },
+			func(n *Order, e *ApprovalNeed) { n.Edges.Needs = append(n.Edges.Needs, e) }); err != nil {
+			return nil, err
+		}
+	}
 	if query := _q.withPlacedBy; query != nil {
 		if err := _q.loadPlacedBy(ctx, query, nodes, nil,
 			func(n *Order, e *User) { n.Edges.PlacedBy = e }); err != nil {
@@ -594,6 +684,20 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 		if err := _q.loadEvents(ctx, query, nodes,
 			func(n *Order) { n.appendNamedEvents(name) },
 			func(n *Order, e *OrderEvent) { n.appendNamedEvents(name, e) }); err != nil {
+			return nil, err
+		}
+	}
+	for name, query := range _q.withNamedMessages {
+		if err := _q.loadMessages(ctx, query, nodes,
+			func(n *Order) { n.appendNamedMessages(name) },
+			func(n *Order, e *OrderMessage) { n.appendNamedMessages(name, e) }); err != nil {
+			return nil, err
+		}
+	}
+	for name, query := range _q.withNamedNeeds {
+		if err := _q.loadNeeds(ctx, query, nodes,
+			func(n *Order) { n.appendNamedNeeds(name) },
+			func(n *Order, e *ApprovalNeed) { n.appendNamedNeeds(name, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -654,6 +758,66 @@ func (_q *OrderQuery) loadEvents(ctx context.Context, query *OrderEventQuery, no
 	}
 	query.Where(predicate.OrderEvent(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(order.EventsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.OrderID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "order_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *OrderQuery) loadMessages(ctx context.Context, query *OrderMessageQuery, nodes []*Order, init func(*Order), assign func(*Order, *OrderMessage)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Order)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(ordermessage.FieldOrderID)
+	}
+	query.Where(predicate.OrderMessage(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(order.MessagesColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.OrderID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "order_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *OrderQuery) loadNeeds(ctx context.Context, query *ApprovalNeedQuery, nodes []*Order, init func(*Order), assign func(*Order, *ApprovalNeed)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Order)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(approvalneed.FieldOrderID)
+	}
+	query.Where(predicate.ApprovalNeed(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(order.NeedsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {
@@ -913,6 +1077,34 @@ func (_q *OrderQuery) WithNamedEvents(name string, opts ...func(*OrderEventQuery
 		_q.withNamedEvents = make(map[string]*OrderEventQuery)
 	}
 	_q.withNamedEvents[name] = query
+	return _q
+}
+
+// WithNamedMessages tells the query-builder to eager-load the nodes that are connected to the "messages"
+// edge with the given name. The optional arguments are used to configure the query builder of the edge.
+func (_q *OrderQuery) WithNamedMessages(name string, opts ...func(*OrderMessageQuery)) *OrderQuery {
+	query := (&OrderMessageClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	if _q.withNamedMessages == nil {
+		_q.withNamedMessages = make(map[string]*OrderMessageQuery)
+	}
+	_q.withNamedMessages[name] = query
+	return _q
+}
+
+// WithNamedNeeds tells the query-builder to eager-load the nodes that are connected to the "needs"
+// edge with the given name. The optional arguments are used to configure the query builder of the edge.
+func (_q *OrderQuery) WithNamedNeeds(name string, opts ...func(*ApprovalNeedQuery)) *OrderQuery {
+	query := (&ApprovalNeedClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	if _q.withNamedNeeds == nil {
+		_q.withNamedNeeds = make(map[string]*ApprovalNeedQuery)
+	}
+	_q.withNamedNeeds[name] = query
 	return _q
 }
 

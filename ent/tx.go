@@ -16,6 +16,10 @@ type Tx struct {
 	ActingSession *ActingSessionClient
 	// Address is the client for interacting with the Address builders.
 	Address *AddressClient
+	// ApprovalNeed is the client for interacting with the ApprovalNeed builders.
+	ApprovalNeed *ApprovalNeedClient
+	// ApprovalRule is the client for interacting with the ApprovalRule builders.
+	ApprovalRule *ApprovalRuleClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
 	// AuditHead is the client for interacting with the AuditHead builders.
@@ -42,6 +46,8 @@ type Tx struct {
 	IdempotencyKey *IdempotencyKeyClient
 	// Mail is the client for interacting with the Mail builders.
 	Mail *MailClient
+	// NeedApprover is the client for interacting with the NeedApprover builders.
+	NeedApprover *NeedApproverClient
 	// NumberSeries is the client for interacting with the NumberSeries builders.
 	NumberSeries *NumberSeriesClient
 	// OneTimeLink is the client for interacting with the OneTimeLink builders.
@@ -54,6 +60,8 @@ type Tx struct {
 	OrderEvent *OrderEventClient
 	// OrderItem is the client for interacting with the OrderItem builders.
 	OrderItem *OrderItemClient
+	// OrderMessage is the client for interacting with the OrderMessage builders.
+	OrderMessage *OrderMessageClient
 	// PasswordHash is the client for interacting with the PasswordHash builders.
 	PasswordHash *PasswordHashClient
 	// Price is the client for interacting with the Price builders.
@@ -64,6 +72,8 @@ type Tx struct {
 	RecoveryCode *RecoveryCodeClient
 	// Registration is the client for interacting with the Registration builders.
 	Registration *RegistrationClient
+	// RuleApprover is the client for interacting with the RuleApprover builders.
+	RuleApprover *RuleApproverClient
 	// SavedAssignment is the client for interacting with the SavedAssignment builders.
 	SavedAssignment *SavedAssignmentClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -207,6 +217,8 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.ActingSession = NewActingSessionClient(tx.config)
 	tx.Address = NewAddressClient(tx.config)
+	tx.ApprovalNeed = NewApprovalNeedClient(tx.config)
+	tx.ApprovalRule = NewApprovalRuleClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
 	tx.AuditHead = NewAuditHeadClient(tx.config)
 	tx.Cart = NewCartClient(tx.config)
@@ -220,17 +232,20 @@ func (tx *Tx) init() {
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Mail = NewMailClient(tx.config)
+	tx.NeedApprover = NewNeedApproverClient(tx.config)
 	tx.NumberSeries = NewNumberSeriesClient(tx.config)
 	tx.OneTimeLink = NewOneTimeLinkClient(tx.config)
 	tx.OneTimePassword = NewOneTimePasswordClient(tx.config)
 	tx.Order = NewOrderClient(tx.config)
 	tx.OrderEvent = NewOrderEventClient(tx.config)
 	tx.OrderItem = NewOrderItemClient(tx.config)
+	tx.OrderMessage = NewOrderMessageClient(tx.config)
 	tx.PasswordHash = NewPasswordHashClient(tx.config)
 	tx.Price = NewPriceClient(tx.config)
 	tx.Product = NewProductClient(tx.config)
 	tx.RecoveryCode = NewRecoveryCodeClient(tx.config)
 	tx.Registration = NewRegistrationClient(tx.config)
+	tx.RuleApprover = NewRuleApproverClient(tx.config)
 	tx.SavedAssignment = NewSavedAssignmentClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.Transfer = NewTransferClient(tx.config)

@@ -35,6 +35,15 @@ func (o *Order) Tax() money.Money { return money.Of(o.TaxAmount, o.Currency) }
 // Gross is Net and Tax.
 func (o *Order) Gross() money.Money { return money.Of(o.GrossAmount, o.Currency) }
 
+// Above is the amount above which a rule asks for an approval; nil where it always does.
+func (r *ApprovalRule) Above() *money.Money {
+	if r.AboveAmount == nil {
+		return nil
+	}
+	above := money.Of(*r.AboveAmount, r.Currency)
+	return &above
+}
+
 // Product is the product as it was called when it was ordered.
 func (i *OrderItem) Product() account.OrderedProduct {
 	return account.OrderedProduct{SKU: i.Sku, Name: i.ProductName}

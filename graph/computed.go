@@ -12,8 +12,11 @@ var computedOf = map[string]map[string][]string{
 		"gross":            {"grossAmount", "currency"},
 		"stateDescription": {"state"},
 		"placedBy":         {"placedByID"},
+		"approval":         {"state", "placedByID", "tenantID"},
+		"myActions":        {"state", "placedByID", "tenantID"},
 	},
-	"OrderEvent": {"by": {"actorID"}},
+	"OrderEvent":   {"by": {"actorID"}},
+	"OrderMessage": {"by": {"authorID"}},
 	"OrderItem": {
 		"product":   {"sku", "productName"},
 		"unitPrice": {"unitPriceAmount", "currency"},

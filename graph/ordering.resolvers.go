@@ -15,10 +15,52 @@ import (
 	"kontor/internal/ordering"
 )
 
+func (r *approvalRuleResolver) Approvers(ctx context.Context, obj *ent.ApprovalRule) ([]*ent.User, error) {
+	return r.ordering.RuleApprovers(ctx, obj)
+}
+
 func (r *mutationResolver) PlaceOrder(ctx context.Context, input ordering.PlaceOrderInput) (*model.PlaceOrderPayload, error) {
 	placed, err := r.ordering.Place(ctx, input)
 	errors, err := r.userErrors(ctx, err)
 	return &model.PlaceOrderPayload{Order: placed, Errors: errors}, err
+}
+
+func (r *mutationResolver) ApproveOrder(ctx context.Context, input ordering.ApproveOrderInput) (*model.ApproveOrderPayload, error) {
+	o, err := r.ordering.Approve(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.ApproveOrderPayload{Order: o, Errors: errors}, err
+}
+
+func (r *mutationResolver) RejectOrder(ctx context.Context, input ordering.RejectOrderInput) (*model.RejectOrderPayload, error) {
+	o, err := r.ordering.Reject(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.RejectOrderPayload{Order: o, Errors: errors}, err
+}
+
+func (r *mutationResolver) WithdrawOrder(ctx context.Context, input model.WithdrawOrderInput) (*model.WithdrawOrderPayload, error) {
+	o, err := r.ordering.Withdraw(ctx, input.OrderID)
+	errors, err := r.userErrors(ctx, err)
+	return &model.WithdrawOrderPayload{Order: o, Errors: errors}, err
+}
+
+func (r *mutationResolver) NotifyApprover(ctx context.Context, input ordering.NotifyApproverInput) (*model.NotifyApproverPayload, error) {
+	o, err := r.ordering.Notify(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.NotifyApproverPayload{Order: o, Errors: errors}, err
+}
+
+func (r *mutationResolver) SaveApprovalRule(ctx context.Context, input ordering.SaveApprovalRuleInput) (*model.SaveApprovalRulePayload, error) {
+	rule, err := r.ordering.SaveRule(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.SaveApprovalRulePayload{Rule: rule, Errors: errors}, err
+}
+
+func (r *mutationResolver) DeleteApprovalRule(ctx context.Context, input model.DeleteApprovalRuleInput) (*model.DeleteApprovalRulePayload, error) {
+	errors, err := r.userErrors(ctx, r.ordering.DeleteRule(ctx, input.ID))
+	if err != nil || len(errors) > 0 {
+		return &model.DeleteApprovalRulePayload{Errors: errors}, err
+	}
+	return &model.DeleteApprovalRulePayload{DeletedID: &input.ID, Errors: errors}, nil
 }
 
 func (r *orderResolver) StateDescription(ctx context.Context, obj *ent.Order) (string, error) {
@@ -37,20 +79,16 @@ func (r *orderResolver) Quote(ctx context.Context, obj *ent.Order) (*model.Quote
 	return nil, nil // no order comes from a quote yet
 }
 
-func (r *orderResolver) Approval(ctx context.Context, obj *ent.Order) (*model.OrderApproval, error) {
-	return nil, nil // no rule asks for an approval yet
-}
-
-func (r *orderResolver) Messages(ctx context.Context, obj *ent.Order) ([]*model.OrderMessage, error) {
-	return []*model.OrderMessage{}, nil // nobody can write one yet
+func (r *orderResolver) Approval(ctx context.Context, obj *ent.Order) (*ordering.OrderApproval, error) {
+	return r.ordering.Approval(ctx, obj)
 }
 
 func (r *orderResolver) Documents(ctx context.Context, obj *ent.Order) ([]*model.Document, error) {
 	return []*model.Document{}, nil // no documents are kept yet
 }
 
-func (r *orderResolver) MyActions(ctx context.Context, obj *ent.Order) ([]model.OrderAction, error) {
-	return []model.OrderAction{}, nil // no action on a placed order is offered yet
+func (r *orderResolver) MyActions(ctx context.Context, obj *ent.Order) ([]ordering.OrderAction, error) {
+	return r.ordering.Actions(ctx, obj)
 }
 
 func (r *orderConnectionResolver) Download(ctx context.Context, obj *ent.OrderConnection, format model.ExportFormat) (*model.Download, error) {
@@ -67,6 +105,14 @@ func (r *orderEventResolver) By(ctx context.Context, obj *ent.OrderEvent) (*ent.
 	return r.ordering.Actor(ctx, obj)
 }
 
+func (r *orderMessageResolver) By(ctx context.Context, obj *ent.OrderMessage) (*ent.User, error) {
+	return r.ordering.Author(ctx, obj)
+}
+
+func (r *queryResolver) ApprovalRules(ctx context.Context) ([]*ent.ApprovalRule, error) {
+	return r.ordering.Rules(ctx)
+}
+
 func (r *queryResolver) Orders(ctx context.Context, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) (*ent.OrderConnection, error) {
 	ctx, from, to, err := page(ctx, first, after, last, before)
 	if err != nil {
@@ -75,7 +121,11 @@ func (r *queryResolver) Orders(ctx context.Context, first *int, after *string, l
 	if orderBy == nil {
 		orderBy = &ent.OrderOrder{Direction: descending, Field: ent.OrderOrderFieldPlacedAt}
 	}
-	return r.ordering.Orders(where).Paginate(ctx, from, first, to, last, ent.WithOrderOrder(orderBy))
+	q, err := r.ordering.Orders(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	return q.Paginate(ctx, from, first, to, last, ent.WithOrderOrder(orderBy))
 }
 
 func (r *queryResolver) Order(ctx context.Context, number string) (*ent.Order, error) {
@@ -90,6 +140,8 @@ func (r *subscriptionResolver) OrderChanged(ctx context.Context, orderID *gid.ID
 	return r.ordering.Follow(ctx, orderID, func() (*ent.OrderQuery, error) { return r.client.Order.Query().CollectFields(expandNodes(ctx)) })
 }
 
+func (r *Resolver) ApprovalRule() generated.ApprovalRuleResolver { return &approvalRuleResolver{r} }
+
 func (r *Resolver) Order() generated.OrderResolver { return &orderResolver{r} }
 
 func (r *Resolver) OrderConnection() generated.OrderConnectionResolver {
@@ -98,11 +150,15 @@ func (r *Resolver) OrderConnection() generated.OrderConnectionResolver {
 
 func (r *Resolver) OrderEvent() generated.OrderEventResolver { return &orderEventResolver{r} }
 
+func (r *Resolver) OrderMessage() generated.OrderMessageResolver { return &orderMessageResolver{r} }
+
 func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subscriptionResolver{r} }
 
 type (
+	approvalRuleResolver    struct{ *Resolver }
 	orderResolver           struct{ *Resolver }
 	orderConnectionResolver struct{ *Resolver }
 	orderEventResolver      struct{ *Resolver }
+	orderMessageResolver    struct{ *Resolver }
 	subscriptionResolver    struct{ *Resolver }
 )

@@ -61,7 +61,11 @@ func (r *Resolver) ordersOf(ctx context.Context, t *ent.Tenant, first int, where
 	list := inner[*ent.OrderEdge]{
 		name: "orders",
 		load: func(ctx context.Context, tenants []uuid.UUID, limit int) ([]*ent.OrderEdge, error) {
-			q := r.ordering.Orders(where).Where(order.TenantIDIn(tenants...))
+			q, err := r.ordering.Orders(ctx, where)
+			if err != nil {
+				return nil, err
+			}
+			q.Where(order.TenantIDIn(tenants...))
 			q.Modify(limitPerTenant(limit, func(b *sql.Builder) {
 				b.Ident(order.FieldPlacedAt).WriteString(" DESC, ").Ident(order.FieldID).WriteString(" DESC")
 			}))
@@ -72,7 +76,11 @@ func (r *Resolver) ordersOf(ctx context.Context, t *ent.Tenant, first int, where
 			return found.Edges, nil
 		},
 		count: func(ctx context.Context, tenants []uuid.UUID, into *[]ofTenant) error {
-			return r.ordering.Orders(where).Where(order.TenantIDIn(tenants...)).GroupBy(order.FieldTenantID).Aggregate(ent.Count()).Scan(ctx, into)
+			q, err := r.ordering.Orders(ctx, where)
+			if err != nil {
+				return err
+			}
+			return q.Where(order.TenantIDIn(tenants...)).GroupBy(order.FieldTenantID).Aggregate(ent.Count()).Scan(ctx, into)
 		},
 		tenantOf: func(e *ent.OrderEdge) uuid.UUID { return e.Node.TenantID },
 		cursorOf: func(e *ent.OrderEdge) ent.Cursor { return e.Cursor },

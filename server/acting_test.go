@@ -251,7 +251,8 @@ func TestRolesWhileActing(t *testing.T) {
 			t.Errorf("the roles while acting are %s", got)
 		}
 		open := []string{"viewer", "node", "nodes", "categories", "products", "product", "cart", "contracts", "contract", "orders", "order", "tenants", "logout", "endSessions", "actFor",
-			"addCartItems", "updateCartItem", "removeCartItems", "updateCart", "clearCart", "saveAddress", "deleteAddress", "saveAccountAssignment", "placeOrder"}
+			"addCartItems", "updateCartItem", "removeCartItems", "updateCart", "clearCart", "saveAddress", "deleteAddress", "saveAccountAssignment", "placeOrder",
+			"withdrawOrder", "notifyApprover", "approvalRules"}
 		tried := 0
 		for _, field := range rootFields(t) {
 			if field.public {

@@ -122,6 +122,8 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		VALUES ('%s', '%s', '2310000001', 'GENERAL', '2026-01-01 00:00:00+00:00')`, number, brandt))
 	alter(t, d, fmt.Sprintf(`UPDATE contracts SET customer_number_id = '%s' WHERE number = 'RV-300001'`, number))
 	alter(t, d, `UPDATE orders SET contract_id = (SELECT id FROM contracts WHERE number = 'RV-300001') WHERE number = 'BRANDT-000001'`)
+	alter(t, d, fmt.Sprintf(`INSERT INTO approval_rules (id, tenant_id, name, above_amount, currency, self_approval, created_at)
+		VALUES ('%s', '%s', 'Großes', 900000000000, 'EUR', false, '2026-01-01 00:00:00+00:00')`, uuid.Must(uuid.NewV7()), brandt))
 	world := map[string]string{
 		ent.KindTenant: globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),
@@ -134,6 +136,7 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		ent.KindContractPosition: `contract_positions WHERE tenant_id = '` + brandt + `'`,
 		ent.KindOrder:            `orders WHERE number = 'BRANDT-000001'`,
 		ent.KindOrderItem:        `order_items WHERE tenant_id = '` + brandt + `'`,
+		ent.KindApprovalRule:     `approval_rules WHERE name = 'Großes'`,
 		ent.KindAddress:          `addresses WHERE label = 'Gießerei'`,
 		ent.KindSavedAssignment:  `saved_assignments WHERE label = 'Kostenstelle 700'`,
 		ent.KindUser:             `users WHERE username = 'malte.brandt'`,

@@ -63,7 +63,11 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 	return func(yield func([]any, error) bool) {
 		var last *ent.Order
 		for {
-			q := s.rooms.Ordering.Orders(where)
+			q, err := s.rooms.Ordering.Orders(ctx, where)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
 			if last != nil {
 				q.Where(order.Or(order.PlacedAtLT(last.PlacedAt), order.And(order.PlacedAt(last.PlacedAt), order.IDLT(last.ID))))
 			}

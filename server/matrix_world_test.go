@@ -138,6 +138,10 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	line, err := b.tx.CartItem.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetCartID(basket.ID).SetProductID(product.ID).SetQuantity(one).SetSeenPrice(one).
 		SetProductUnit("piece").SetCreatedAt(now).Save(b.ctx)
 	b.must("a cart item", err)
+	// Above everything, so that no order waits for it.
+	rule, err := b.tx.ApprovalRule.Create().SetTenantID(of.ID).SetName(name).SetAboveAmount(money.MustParse("99000000")).SetCurrency("EUR").SetSelfApproval(false).
+		SetCreatedAt(now).Save(b.ctx)
+	b.must("a rule", err)
 	for _, operation := range []string{"placeOrder", "saveTransfers"} {
 		b.must("a key", b.tx.IdempotencyKey.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetOperation(operation).SetKey("key of "+name).
 			SetInputHash("of another input").SetResultID(placed.ID).SetCreatedAt(now).Exec(b.ctx))
@@ -156,8 +160,9 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		ent.KindTenant: id(of.Tenant), ent.KindUser: id(owner), ent.KindCategory: id(category), ent.KindProduct: id(product), ent.KindCustomerNumber: id(number),
 		ent.KindContract: id(agreement), ent.KindContractPosition: id(position), ent.KindOrder: id(placed), ent.KindOrderItem: id(item), ent.KindAddress: id(address),
 		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry),
-		ent.KindTransfer: b.share(agreement, of.boss, receiver),
-		"sku":            sku, "order number": placed.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name,
+		ent.KindApprovalRule: id(rule),
+		ent.KindTransfer:     b.share(agreement, of.boss, receiver),
+		"sku":                sku, "order number": placed.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name,
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,
 	}, servertest.Vars{
 		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",

@@ -43,6 +43,16 @@ var probes = map[string]probe{
 	"Query.node.id":   {`query($id: ID!) { node(id: $id) { __typename id } }`, ent.KindOrder},
 	"Query.nodes.ids": {`query($id: ID!) { nodes(ids: [$id]) { __typename id } }`, ent.KindContract},
 
+	"Mutation.approveOrder.input.orderId":   {`mutation($id: ID!) { approveOrder(input: {orderId: $id}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.rejectOrder.input.orderId":    {`mutation($id: ID!) { rejectOrder(input: {orderId: $id, reason: "x"}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.withdrawOrder.input.orderId":  {`mutation($id: ID!) { withdrawOrder(input: {orderId: $id}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.notifyApprover.input.orderId": {`mutation($id: ID!) { notifyApprover(input: {orderId: $id, text: "x"}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.saveApprovalRule.input.id": {`mutation($id: ID!, $colleague: ID!) {
+		saveApprovalRule(input: {id: $id, name: "x", approverIds: [$colleague]}) { rule { name } errors { code field message } } }`, ent.KindApprovalRule},
+	"Mutation.saveApprovalRule.input.approverIds": {`mutation($id: ID!) {
+		saveApprovalRule(input: {name: "x", above: "99999999", approverIds: [$id]}) { rule { name } errors { code field message } } }`, ent.KindUser},
+	"Mutation.deleteApprovalRule.input.id": {`mutation($id: ID!) { deleteApprovalRule(input: {id: $id}) { deletedId errors { code field message } } }`, ent.KindApprovalRule},
+
 	"Subscription.orderChanged.orderId": {`subscription($id: ID!) { orderChanged(orderId: $id) { number } }`, ent.KindOrder},
 
 	"Mutation.endSessions.input.ids": {`mutation($id: ID!) { endSessions(input: {ids: [$id]}) { sessions { current } errors { code field message } } }`, "ses"},
@@ -149,6 +159,7 @@ var (
 		"costCentre", "glAccount", "project", "plant", "name", "customerOrderNumber", "referenceNumber",
 		"title", "firstName", "lastName", "phone", "mobile", "email", "newEmail", "newUsername", "currency", "mandatoryContactFields",
 		"emailDomain", "organizationId", // of a new company
+		"note", "reason", "text", // about an order
 		"action",                                             // of the audit log, the same for all
 		"token", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed
 		"accessNumber", "state", "iss", // of the customer centre, which is asked about them

@@ -170,7 +170,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Audit:    log,
 		Catalog:  products,
 		Cart:     carts,
-		Ordering: ordering.New(ordering.Needs{DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Again: ways.Again, Now: o.now}),
+		Ordering: ordering.New(ordering.Needs{DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Now: o.now}),
 		Company:  company.New(s.db, o.now),
 		Files:    files{s},
 	}
@@ -246,6 +246,7 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 	if s.sender != nil {
 		go s.sender.Run(ctx)
 	}
+	go s.rooms.Ordering.KeepReminding(ctx)
 	ready(listener.Addr())
 	select {
 	case err := <-failed:

@@ -36,6 +36,7 @@ func TestStatementsOfLists(t *testing.T) {
 			martha.add(item("TEL-DT-0101", "1"), item("TEL-DT-0102", "1")).OK(t)
 			martha.place(map[string]any{"idempotencyKey": fmt.Sprint(i), "businessCase": "ADDITIONAL_ORDER", "contractId": contract}).OK(t)
 		}
+		wait(t, beside, "martha.hansen")
 		sabine := k.As(t, "sabine.kurz") // sees everything, so that there are 100 of each
 		give(t, beside, "TRANSFER", "martha.hansen", "malte.brandt", "SV-100001", "VIEW")
 		paul := k.As(t, "paul.lang")
@@ -49,6 +50,8 @@ func TestStatementsOfLists(t *testing.T) {
 			{"products", martha.Client, `products(first: %d) { totalCount nodes { sku category { name } price { amount } priceBreaks { fromQuantity } } }`, []string{"product", "category", "price"}},
 			{"orders", martha.Client, `orders(first: %d) { totalCount nodes { number items { product { name } } history { state by { lastName } } placedBy { lastName } contract { number } } }`,
 				[]string{"order", "item", "event", "who did it", "who placed it", "contract"}},
+			{"orders with their approval", martha.Client, `orders(first: %d) { totalCount nodes { number myActions approval { rule approvers { lastName } } messages { text by { lastName } } } }`,
+				[]string{"order", "need", "who was named", "who can decide", "their roles", "person", "message"}},
 			{"orders for the operator", sabine, `orders(first: %d) { totalCount nodes { number items { product { name } } placedBy { lastName } contract { number } } }`, []string{"order", "item", "user", "contract"}},
 			{"contracts", martha.Client, contractQuery, []string{"contract", "grant", "connection", "tenant", "customer number", "position", "product", "product of a position"}},
 			{"contracts for the partner", paul, contractQuery, []string{"contract", "grant", "connection", "tenant", "customer number", "position", "product", "product of a position", "place of a tenant"}},

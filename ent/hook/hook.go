@@ -32,6 +32,30 @@ func (f AddressFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AddressMutation", m)
 }
 
+// The ApprovalNeedFunc type is an adapter to allow the use of ordinary
+// function as ApprovalNeed mutator.
+type ApprovalNeedFunc func(context.Context, *ent.ApprovalNeedMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ApprovalNeedFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ApprovalNeedMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ApprovalNeedMutation", m)
+}
+
+// The ApprovalRuleFunc type is an adapter to allow the use of ordinary
+// function as ApprovalRule mutator.
+type ApprovalRuleFunc func(context.Context, *ent.ApprovalRuleMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ApprovalRuleFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ApprovalRuleMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ApprovalRuleMutation", m)
+}
+
 // The AuditEntryFunc type is an adapter to allow the use of ordinary
 // function as AuditEntry mutator.
 type AuditEntryFunc func(context.Context, *ent.AuditEntryMutation) (ent.Value, error)
@@ -188,6 +212,18 @@ func (f MailFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error)
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.MailMutation", m)
 }
 
+// The NeedApproverFunc type is an adapter to allow the use of ordinary
+// function as NeedApprover mutator.
+type NeedApproverFunc func(context.Context, *ent.NeedApproverMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f NeedApproverFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.NeedApproverMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.NeedApproverMutation", m)
+}
+
 // The NumberSeriesFunc type is an adapter to allow the use of ordinary
 // function as NumberSeries mutator.
 type NumberSeriesFunc func(context.Context, *ent.NumberSeriesMutation) (ent.Value, error)
@@ -260,6 +296,18 @@ func (f OrderItemFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OrderItemMutation", m)
 }
 
+// The OrderMessageFunc type is an adapter to allow the use of ordinary
+// function as OrderMessage mutator.
+type OrderMessageFunc func(context.Context, *ent.OrderMessageMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OrderMessageFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.OrderMessageMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OrderMessageMutation", m)
+}
+
 // The PasswordHashFunc type is an adapter to allow the use of ordinary
 // function as PasswordHash mutator.
 type PasswordHashFunc func(context.Context, *ent.PasswordHashMutation) (ent.Value, error)
@@ -318,6 +366,18 @@ func (f RegistrationFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RegistrationMutation", m)
+}
+
+// The RuleApproverFunc type is an adapter to allow the use of ordinary
+// function as RuleApprover mutator.
+type RuleApproverFunc func(context.Context, *ent.RuleApproverMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RuleApproverFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.RuleApproverMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RuleApproverMutation", m)
 }
 
 // The SavedAssignmentFunc type is an adapter to allow the use of ordinary

@@ -45,6 +45,56 @@ var (
 		Columns:    AddressesColumns,
 		PrimaryKey: []*schema.Column{AddressesColumns[0]},
 	}
+	// ApprovalNeedsColumns holds the columns for the "approval_needs" table.
+	ApprovalNeedsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "placed_by_id", Type: field.TypeUUID},
+		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "rule_id", Type: field.TypeUUID},
+		{Name: "rule", Type: field.TypeString},
+		{Name: "above_amount", Type: field.TypeInt64, Nullable: true},
+		{Name: "currency", Type: field.TypeString},
+		{Name: "cost_centre", Type: field.TypeString, Nullable: true},
+		{Name: "self_approval", Type: field.TypeBool},
+		{Name: "asked_at", Type: field.TypeTime},
+		{Name: "reminded_at", Type: field.TypeTime, Nullable: true},
+		{Name: "settled_at", Type: field.TypeTime, Nullable: true},
+		{Name: "decided_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "reason", Type: field.TypeString, Default: ""},
+		{Name: "order_id", Type: field.TypeUUID},
+	}
+	// ApprovalNeedsTable holds the schema information for the "approval_needs" table.
+	ApprovalNeedsTable = &schema.Table{
+		Name:       "approval_needs",
+		Columns:    ApprovalNeedsColumns,
+		PrimaryKey: []*schema.Column{ApprovalNeedsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "approval_needs_orders_needs",
+				Columns:    []*schema.Column{ApprovalNeedsColumns[15]},
+				RefColumns: []*schema.Column{OrdersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
+	// ApprovalRulesColumns holds the columns for the "approval_rules" table.
+	ApprovalRulesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString},
+		{Name: "above_amount", Type: field.TypeInt64, Nullable: true},
+		{Name: "currency", Type: field.TypeString},
+		{Name: "cost_centre", Type: field.TypeString, Nullable: true},
+		{Name: "self_approval", Type: field.TypeBool, Default: false},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// ApprovalRulesTable holds the schema information for the "approval_rules" table.
+	ApprovalRulesTable = &schema.Table{
+		Name:       "approval_rules",
+		Columns:    ApprovalRulesColumns,
+		PrimaryKey: []*schema.Column{ApprovalRulesColumns[0]},
+	}
 	// AuditEntriesColumns holds the columns for the "audit_entries" table.
 	AuditEntriesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -386,6 +436,30 @@ var (
 		Columns:    MailsColumns,
 		PrimaryKey: []*schema.Column{MailsColumns[0]},
 	}
+	// NeedApproversColumns holds the columns for the "need_approvers" table.
+	NeedApproversColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "order_id", Type: field.TypeUUID},
+		{Name: "placed_by_id", Type: field.TypeUUID},
+		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "user_id", Type: field.TypeUUID},
+		{Name: "need_id", Type: field.TypeUUID},
+	}
+	// NeedApproversTable holds the schema information for the "need_approvers" table.
+	NeedApproversTable = &schema.Table{
+		Name:       "need_approvers",
+		Columns:    NeedApproversColumns,
+		PrimaryKey: []*schema.Column{NeedApproversColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "need_approvers_approval_needs_named",
+				Columns:    []*schema.Column{NeedApproversColumns[6]},
+				RefColumns: []*schema.Column{ApprovalNeedsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
 	// NumberSeriesColumns holds the columns for the "number_series" table.
 	NumberSeriesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -558,6 +632,31 @@ var (
 			},
 		},
 	}
+	// OrderMessagesColumns holds the columns for the "order_messages" table.
+	OrderMessagesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "placed_by_id", Type: field.TypeUUID},
+		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "author_id", Type: field.TypeUUID},
+		{Name: "text", Type: field.TypeString},
+		{Name: "order_id", Type: field.TypeUUID},
+	}
+	// OrderMessagesTable holds the schema information for the "order_messages" table.
+	OrderMessagesTable = &schema.Table{
+		Name:       "order_messages",
+		Columns:    OrderMessagesColumns,
+		PrimaryKey: []*schema.Column{OrderMessagesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "order_messages_orders_messages",
+				Columns:    []*schema.Column{OrderMessagesColumns[7]},
+				RefColumns: []*schema.Column{OrdersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
 	// PasswordHashesColumns holds the columns for the "password_hashes" table.
 	PasswordHashesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -664,6 +763,33 @@ var (
 		Name:       "registrations",
 		Columns:    RegistrationsColumns,
 		PrimaryKey: []*schema.Column{RegistrationsColumns[0]},
+	}
+	// RuleApproversColumns holds the columns for the "rule_approvers" table.
+	RuleApproversColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "rule_id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID},
+	}
+	// RuleApproversTable holds the schema information for the "rule_approvers" table.
+	RuleApproversTable = &schema.Table{
+		Name:       "rule_approvers",
+		Columns:    RuleApproversColumns,
+		PrimaryKey: []*schema.Column{RuleApproversColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "rule_approvers_approval_rules_named",
+				Columns:    []*schema.Column{RuleApproversColumns[2]},
+				RefColumns: []*schema.Column{ApprovalRulesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "rule_approvers_users_user",
+				Columns:    []*schema.Column{RuleApproversColumns[3]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
 	}
 	// SavedAssignmentsColumns holds the columns for the "saved_assignments" table.
 	SavedAssignmentsColumns = []*schema.Column{
@@ -817,6 +943,8 @@ var (
 	Tables = []*schema.Table{
 		ActingSessionsTable,
 		AddressesTable,
+		ApprovalNeedsTable,
+		ApprovalRulesTable,
 		AuditEntriesTable,
 		AuditHeadsTable,
 		CartsTable,
@@ -830,17 +958,20 @@ var (
 		GrantsTable,
 		IdempotencyKeysTable,
 		MailsTable,
+		NeedApproversTable,
 		NumberSeriesTable,
 		OneTimeLinksTable,
 		OneTimePasswordsTable,
 		OrdersTable,
 		OrderEventsTable,
 		OrderItemsTable,
+		OrderMessagesTable,
 		PasswordHashesTable,
 		PricesTable,
 		ProductsTable,
 		RecoveryCodesTable,
 		RegistrationsTable,
+		RuleApproversTable,
 		SavedAssignmentsTable,
 		TenantsTable,
 		TransfersTable,
@@ -850,6 +981,7 @@ var (
 )
 
 func init() {
+	ApprovalNeedsTable.ForeignKeys[0].RefTable = OrdersTable
 	CartsTable.ForeignKeys[0].RefTable = AddressesTable
 	CartItemsTable.ForeignKeys[0].RefTable = CartsTable
 	CartItemsTable.ForeignKeys[1].RefTable = ProductsTable
@@ -865,6 +997,7 @@ func init() {
 	GrantsTable.ForeignKeys[0].RefTable = ContractsTable
 	GrantsTable.ForeignKeys[1].RefTable = UsersTable
 	GrantsTable.ForeignKeys[2].RefTable = UsersTable
+	NeedApproversTable.ForeignKeys[0].RefTable = ApprovalNeedsTable
 	OneTimeLinksTable.ForeignKeys[0].RefTable = UsersTable
 	OrdersTable.ForeignKeys[0].RefTable = ContractsTable
 	OrdersTable.ForeignKeys[1].RefTable = UsersTable
@@ -872,8 +1005,11 @@ func init() {
 	OrderEventsTable.ForeignKeys[0].RefTable = OrdersTable
 	OrderEventsTable.ForeignKeys[1].RefTable = UsersTable
 	OrderItemsTable.ForeignKeys[0].RefTable = OrdersTable
+	OrderMessagesTable.ForeignKeys[0].RefTable = OrdersTable
 	PricesTable.ForeignKeys[0].RefTable = ProductsTable
 	ProductsTable.ForeignKeys[0].RefTable = CategoriesTable
+	RuleApproversTable.ForeignKeys[0].RefTable = ApprovalRulesTable
+	RuleApproversTable.ForeignKeys[1].RefTable = UsersTable
 	TenantsTable.ForeignKeys[0].RefTable = TenantsTable
 	UsersTable.ForeignKeys[0].RefTable = TenantsTable
 	UsersTable.ForeignKeys[1].RefTable = UsersTable

@@ -54,6 +54,10 @@ const (
 	EdgeItems = "items"
 	// EdgeEvents holds the string denoting the events edge name in mutations.
 	EdgeEvents = "events"
+	// EdgeMessages holds the string denoting the messages edge name in mutations.
+	EdgeMessages = "messages"
+	// EdgeNeeds holds the string denoting the needs edge name in mutations.
+	EdgeNeeds = "needs"
 	// EdgePlacedBy holds the string denoting the placed_by edge name in mutations.
 	EdgePlacedBy = "placed_by"
 	// EdgeContract holds the string denoting the contract edge name in mutations.
@@ -76,6 +80,20 @@ const (
 	EventsInverseTable = "order_events"
 	// EventsColumn is the table column denoting the events relation/edge.
 	EventsColumn = "order_id"
+	// MessagesTable is the table that holds the messages relation/edge.
+	MessagesTable = "order_messages"
+	// MessagesInverseTable is the table name for the OrderMessage entity.
+	// It exists in this package in order to avoid circular dependency with the "ordermessage" package.
+	MessagesInverseTable = "order_messages"
+	// MessagesColumn is the table column denoting the messages relation/edge.
+	MessagesColumn = "order_id"
+	// NeedsTable is the table that holds the needs relation/edge.
+	NeedsTable = "approval_needs"
+	// NeedsInverseTable is the table name for the ApprovalNeed entity.
+	// It exists in this package in order to avoid circular dependency with the "approvalneed" package.
+	NeedsInverseTable = "approval_needs"
+	// NeedsColumn is the table column denoting the needs relation/edge.
+	NeedsColumn = "order_id"
 	// PlacedByTable is the table that holds the placed_by relation/edge.
 	PlacedByTable = "orders"
 	// PlacedByInverseTable is the table name for the User entity.
@@ -339,6 +357,34 @@ func ByEvents(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	}
 }
 
+// ByMessagesCount orders the results by messages count.
+func ByMessagesCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newMessagesStep(), opts...)
+	}
+}
+
+// ByMessages orders the results by messages terms.
+func ByMessages(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newMessagesStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
+// ByNeedsCount orders the results by needs count.
+func ByNeedsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newNeedsStep(), opts...)
+	}
+}
+
+// ByNeeds orders the results by needs terms.
+func ByNeeds(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newNeedsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
 // ByPlacedByField orders the results by placed_by field.
 func ByPlacedByField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -371,6 +417,20 @@ func newEventsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(EventsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, EventsTable, EventsColumn),
+	)
+}
+func newMessagesStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(MessagesInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, MessagesTable, MessagesColumn),
+	)
+}
+func newNeedsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(NeedsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, NeedsTable, NeedsColumn),
 	)
 }
 func newPlacedByStep() *sqlgraph.Step {

@@ -12,6 +12,12 @@ type ActingSession func(*sql.Selector)
 // Address is the predicate function for address builders.
 type Address func(*sql.Selector)
 
+// ApprovalNeed is the predicate function for approvalneed builders.
+type ApprovalNeed func(*sql.Selector)
+
+// ApprovalRule is the predicate function for approvalrule builders.
+type ApprovalRule func(*sql.Selector)
+
 // AuditEntry is the predicate function for auditentry builders.
 type AuditEntry func(*sql.Selector)
 
@@ -51,6 +57,9 @@ type IdempotencyKey func(*sql.Selector)
 // Mail is the predicate function for mail builders.
 type Mail func(*sql.Selector)
 
+// NeedApprover is the predicate function for needapprover builders.
+type NeedApprover func(*sql.Selector)
+
 // NumberSeries is the predicate function for numberseries builders.
 type NumberSeries func(*sql.Selector)
 
@@ -69,6 +78,9 @@ type OrderEvent func(*sql.Selector)
 // OrderItem is the predicate function for orderitem builders.
 type OrderItem func(*sql.Selector)
 
+// OrderMessage is the predicate function for ordermessage builders.
+type OrderMessage func(*sql.Selector)
+
 // PasswordHash is the predicate function for passwordhash builders.
 type PasswordHash func(*sql.Selector)
 
@@ -83,6 +95,9 @@ type RecoveryCode func(*sql.Selector)
 
 // Registration is the predicate function for registration builders.
 type Registration func(*sql.Selector)
+
+// RuleApprover is the predicate function for ruleapprover builders.
+type RuleApprover func(*sql.Selector)
 
 // SavedAssignment is the predicate function for savedassignment builders.
 type SavedAssignment func(*sql.Selector)

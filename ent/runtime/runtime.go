@@ -5,6 +5,8 @@ package runtime
 import (
 	"kontor/ent/actingsession"
 	"kontor/ent/address"
+	"kontor/ent/approvalneed"
+	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
 	"kontor/ent/cart"
@@ -18,17 +20,20 @@ import (
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
+	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
 	"kontor/ent/onetimelink"
 	"kontor/ent/onetimepassword"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
+	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
 	"kontor/ent/schema"
 	"kontor/ent/tenant"
@@ -82,6 +87,40 @@ func init() {
 	addressDescID := addressMixinFields0[0].Descriptor()
 	// address.DefaultID holds the default value on creation for the id field.
 	address.DefaultID = addressDescID.Default.(func() uuid.UUID)
+	approvalneedMixin := schema.ApprovalNeed{}.Mixin()
+	approvalneedMixinHooks0 := approvalneedMixin[0].Hooks()
+	approvalneed.Hooks[0] = approvalneedMixinHooks0[0]
+	approvalneedMixinInters0 := approvalneedMixin[0].Interceptors()
+	approvalneed.Interceptors[0] = approvalneedMixinInters0[0]
+	approvalneedMixinFields0 := approvalneedMixin[0].Fields()
+	_ = approvalneedMixinFields0
+	approvalneedFields := schema.ApprovalNeed{}.Fields()
+	_ = approvalneedFields
+	// approvalneedDescReason is the schema descriptor for reason field.
+	approvalneedDescReason := approvalneedFields[10].Descriptor()
+	// approvalneed.DefaultReason holds the default value on creation for the reason field.
+	approvalneed.DefaultReason = approvalneedDescReason.Default.(string)
+	// approvalneedDescID is the schema descriptor for id field.
+	approvalneedDescID := approvalneedMixinFields0[0].Descriptor()
+	// approvalneed.DefaultID holds the default value on creation for the id field.
+	approvalneed.DefaultID = approvalneedDescID.Default.(func() uuid.UUID)
+	approvalruleMixin := schema.ApprovalRule{}.Mixin()
+	approvalruleMixinHooks0 := approvalruleMixin[0].Hooks()
+	approvalrule.Hooks[0] = approvalruleMixinHooks0[0]
+	approvalruleMixinInters0 := approvalruleMixin[0].Interceptors()
+	approvalrule.Interceptors[0] = approvalruleMixinInters0[0]
+	approvalruleMixinFields0 := approvalruleMixin[0].Fields()
+	_ = approvalruleMixinFields0
+	approvalruleFields := schema.ApprovalRule{}.Fields()
+	_ = approvalruleFields
+	// approvalruleDescSelfApproval is the schema descriptor for self_approval field.
+	approvalruleDescSelfApproval := approvalruleFields[4].Descriptor()
+	// approvalrule.DefaultSelfApproval holds the default value on creation for the self_approval field.
+	approvalrule.DefaultSelfApproval = approvalruleDescSelfApproval.Default.(bool)
+	// approvalruleDescID is the schema descriptor for id field.
+	approvalruleDescID := approvalruleMixinFields0[0].Descriptor()
+	// approvalrule.DefaultID holds the default value on creation for the id field.
+	approvalrule.DefaultID = approvalruleDescID.Default.(func() uuid.UUID)
 	auditentryMixin := schema.AuditEntry{}.Mixin()
 	auditentryMixinHooks0 := auditentryMixin[0].Hooks()
 	auditentryHooks := schema.AuditEntry{}.Hooks()
@@ -295,6 +334,21 @@ func init() {
 	mailDescID := mailMixinFields0[0].Descriptor()
 	// mail.DefaultID holds the default value on creation for the id field.
 	mail.DefaultID = mailDescID.Default.(func() uuid.UUID)
+	needapproverMixin := schema.NeedApprover{}.Mixin()
+	needapproverMixinHooks0 := needapproverMixin[0].Hooks()
+	needapproverHooks := schema.NeedApprover{}.Hooks()
+	needapprover.Hooks[0] = needapproverMixinHooks0[0]
+	needapprover.Hooks[1] = needapproverHooks[0]
+	needapproverMixinInters0 := needapproverMixin[0].Interceptors()
+	needapprover.Interceptors[0] = needapproverMixinInters0[0]
+	needapproverMixinFields0 := needapproverMixin[0].Fields()
+	_ = needapproverMixinFields0
+	needapproverFields := schema.NeedApprover{}.Fields()
+	_ = needapproverFields
+	// needapproverDescID is the schema descriptor for id field.
+	needapproverDescID := needapproverMixinFields0[0].Descriptor()
+	// needapprover.DefaultID holds the default value on creation for the id field.
+	needapprover.DefaultID = needapproverDescID.Default.(func() uuid.UUID)
 	numberseriesMixin := schema.NumberSeries{}.Mixin()
 	numberseriesMixinHooks0 := numberseriesMixin[0].Hooks()
 	numberseries.Hooks[0] = numberseriesMixinHooks0[0]
@@ -401,6 +455,21 @@ func init() {
 	orderitemDescID := orderitemMixinFields0[0].Descriptor()
 	// orderitem.DefaultID holds the default value on creation for the id field.
 	orderitem.DefaultID = orderitemDescID.Default.(func() uuid.UUID)
+	ordermessageMixin := schema.OrderMessage{}.Mixin()
+	ordermessageMixinHooks0 := ordermessageMixin[0].Hooks()
+	ordermessageHooks := schema.OrderMessage{}.Hooks()
+	ordermessage.Hooks[0] = ordermessageMixinHooks0[0]
+	ordermessage.Hooks[1] = ordermessageHooks[0]
+	ordermessageMixinInters0 := ordermessageMixin[0].Interceptors()
+	ordermessage.Interceptors[0] = ordermessageMixinInters0[0]
+	ordermessageMixinFields0 := ordermessageMixin[0].Fields()
+	_ = ordermessageMixinFields0
+	ordermessageFields := schema.OrderMessage{}.Fields()
+	_ = ordermessageFields
+	// ordermessageDescID is the schema descriptor for id field.
+	ordermessageDescID := ordermessageMixinFields0[0].Descriptor()
+	// ordermessage.DefaultID holds the default value on creation for the id field.
+	ordermessage.DefaultID = ordermessageDescID.Default.(func() uuid.UUID)
 	passwordhashMixin := schema.PasswordHash{}.Mixin()
 	passwordhashMixinHooks0 := passwordhashMixin[0].Hooks()
 	passwordhash.Hooks[0] = passwordhashMixinHooks0[0]
@@ -486,6 +555,19 @@ func init() {
 	registrationDescID := registrationMixinFields0[0].Descriptor()
 	// registration.DefaultID holds the default value on creation for the id field.
 	registration.DefaultID = registrationDescID.Default.(func() uuid.UUID)
+	ruleapproverMixin := schema.RuleApprover{}.Mixin()
+	ruleapproverMixinHooks0 := ruleapproverMixin[0].Hooks()
+	ruleapprover.Hooks[0] = ruleapproverMixinHooks0[0]
+	ruleapproverMixinInters0 := ruleapproverMixin[0].Interceptors()
+	ruleapprover.Interceptors[0] = ruleapproverMixinInters0[0]
+	ruleapproverMixinFields0 := ruleapproverMixin[0].Fields()
+	_ = ruleapproverMixinFields0
+	ruleapproverFields := schema.RuleApprover{}.Fields()
+	_ = ruleapproverFields
+	// ruleapproverDescID is the schema descriptor for id field.
+	ruleapproverDescID := ruleapproverMixinFields0[0].Descriptor()
+	// ruleapprover.DefaultID holds the default value on creation for the id field.
+	ruleapprover.DefaultID = ruleapproverDescID.Default.(func() uuid.UUID)
 	savedassignmentMixin := schema.SavedAssignment{}.Mixin()
 	savedassignmentMixinHooks0 := savedassignmentMixin[0].Hooks()
 	savedassignment.Hooks[0] = savedassignmentMixinHooks0[0]

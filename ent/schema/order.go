@@ -47,6 +47,8 @@ func (Order) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("items", OrderItem.Type),
 		edge.To("events", OrderEvent.Type).Annotations(entgql.MapsTo("history")),
+		edge.To("messages", OrderMessage.Type),
+		edge.To("needs", ApprovalNeed.Type).Annotations(entgql.Skip(entgql.SkipAll)),
 		// Who is on an order is told by package ordering, also where it is of another company.
 		edge.To("placed_by", User.Type).Field("placed_by_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 		edge.From("contract", Contract.Type).Ref("orders").Field("contract_id").Unique(),

@@ -24,6 +24,7 @@ import (
 	"kontor/internal/gid"
 	"kontor/internal/identity"
 	"kontor/internal/money"
+	"kontor/internal/ordering"
 	"kontor/internal/password"
 	"time"
 
@@ -96,6 +97,23 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"viewer": {"Viewer"},
 			"token":  nil,
+			"errors": {"UserError"},
+		},
+	},
+	"ApprovalRule": {
+		Satisfies: approvalRuleImplementors,
+		Fields: map[string][]string{
+			"id":           nil,
+			"name":         nil,
+			"above":        {"Money"},
+			"costCentre":   nil,
+			"selfApproval": nil,
+		},
+	},
+	"ApproveOrderPayload": {
+		Satisfies: approveOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"Order"},
 			"errors": {"UserError"},
 		},
 	},
@@ -331,6 +349,13 @@ var directSchema = direct.Schema{
 			"errors":    {"UserError"},
 		},
 	},
+	"DeleteApprovalRulePayload": {
+		Satisfies: deleteApprovalRulePayloadImplementors,
+		Fields: map[string][]string{
+			"deletedId": nil,
+			"errors":    {"UserError"},
+		},
+	},
 	"DeliveryAddress": {
 		Satisfies: deliveryAddressImplementors,
 		Fields: map[string][]string{
@@ -464,6 +489,13 @@ var directSchema = direct.Schema{
 			"currency": nil,
 		},
 	},
+	"NotifyApproverPayload": {
+		Satisfies: notifyApproverPayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"Order"},
+			"errors": {"UserError"},
+		},
+	},
 	"OnlineBilling": {
 		Satisfies: onlineBillingImplementors,
 		Fields: map[string][]string{
@@ -490,6 +522,7 @@ var directSchema = direct.Schema{
 			"tax":                 {"Money"},
 			"gross":               {"Money"},
 			"history":             {"OrderEvent"},
+			"messages":            {"OrderMessage"},
 		},
 	},
 	"OrderApproval": {
@@ -546,7 +579,6 @@ var directSchema = direct.Schema{
 		Satisfies: orderMessageImplementors,
 		Fields: map[string][]string{
 			"at":   nil,
-			"by":   {"Person"},
 			"text": nil,
 		},
 	},
@@ -677,6 +709,13 @@ var directSchema = direct.Schema{
 			"errors":   {"UserError"},
 		},
 	},
+	"RejectOrderPayload": {
+		Satisfies: rejectOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"Order"},
+			"errors": {"UserError"},
+		},
+	},
 	"RemoveCartItemsPayload": {
 		Satisfies: removeCartItemsPayloadImplementors,
 		Fields: map[string][]string{
@@ -758,6 +797,15 @@ var directSchema = direct.Schema{
 			"grantedAt": nil,
 		},
 	},
+	"RuleApprover": {
+		Satisfies: ruleApproverImplementors,
+		Fields: map[string][]string{
+			"id":          nil,
+			"displayName": nil,
+			"firstName":   nil,
+			"lastName":    nil,
+		},
+	},
 	"SaveAccountAssignmentPayload": {
 		Satisfies: saveAccountAssignmentPayloadImplementors,
 		Fields: map[string][]string{
@@ -770,6 +818,13 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"address": {"Address"},
 			"errors":  {"UserError"},
+		},
+	},
+	"SaveApprovalRulePayload": {
+		Satisfies: saveApprovalRulePayloadImplementors,
+		Fields: map[string][]string{
+			"rule":   {"ApprovalRule"},
+			"errors": {"UserError"},
 		},
 	},
 	"SaveTransfersPayload": {
@@ -1049,6 +1104,13 @@ var directSchema = direct.Schema{
 			"pendingSteps": nil,
 		},
 	},
+	"WithdrawOrderPayload": {
+		Satisfies: withdrawOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"Order"},
+			"errors": {"UserError"},
+		},
+	},
 }
 
 func fieldAcceptInvitationPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AcceptInvitationPayload) bool {
@@ -1192,6 +1254,50 @@ func fieldAnswerChallengePayload(ctx context.Context, w *direct.Writer, f *direc
 		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
 	case "token":
 		return writeOString2ᚖstring(ctx, w, f, obj.Token)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldApprovalRule(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.ApprovalRule) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ApprovalRule")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	case "above":
+		return writeOMoney2ᚖkontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Above())
+	case "costCentre":
+		return writeOString2ᚖstring(ctx, w, f, obj.CostCentre)
+	case "selfApproval":
+		return writeNBoolean2bool(ctx, w, f, obj.SelfApproval)
+	default:
+		return false
+	}
+}
+
+func selectionApprovalRule(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.ApprovalRule) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldApprovalRule(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldApproveOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ApproveOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ApproveOrderPayload")
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -1805,6 +1911,19 @@ func fieldDeleteAddressPayload(ctx context.Context, w *direct.Writer, f *direct.
 	}
 }
 
+func fieldDeleteApprovalRulePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.DeleteApprovalRulePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("DeleteApprovalRulePayload")
+	case "deletedId":
+		return writeOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, w, f, obj.DeletedID)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldDeliveryAddress(ctx context.Context, w *direct.Writer, f *direct.Field, obj *account.Address) bool {
 	switch f.Name {
 	case "__typename":
@@ -2127,6 +2246,19 @@ func selectionMoney(ctx context.Context, w *direct.Writer, plan *direct.Plan, ob
 	return w.Close('}')
 }
 
+func fieldNotifyApproverPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.NotifyApproverPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("NotifyApproverPayload")
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldOnlineBilling(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.OnlineBilling) bool {
 	switch f.Name {
 	case "__typename":
@@ -2182,6 +2314,9 @@ func fieldOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent
 	case "history":
 		v, err := obj.NamedEvents(f.Alias)
 		return err == nil && writeNOrderEvent2ᚕᚖkontorᚋentᚐOrderEventᚄ(ctx, w, f, v)
+	case "messages":
+		v, err := obj.NamedMessages(f.Alias)
+		return err == nil && writeNOrderMessage2ᚕᚖkontorᚋentᚐOrderMessageᚄ(ctx, w, f, v)
 	default:
 		return false
 	}
@@ -2199,7 +2334,7 @@ func selectionOrder(ctx context.Context, w *direct.Writer, plan *direct.Plan, ob
 	return w.Close('}')
 }
 
-func fieldOrderApproval(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.OrderApproval) bool {
+func fieldOrderApproval(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ordering.OrderApproval) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("OrderApproval")
@@ -2330,14 +2465,12 @@ func selectionOrderItem(ctx context.Context, w *direct.Writer, plan *direct.Plan
 	return w.Close('}')
 }
 
-func fieldOrderMessage(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.OrderMessage) bool {
+func fieldOrderMessage(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.OrderMessage) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("OrderMessage")
 	case "at":
 		return writeNDateTime2timeᚐTime(ctx, w, f, obj.At)
-	case "by":
-		return writeNPerson2ᚖkontorᚋentᚐUser(ctx, w, f, obj.By)
 	case "text":
 		return writeNString2string(ctx, w, f, obj.Text)
 	default:
@@ -2345,7 +2478,7 @@ func fieldOrderMessage(ctx context.Context, w *direct.Writer, f *direct.Field, o
 	}
 }
 
-func selectionOrderMessage(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *model.OrderMessage) bool {
+func selectionOrderMessage(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.OrderMessage) bool {
 	w.Open('{')
 	for i := range plan.Fields {
 		f := &plan.Fields[i]
@@ -2731,6 +2864,19 @@ func fieldReissueActivationCodePayload(ctx context.Context, w *direct.Writer, f 
 	}
 }
 
+func fieldRejectOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RejectOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RejectOrderPayload")
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldRemoveCartItemsPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RemoveCartItemsPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -2930,6 +3076,35 @@ func selectionRightPath(ctx context.Context, w *direct.Writer, plan *direct.Plan
 	return w.Close('}')
 }
 
+func fieldRuleApprover(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.User) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RuleApprover")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "displayName":
+		return writeNString2string(ctx, w, f, obj.DisplayName())
+	case "firstName":
+		return writeNString2string(ctx, w, f, obj.FirstName)
+	case "lastName":
+		return writeNString2string(ctx, w, f, obj.LastName)
+	default:
+		return false
+	}
+}
+
+func selectionRuleApprover(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.User) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldRuleApprover(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldSaveAccountAssignmentPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SaveAccountAssignmentPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -2949,6 +3124,19 @@ func fieldSaveAddressPayload(ctx context.Context, w *direct.Writer, f *direct.Fi
 		return w.String("SaveAddressPayload")
 	case "address":
 		return writeOAddress2ᚖkontorᚋentᚐAddress(ctx, w, f, obj.Address)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldSaveApprovalRulePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SaveApprovalRulePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SaveApprovalRulePayload")
+	case "rule":
+		return writeOApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx, w, f, obj.Rule)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -3674,6 +3862,19 @@ func selectionViewer(ctx context.Context, w *direct.Writer, plan *direct.Plan, o
 	return w.Close('}')
 }
 
+func fieldWithdrawOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.WithdrawOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WithdrawOrderPayload")
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func writeNAddress2ᚕᚖkontorᚋentᚐAddressᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Address) bool {
 	w.Open('[')
 	for i := range v {
@@ -3690,6 +3891,24 @@ func writeNAddress2ᚖkontorᚋentᚐAddress(ctx context.Context, w *direct.Writ
 		return false
 	}
 	return selectionAddress(ctx, w, f.Plans[0], v)
+}
+
+func writeNApprovalRule2ᚕᚖkontorᚋentᚐApprovalRuleᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.ApprovalRule) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.ApprovalRule) bool {
+	if v == nil {
+		return false
+	}
+	return selectionApprovalRule(ctx, w, f.Plans[0], v)
 }
 
 func writeNAuditEntry2ᚕᚖkontorᚋentᚐAuditEntryᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.AuditEntry) bool {
@@ -3977,16 +4196,15 @@ func writeNOrder2ᚖkontorᚋentᚐOrder(ctx context.Context, w *direct.Writer, 
 	return selectionOrder(ctx, w, f.Plans[0], v)
 }
 
-func writeNOrderAction2kontorᚋgraphᚋmodelᚐOrderAction(ctx context.Context, w *direct.Writer, f *direct.Field, v model.OrderAction) bool {
-	v.MarshalGQL(w)
-	return true
+func writeNOrderAction2kontorᚋinternalᚋorderingᚐOrderAction(ctx context.Context, w *direct.Writer, f *direct.Field, v ordering.OrderAction) bool {
+	return w.String(string(v))
 }
 
-func writeNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOrderActionᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []model.OrderAction) bool {
+func writeNOrderAction2ᚕkontorᚋinternalᚋorderingᚐOrderActionᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []ordering.OrderAction) bool {
 	w.Open('[')
 	for i := range v {
 		w.Element(i)
-		if !writeNOrderAction2kontorᚋgraphᚋmodelᚐOrderAction(ctx, w, f, v[i]) {
+		if !writeNOrderAction2kontorᚋinternalᚋorderingᚐOrderAction(ctx, w, f, v[i]) {
 			return false
 		}
 	}
@@ -4034,18 +4252,18 @@ func writeNOrderItem2ᚖkontorᚋentᚐOrderItem(ctx context.Context, w *direct.
 	return selectionOrderItem(ctx, w, f.Plans[0], v)
 }
 
-func writeNOrderMessage2ᚕᚖkontorᚋgraphᚋmodelᚐOrderMessageᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.OrderMessage) bool {
+func writeNOrderMessage2ᚕᚖkontorᚋentᚐOrderMessageᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.OrderMessage) bool {
 	w.Open('[')
 	for i := range v {
 		w.Element(i)
-		if !writeNOrderMessage2ᚖkontorᚋgraphᚋmodelᚐOrderMessage(ctx, w, f, v[i]) {
+		if !writeNOrderMessage2ᚖkontorᚋentᚐOrderMessage(ctx, w, f, v[i]) {
 			return false
 		}
 	}
 	return w.Close(']')
 }
 
-func writeNOrderMessage2ᚖkontorᚋgraphᚋmodelᚐOrderMessage(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.OrderMessage) bool {
+func writeNOrderMessage2ᚖkontorᚋentᚐOrderMessage(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.OrderMessage) bool {
 	if v == nil {
 		return false
 	}
@@ -4267,6 +4485,24 @@ func writeNRole2ᚕkontorᚋauthzᚐRoleᚄ(ctx context.Context, w *direct.Write
 		}
 	}
 	return w.Close(']')
+}
+
+func writeNRuleApprover2ᚕᚖkontorᚋentᚐUserᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.User) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNRuleApprover2ᚖkontorᚋentᚐUser(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNRuleApprover2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.User) bool {
+	if v == nil {
+		return false
+	}
+	return selectionRuleApprover(ctx, w, f.Plans[0], v)
 }
 
 func writeNSavedAccountAssignment2ᚕᚖkontorᚋentᚐSavedAssignmentᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.SavedAssignment) bool {
@@ -4500,6 +4736,13 @@ func writeOAddress2ᚖkontorᚋentᚐAddress(ctx context.Context, w *direct.Writ
 		return w.Null()
 	}
 	return selectionAddress(ctx, w, f.Plans[0], v)
+}
+
+func writeOApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.ApprovalRule) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionApprovalRule(ctx, w, f.Plans[0], v)
 }
 
 func writeOAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.AuditEntry) bool {

@@ -29,6 +29,9 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type ApprovalRuleResolver interface {
+	Approvers(ctx context.Context, obj *ent.ApprovalRule) ([]*ent.User, error)
+}
 type OrderResolver interface {
 	StateDescription(ctx context.Context, obj *ent.Order) (string, error)
 
@@ -37,16 +40,19 @@ type OrderResolver interface {
 
 	Quote(ctx context.Context, obj *ent.Order) (*model.Quote, error)
 
-	Approval(ctx context.Context, obj *ent.Order) (*model.OrderApproval, error)
-	Messages(ctx context.Context, obj *ent.Order) ([]*model.OrderMessage, error)
+	Approval(ctx context.Context, obj *ent.Order) (*ordering.OrderApproval, error)
+
 	Documents(ctx context.Context, obj *ent.Order) ([]*model.Document, error)
-	MyActions(ctx context.Context, obj *ent.Order) ([]model.OrderAction, error)
+	MyActions(ctx context.Context, obj *ent.Order) ([]ordering.OrderAction, error)
 }
 type OrderConnectionResolver interface {
 	Download(ctx context.Context, obj *ent.OrderConnection, format model.ExportFormat) (*model.Download, error)
 }
 type OrderEventResolver interface {
 	By(ctx context.Context, obj *ent.OrderEvent) (*ent.User, error)
+}
+type OrderMessageResolver interface {
+	By(ctx context.Context, obj *ent.OrderMessage) (*ent.User, error)
 }
 type SubscriptionResolver interface {
 	OrderChanged(ctx context.Context, orderID *gid.ID) (<-chan *ent.Order, error)
@@ -132,6 +138,281 @@ func (ec *executionContext) _Agreement_email(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Agreement_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Agreement", field, false, false, "String")
+}
+
+func (ec *executionContext) _ApprovalRule_id(ctx context.Context, field graphql.CollectedField, obj *ent.ApprovalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GlobalID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v gid.ID) graphql.Marshaler {
+			return ec.marshalNID2kontorᚋinternalᚋgidᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, true, false, "ID")
+}
+
+func (ec *executionContext) _ApprovalRule_name(ctx context.Context, field graphql.CollectedField, obj *ent.ApprovalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, false, false, "String")
+}
+
+func (ec *executionContext) _ApprovalRule_above(ctx context.Context, field graphql.CollectedField, obj *ent.ApprovalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_above(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Above(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *money.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖkontorᚋinternalᚋmoneyᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_above(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApprovalRule_costCentre(ctx context.Context, field graphql.CollectedField, obj *ent.ApprovalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_costCentre(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CostCentre, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_costCentre(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, false, false, "String")
+}
+
+func (ec *executionContext) _ApprovalRule_selfApproval(ctx context.Context, field graphql.CollectedField, obj *ent.ApprovalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_selfApproval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SelfApproval, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_selfApproval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ApprovalRule_approvers(ctx context.Context, field graphql.CollectedField, obj *ent.ApprovalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_approvers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ApprovalRule().Approvers(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.User) graphql.Marshaler {
+			return ec.marshalNRuleApprover2ᚕᚖkontorᚋentᚐUserᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_approvers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RuleApprover(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApproveOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.ApproveOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApproveOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖkontorᚋentᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApproveOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApproveOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApproveOrderPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ApproveOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApproveOrderPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApproveOrderPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApproveOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteApprovalRulePayload_deletedId(ctx context.Context, field graphql.CollectedField, obj *model.DeleteApprovalRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteApprovalRulePayload_deletedId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *gid.ID) graphql.Marshaler {
+			return ec.marshalOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteApprovalRulePayload_deletedId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteApprovalRulePayload", field, false, false, "ID")
+}
+
+func (ec *executionContext) _DeleteApprovalRulePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.DeleteApprovalRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteApprovalRulePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteApprovalRulePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteApprovalRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _DeliveryAddress_company(ctx context.Context, field graphql.CollectedField, obj *account.Address) (ret graphql.Marshaler) {
@@ -270,6 +551,70 @@ func (ec *executionContext) _DeliveryAddress_country(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_DeliveryAddress_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryAddress", field, false, false, "String")
+}
+
+func (ec *executionContext) _NotifyApproverPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.NotifyApproverPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotifyApproverPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖkontorᚋentᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_NotifyApproverPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NotifyApproverPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NotifyApproverPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.NotifyApproverPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotifyApproverPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NotifyApproverPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NotifyApproverPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Order_id(ctx context.Context, field graphql.CollectedField, obj *ent.Order) (ret graphql.Marshaler) {
@@ -834,8 +1179,8 @@ func (ec *executionContext) _Order_approval(ctx context.Context, field graphql.C
 			return ec.Resolvers.Order().Approval(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderApproval) graphql.Marshaler {
-			return ec.marshalOOrderApproval2ᚖkontorᚋgraphᚋmodelᚐOrderApproval(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *ordering.OrderApproval) graphql.Marshaler {
+			return ec.marshalOOrderApproval2ᚖkontorᚋinternalᚋorderingᚐOrderApproval(ctx, selections, v)
 		},
 		true,
 		false,
@@ -863,11 +1208,11 @@ func (ec *executionContext) _Order_messages(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_messages(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Order().Messages(ctx, obj)
+			return obj.Messages(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.OrderMessage) graphql.Marshaler {
-			return ec.marshalNOrderMessage2ᚕᚖkontorᚋgraphᚋmodelᚐOrderMessageᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.OrderMessage) graphql.Marshaler {
+			return ec.marshalNOrderMessage2ᚕᚖkontorᚋentᚐOrderMessageᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -878,7 +1223,7 @@ func (ec *executionContext) fieldContext_Order_messages(_ context.Context, field
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: true,
+		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OrderMessage(ctx, field)
 		},
@@ -930,8 +1275,8 @@ func (ec *executionContext) _Order_myActions(ctx context.Context, field graphql.
 			return ec.Resolvers.Order().MyActions(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []model.OrderAction) graphql.Marshaler {
-			return ec.marshalNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOrderActionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []ordering.OrderAction) graphql.Marshaler {
+			return ec.marshalNOrderAction2ᚕkontorᚋinternalᚋorderingᚐOrderActionᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -941,7 +1286,7 @@ func (ec *executionContext) fieldContext_Order_myActions(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Order", field, true, true, "OrderAction")
 }
 
-func (ec *executionContext) _OrderApproval_required(ctx context.Context, field graphql.CollectedField, obj *model.OrderApproval) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderApproval_required(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderApproval) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -964,7 +1309,7 @@ func (ec *executionContext) fieldContext_OrderApproval_required(_ context.Contex
 	return graphql.NewScalarFieldContext("OrderApproval", field, false, false, "Boolean")
 }
 
-func (ec *executionContext) _OrderApproval_rule(ctx context.Context, field graphql.CollectedField, obj *model.OrderApproval) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderApproval_rule(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderApproval) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -987,7 +1332,7 @@ func (ec *executionContext) fieldContext_OrderApproval_rule(_ context.Context, f
 	return graphql.NewScalarFieldContext("OrderApproval", field, false, false, "String")
 }
 
-func (ec *executionContext) _OrderApproval_approvers(ctx context.Context, field graphql.CollectedField, obj *model.OrderApproval) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderApproval_approvers(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderApproval) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1019,7 +1364,7 @@ func (ec *executionContext) fieldContext_OrderApproval_approvers(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderApproval_decidedBy(ctx context.Context, field graphql.CollectedField, obj *model.OrderApproval) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderApproval_decidedBy(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderApproval) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1051,7 +1396,7 @@ func (ec *executionContext) fieldContext_OrderApproval_decidedBy(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderApproval_decidedAt(ctx context.Context, field graphql.CollectedField, obj *model.OrderApproval) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderApproval_decidedAt(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderApproval) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1074,7 +1419,7 @@ func (ec *executionContext) fieldContext_OrderApproval_decidedAt(_ context.Conte
 	return graphql.NewScalarFieldContext("OrderApproval", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _OrderApproval_reason(ctx context.Context, field graphql.CollectedField, obj *model.OrderApproval) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderApproval_reason(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderApproval) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1691,7 +2036,7 @@ func (ec *executionContext) fieldContext_OrderItem_accountAssignment(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderMessage_at(ctx context.Context, field graphql.CollectedField, obj *model.OrderMessage) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderMessage_at(ctx context.Context, field graphql.CollectedField, obj *ent.OrderMessage) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1714,7 +2059,7 @@ func (ec *executionContext) fieldContext_OrderMessage_at(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("OrderMessage", field, false, false, "DateTime")
 }
 
-func (ec *executionContext) _OrderMessage_by(ctx context.Context, field graphql.CollectedField, obj *model.OrderMessage) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderMessage_by(ctx context.Context, field graphql.CollectedField, obj *ent.OrderMessage) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1723,7 +2068,7 @@ func (ec *executionContext) _OrderMessage_by(ctx context.Context, field graphql.
 			return ec.fieldContext_OrderMessage_by(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.By, nil
+			return ec.Resolvers.OrderMessage().By(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
@@ -1737,8 +2082,8 @@ func (ec *executionContext) fieldContext_OrderMessage_by(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "OrderMessage",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Person(ctx, field)
 		},
@@ -1746,7 +2091,7 @@ func (ec *executionContext) fieldContext_OrderMessage_by(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _OrderMessage_text(ctx context.Context, field graphql.CollectedField, obj *model.OrderMessage) (ret graphql.Marshaler) {
+func (ec *executionContext) _OrderMessage_text(ctx context.Context, field graphql.CollectedField, obj *ent.OrderMessage) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1925,6 +2270,226 @@ func (ec *executionContext) fieldContext_Quote_number(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Quote", field, false, false, "String")
 }
 
+func (ec *executionContext) _RejectOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.RejectOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RejectOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖkontorᚋentᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RejectOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RejectOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RejectOrderPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.RejectOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RejectOrderPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RejectOrderPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RejectOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RuleApprover_id(ctx context.Context, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RuleApprover_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GlobalID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v gid.ID) graphql.Marshaler {
+			return ec.marshalNID2kontorᚋinternalᚋgidᚐID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RuleApprover_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RuleApprover", field, true, false, "ID")
+}
+
+func (ec *executionContext) _RuleApprover_displayName(ctx context.Context, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RuleApprover_displayName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DisplayName(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RuleApprover_displayName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RuleApprover", field, true, false, "String")
+}
+
+func (ec *executionContext) _RuleApprover_firstName(ctx context.Context, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RuleApprover_firstName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FirstName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RuleApprover_firstName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RuleApprover", field, false, false, "String")
+}
+
+func (ec *executionContext) _RuleApprover_lastName(ctx context.Context, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RuleApprover_lastName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RuleApprover_lastName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RuleApprover", field, false, false, "String")
+}
+
+func (ec *executionContext) _SaveApprovalRulePayload_rule(ctx context.Context, field graphql.CollectedField, obj *model.SaveApprovalRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaveApprovalRulePayload_rule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.ApprovalRule) graphql.Marshaler {
+			return ec.marshalOApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SaveApprovalRulePayload_rule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SaveApprovalRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SaveApprovalRulePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.SaveApprovalRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaveApprovalRulePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SaveApprovalRulePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SaveApprovalRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_orderChanged(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -1987,9 +2552,213 @@ func (ec *executionContext) fieldContext_Subscription_orderChanged(ctx context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _WithdrawOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.WithdrawOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WithdrawOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖkontorᚋentᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WithdrawOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WithdrawOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WithdrawOrderPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.WithdrawOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WithdrawOrderPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WithdrawOrderPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WithdrawOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputApproveOrderInput(ctx context.Context, obj any) (ordering.ApproveOrderInput, error) {
+	var it ordering.ApproveOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId", "note"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalApproveOrderInput unmarshals raw into the ApproveOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalApproveOrderInput(ctx context.Context, raw any) (ordering.ApproveOrderInput, error) {
+	var out ordering.ApproveOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApproveOrderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputDeleteApprovalRuleInput(ctx context.Context, obj any) (model.DeleteApprovalRuleInput, error) {
+	var it model.DeleteApprovalRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteApprovalRuleInput unmarshals raw into the DeleteApprovalRuleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteApprovalRuleInput(ctx context.Context, raw any) (model.DeleteApprovalRuleInput, error) {
+	var out model.DeleteApprovalRuleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteApprovalRuleInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputNotifyApproverInput(ctx context.Context, obj any) (ordering.NotifyApproverInput, error) {
+	var it ordering.NotifyApproverInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId", "text"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalNotifyApproverInput unmarshals raw into the NotifyApproverInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalNotifyApproverInput(ctx context.Context, raw any) (ordering.NotifyApproverInput, error) {
+	var out ordering.NotifyApproverInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "NotifyApproverInput", raw, &out)
+	return out, err
+}
 
 func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj any) (ordering.OrderFilter, error) {
 	var it ordering.OrderFilter
@@ -2002,7 +2771,7 @@ func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search", "states", "businessCases", "channel", "placedFrom", "placedTo", "contractId", "tenantId"}
+	fieldsInOrder := [...]string{"search", "states", "businessCases", "channel", "placedFrom", "placedTo", "contractId", "tenantId", "awaitingMyApproval"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2065,6 +2834,13 @@ func (ec *executionContext) unmarshalInputOrderFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.TenantID = data
+		case "awaitingMyApproval":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("awaitingMyApproval"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AwaitingMyApproval = data
 		}
 	}
 	return it, nil
@@ -2202,6 +2978,178 @@ func UnmarshalPlaceOrderInput(ctx context.Context, raw any) (ordering.PlaceOrder
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRejectOrderInput(ctx context.Context, obj any) (ordering.RejectOrderInput, error) {
+	var it ordering.RejectOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRejectOrderInput unmarshals raw into the RejectOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRejectOrderInput(ctx context.Context, raw any) (ordering.RejectOrderInput, error) {
+	var out ordering.RejectOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RejectOrderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputSaveApprovalRuleInput(ctx context.Context, obj any) (ordering.SaveApprovalRuleInput, error) {
+	var it ordering.SaveApprovalRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["selfApproval"]; !present {
+		asMap["selfApproval"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "name", "above", "costCentre", "selfApproval", "approverIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "above":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("above"))
+			data, err := ec.unmarshalODecimal2ᚖkontorᚋinternalᚋmoneyᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Above = data
+		case "costCentre":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("costCentre"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CostCentre = data
+		case "selfApproval":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("selfApproval"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SelfApproval = data
+		case "approverIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("approverIds"))
+			data, err := ec.unmarshalNID2ᚕkontorᚋinternalᚋgidᚐIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ApproverIDs = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSaveApprovalRuleInput unmarshals raw into the SaveApprovalRuleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSaveApprovalRuleInput(ctx context.Context, raw any) (ordering.SaveApprovalRuleInput, error) {
+	var out ordering.SaveApprovalRuleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SaveApprovalRuleInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputWithdrawOrderInput(ctx context.Context, obj any) (model.WithdrawOrderInput, error) {
+	var it model.WithdrawOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalWithdrawOrderInput unmarshals raw into the WithdrawOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalWithdrawOrderInput(ctx context.Context, raw any) (model.WithdrawOrderInput, error) {
+	var out model.WithdrawOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "WithdrawOrderInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -2237,6 +3185,168 @@ func (ec *executionContext) _Agreement(ctx context.Context, sel ast.SelectionSet
 			}
 		case "email":
 			out.Values[i] = ec._Agreement_email(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var approvalRuleImplementors = []string{"ApprovalRule"}
+
+func (ec *executionContext) _ApprovalRule(ctx context.Context, sel ast.SelectionSet, obj *ent.ApprovalRule) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ApprovalRule", sel, obj, fieldApprovalRule)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalRuleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalRule")
+		case "id":
+			out.Values[i] = ec._ApprovalRule_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ApprovalRule_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "above":
+			out.Values[i] = ec._ApprovalRule_above(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "costCentre":
+			out.Values[i] = ec._ApprovalRule_costCentre(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selfApproval":
+			out.Values[i] = ec._ApprovalRule_selfApproval(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "approvers":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ApprovalRule_approvers(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var approveOrderPayloadImplementors = []string{"ApproveOrderPayload"}
+
+func (ec *executionContext) _ApproveOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ApproveOrderPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ApproveOrderPayload", sel, obj, fieldApproveOrderPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, approveOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApproveOrderPayload")
+		case "order":
+			out.Values[i] = ec._ApproveOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ApproveOrderPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteApprovalRulePayloadImplementors = []string{"DeleteApprovalRulePayload"}
+
+func (ec *executionContext) _DeleteApprovalRulePayload(ctx context.Context, sel ast.SelectionSet, obj *model.DeleteApprovalRulePayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "DeleteApprovalRulePayload", sel, obj, fieldDeleteApprovalRulePayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteApprovalRulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteApprovalRulePayload")
+		case "deletedId":
+			out.Values[i] = ec._DeleteApprovalRulePayload_deletedId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._DeleteApprovalRulePayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2304,6 +3414,53 @@ func (ec *executionContext) _DeliveryAddress(ctx context.Context, sel ast.Select
 			}
 		case "country":
 			out.Values[i] = ec._DeliveryAddress_country(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var notifyApproverPayloadImplementors = []string{"NotifyApproverPayload"}
+
+func (ec *executionContext) _NotifyApproverPayload(ctx context.Context, sel ast.SelectionSet, obj *model.NotifyApproverPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "NotifyApproverPayload", sel, obj, fieldNotifyApproverPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, notifyApproverPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NotifyApproverPayload")
+		case "order":
+			out.Values[i] = ec._NotifyApproverPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._NotifyApproverPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2494,7 +3651,7 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 
 var orderApprovalImplementors = []string{"OrderApproval"}
 
-func (ec *executionContext) _OrderApproval(ctx context.Context, sel ast.SelectionSet, obj *model.OrderApproval) graphql.Marshaler {
+func (ec *executionContext) _OrderApproval(ctx context.Context, sel ast.SelectionSet, obj *ordering.OrderApproval) graphql.Marshaler {
 	answer, parts := direct.Object(ctx, ec.plans, "OrderApproval", sel, obj, fieldOrderApproval)
 	if answer != nil {
 		return answer
@@ -2816,7 +3973,7 @@ func (ec *executionContext) _OrderItem(ctx context.Context, sel ast.SelectionSet
 
 var orderMessageImplementors = []string{"OrderMessage"}
 
-func (ec *executionContext) _OrderMessage(ctx context.Context, sel ast.SelectionSet, obj *model.OrderMessage) graphql.Marshaler {
+func (ec *executionContext) _OrderMessage(ctx context.Context, sel ast.SelectionSet, obj *ent.OrderMessage) graphql.Marshaler {
 	answer, parts := direct.Object(ctx, ec.plans, "OrderMessage", sel, obj, fieldOrderMessage)
 	if answer != nil {
 		return answer
@@ -2837,17 +3994,18 @@ func (ec *executionContext) _OrderMessage(ctx context.Context, sel ast.Selection
 		case "at":
 			out.Values[i] = ec._OrderMessage_at(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "by":
-			out.Values[i] = ec._OrderMessage_by(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._OrderMessage_by(ctx, field, obj)
+				})
 		case "text":
 			out.Values[i] = ec._OrderMessage_text(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -3007,6 +4165,157 @@ func (ec *executionContext) _Quote(ctx context.Context, sel ast.SelectionSet, ob
 	return out
 }
 
+var rejectOrderPayloadImplementors = []string{"RejectOrderPayload"}
+
+func (ec *executionContext) _RejectOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RejectOrderPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RejectOrderPayload", sel, obj, fieldRejectOrderPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, rejectOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RejectOrderPayload")
+		case "order":
+			out.Values[i] = ec._RejectOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._RejectOrderPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var ruleApproverImplementors = []string{"RuleApprover"}
+
+func (ec *executionContext) _RuleApprover(ctx context.Context, sel ast.SelectionSet, obj *ent.User) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RuleApprover", sel, obj, fieldRuleApprover)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, ruleApproverImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RuleApprover")
+		case "id":
+			out.Values[i] = ec._RuleApprover_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "displayName":
+			out.Values[i] = ec._RuleApprover_displayName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "firstName":
+			out.Values[i] = ec._RuleApprover_firstName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lastName":
+			out.Values[i] = ec._RuleApprover_lastName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var saveApprovalRulePayloadImplementors = []string{"SaveApprovalRulePayload"}
+
+func (ec *executionContext) _SaveApprovalRulePayload(ctx context.Context, sel ast.SelectionSet, obj *model.SaveApprovalRulePayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "SaveApprovalRulePayload", sel, obj, fieldSaveApprovalRulePayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, saveApprovalRulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SaveApprovalRulePayload")
+		case "rule":
+			out.Values[i] = ec._SaveApprovalRulePayload_rule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._SaveApprovalRulePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var subscriptionImplementors = []string{"Subscription"}
 
 func (ec *executionContext) _Subscription(ctx context.Context, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
@@ -3027,9 +4336,97 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	}
 }
 
+var withdrawOrderPayloadImplementors = []string{"WithdrawOrderPayload"}
+
+func (ec *executionContext) _WithdrawOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.WithdrawOrderPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "WithdrawOrderPayload", sel, obj, fieldWithdrawOrderPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, withdrawOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WithdrawOrderPayload")
+		case "order":
+			out.Values[i] = ec._WithdrawOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._WithdrawOrderPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) marshalNApprovalRule2ᚕᚖkontorᚋentᚐApprovalRuleᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.ApprovalRule) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNApprovalRule2ᚕᚖkontorᚋentᚐApprovalRuleᚄ, "ApprovalRule"); answer != nil {
+		return answer
+	}
+
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx context.Context, sel ast.SelectionSet, v *ent.ApprovalRule) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ApprovalRule!")
+		return graphql.Null
+	}
+	return ec._ApprovalRule(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNApproveOrderInput2kontorᚋinternalᚋorderingᚐApproveOrderInput(ctx context.Context, v any) (ordering.ApproveOrderInput, error) {
+	res, err := ec.unmarshalInputApproveOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNApproveOrderPayload2ᚖkontorᚋgraphᚋmodelᚐApproveOrderPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApproveOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ApproveOrderPayload!")
+		return graphql.Null
+	}
+	return ec._ApproveOrderPayload(ctx, sel, v)
+}
 
 func (ec *executionContext) unmarshalNBusinessCase2kontorᚋentᚋorderᚐBusinessCase(ctx context.Context, v any) (order.BusinessCase, error) {
 	var res order.BusinessCase
@@ -3039,6 +4436,32 @@ func (ec *executionContext) unmarshalNBusinessCase2kontorᚋentᚋorderᚐBusine
 
 func (ec *executionContext) marshalNBusinessCase2kontorᚋentᚋorderᚐBusinessCase(ctx context.Context, sel ast.SelectionSet, v order.BusinessCase) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) unmarshalNDeleteApprovalRuleInput2kontorᚋgraphᚋmodelᚐDeleteApprovalRuleInput(ctx context.Context, v any) (model.DeleteApprovalRuleInput, error) {
+	res, err := ec.unmarshalInputDeleteApprovalRuleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeleteApprovalRulePayload2ᚖkontorᚋgraphᚋmodelᚐDeleteApprovalRulePayload(ctx context.Context, sel ast.SelectionSet, v *model.DeleteApprovalRulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteApprovalRulePayload!")
+		return graphql.Null
+	}
+	return ec._DeleteApprovalRulePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNNotifyApproverInput2kontorᚋinternalᚋorderingᚐNotifyApproverInput(ctx context.Context, v any) (ordering.NotifyApproverInput, error) {
+	res, err := ec.unmarshalInputNotifyApproverInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNNotifyApproverPayload2ᚖkontorᚋgraphᚋmodelᚐNotifyApproverPayload(ctx context.Context, sel ast.SelectionSet, v *model.NotifyApproverPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "NotifyApproverPayload!")
+		return graphql.Null
+	}
+	return ec._NotifyApproverPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNOrder2ᚕᚖkontorᚋentᚐOrderᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Order) graphql.Marshaler {
@@ -3069,23 +4492,28 @@ func (ec *executionContext) marshalNOrder2ᚖkontorᚋentᚐOrder(ctx context.Co
 	return ec._Order(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNOrderAction2kontorᚋgraphᚋmodelᚐOrderAction(ctx context.Context, v any) (model.OrderAction, error) {
-	var res model.OrderAction
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNOrderAction2kontorᚋinternalᚋorderingᚐOrderAction(ctx context.Context, v any) (ordering.OrderAction, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := ordering.OrderAction(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNOrderAction2kontorᚋgraphᚋmodelᚐOrderAction(ctx context.Context, sel ast.SelectionSet, v model.OrderAction) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNOrderAction2kontorᚋinternalᚋorderingᚐOrderAction(ctx context.Context, sel ast.SelectionSet, v ordering.OrderAction) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OrderAction!")
+	}
+	return res
 }
 
-func (ec *executionContext) unmarshalNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOrderActionᚄ(ctx context.Context, v any) ([]model.OrderAction, error) {
+func (ec *executionContext) unmarshalNOrderAction2ᚕkontorᚋinternalᚋorderingᚐOrderActionᚄ(ctx context.Context, v any) ([]ordering.OrderAction, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]model.OrderAction, len(vSlice))
+	res := make([]ordering.OrderAction, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNOrderAction2kontorᚋgraphᚋmodelᚐOrderAction(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNOrderAction2kontorᚋinternalᚋorderingᚐOrderAction(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -3093,15 +4521,15 @@ func (ec *executionContext) unmarshalNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOr
 	return res, nil
 }
 
-func (ec *executionContext) marshalNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOrderActionᚄ(ctx context.Context, sel ast.SelectionSet, v []model.OrderAction) graphql.Marshaler {
-	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderAction2ᚕkontorᚋgraphᚋmodelᚐOrderActionᚄ); answer != nil {
+func (ec *executionContext) marshalNOrderAction2ᚕkontorᚋinternalᚋorderingᚐOrderActionᚄ(ctx context.Context, sel ast.SelectionSet, v []ordering.OrderAction) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderAction2ᚕkontorᚋinternalᚋorderingᚐOrderActionᚄ); answer != nil {
 		return answer
 	}
 
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNOrderAction2kontorᚋgraphᚋmodelᚐOrderAction(ctx, sel, v[i])
+		return ec.marshalNOrderAction2kontorᚋinternalᚋorderingᚐOrderAction(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3187,15 +4615,15 @@ func (ec *executionContext) marshalNOrderItem2ᚖkontorᚋentᚐOrderItem(ctx co
 	return ec._OrderItem(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNOrderMessage2ᚕᚖkontorᚋgraphᚋmodelᚐOrderMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.OrderMessage) graphql.Marshaler {
-	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderMessage2ᚕᚖkontorᚋgraphᚋmodelᚐOrderMessageᚄ, "OrderMessage"); answer != nil {
+func (ec *executionContext) marshalNOrderMessage2ᚕᚖkontorᚋentᚐOrderMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.OrderMessage) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderMessage2ᚕᚖkontorᚋentᚐOrderMessageᚄ, "OrderMessage"); answer != nil {
 		return answer
 	}
 
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNOrderMessage2ᚖkontorᚋgraphᚋmodelᚐOrderMessage(ctx, sel, v[i])
+		return ec.marshalNOrderMessage2ᚖkontorᚋentᚐOrderMessage(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3207,7 +4635,7 @@ func (ec *executionContext) marshalNOrderMessage2ᚕᚖkontorᚋgraphᚋmodelᚐ
 	return ret
 }
 
-func (ec *executionContext) marshalNOrderMessage2ᚖkontorᚋgraphᚋmodelᚐOrderMessage(ctx context.Context, sel ast.SelectionSet, v *model.OrderMessage) graphql.Marshaler {
+func (ec *executionContext) marshalNOrderMessage2ᚖkontorᚋentᚐOrderMessage(ctx context.Context, sel ast.SelectionSet, v *ent.OrderMessage) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "OrderMessage!")
 		return graphql.Null
@@ -3266,11 +4694,85 @@ func (ec *executionContext) marshalNPlaceOrderPayload2ᚖkontorᚋgraphᚋmodel�
 	return ec._PlaceOrderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRejectOrderInput2kontorᚋinternalᚋorderingᚐRejectOrderInput(ctx context.Context, v any) (ordering.RejectOrderInput, error) {
+	res, err := ec.unmarshalInputRejectOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRejectOrderPayload2ᚖkontorᚋgraphᚋmodelᚐRejectOrderPayload(ctx context.Context, sel ast.SelectionSet, v *model.RejectOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RejectOrderPayload!")
+		return graphql.Null
+	}
+	return ec._RejectOrderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRuleApprover2ᚕᚖkontorᚋentᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.User) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNRuleApprover2ᚕᚖkontorᚋentᚐUserᚄ, "RuleApprover"); answer != nil {
+		return answer
+	}
+
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRuleApprover2ᚖkontorᚋentᚐUser(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRuleApprover2ᚖkontorᚋentᚐUser(ctx context.Context, sel ast.SelectionSet, v *ent.User) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RuleApprover!")
+		return graphql.Null
+	}
+	return ec._RuleApprover(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNSaveApprovalRuleInput2kontorᚋinternalᚋorderingᚐSaveApprovalRuleInput(ctx context.Context, v any) (ordering.SaveApprovalRuleInput, error) {
+	res, err := ec.unmarshalInputSaveApprovalRuleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSaveApprovalRulePayload2ᚖkontorᚋgraphᚋmodelᚐSaveApprovalRulePayload(ctx context.Context, sel ast.SelectionSet, v *model.SaveApprovalRulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SaveApprovalRulePayload!")
+		return graphql.Null
+	}
+	return ec._SaveApprovalRulePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNWithdrawOrderInput2kontorᚋgraphᚋmodelᚐWithdrawOrderInput(ctx context.Context, v any) (model.WithdrawOrderInput, error) {
+	res, err := ec.unmarshalInputWithdrawOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNWithdrawOrderPayload2ᚖkontorᚋgraphᚋmodelᚐWithdrawOrderPayload(ctx context.Context, sel ast.SelectionSet, v *model.WithdrawOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "WithdrawOrderPayload!")
+		return graphql.Null
+	}
+	return ec._WithdrawOrderPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOAgreement2ᚖkontorᚋgraphᚋmodelᚐAgreement(ctx context.Context, sel ast.SelectionSet, v *model.Agreement) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Agreement(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx context.Context, sel ast.SelectionSet, v *ent.ApprovalRule) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ApprovalRule(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOBusinessCase2ᚕkontorᚋentᚋorderᚐBusinessCaseᚄ(ctx context.Context, v any) ([]order.BusinessCase, error) {
@@ -3327,7 +4829,7 @@ func (ec *executionContext) marshalOOrder2ᚖkontorᚋentᚐOrder(ctx context.Co
 	return ec._Order(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOOrderApproval2ᚖkontorᚋgraphᚋmodelᚐOrderApproval(ctx context.Context, sel ast.SelectionSet, v *model.OrderApproval) graphql.Marshaler {
+func (ec *executionContext) marshalOOrderApproval2ᚖkontorᚋinternalᚋorderingᚐOrderApproval(ctx context.Context, sel ast.SelectionSet, v *ordering.OrderApproval) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -36,6 +36,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	ApprovalRule() ApprovalRuleResolver
 	AuditEntry() AuditEntryResolver
 	AuditEntryConnection() AuditEntryConnectionResolver
 	CartProblem() CartProblemResolver
@@ -48,6 +49,7 @@ type ResolverRoot interface {
 	Order() OrderResolver
 	OrderConnection() OrderConnectionResolver
 	OrderEvent() OrderEventResolver
+	OrderMessage() OrderMessageResolver
 	PasswordRule() PasswordRuleResolver
 	Person() PersonResolver
 	Product() ProductResolver
@@ -113,6 +115,20 @@ type ComplexityRoot struct {
 		Errors func(childComplexity int) int
 		Token  func(childComplexity int) int
 		Viewer func(childComplexity int) int
+	}
+
+	ApprovalRule struct {
+		Above        func(childComplexity int) int
+		Approvers    func(childComplexity int) int
+		CostCentre   func(childComplexity int) int
+		GlobalID     func(childComplexity int) int
+		Name         func(childComplexity int) int
+		SelfApproval func(childComplexity int) int
+	}
+
+	ApproveOrderPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
 	}
 
 	AuditActor struct {
@@ -313,6 +329,11 @@ type ComplexityRoot struct {
 		Errors    func(childComplexity int) int
 	}
 
+	DeleteApprovalRulePayload struct {
+		DeletedID func(childComplexity int) int
+		Errors    func(childComplexity int) int
+	}
+
 	DeliveryAddress struct {
 		City       func(childComplexity int) int
 		Company    func(childComplexity int) int
@@ -420,6 +441,7 @@ type ComplexityRoot struct {
 		ActivateAccount           func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems              func(childComplexity int, input cart.AddCartItemsInput) int
 		AnswerChallenge           func(childComplexity int, input identity.AnswerChallengeInput) int
+		ApproveOrder              func(childComplexity int, input ordering.ApproveOrderInput) int
 		ChangeEmail               func(childComplexity int, input identity.ChangeEmailInput) int
 		ChangePassword            func(childComplexity int, input identity.ChangePasswordInput) int
 		ChangeUsername            func(childComplexity int, input identity.ChangeUsernameInput) int
@@ -430,6 +452,7 @@ type ComplexityRoot struct {
 		CreateUser                func(childComplexity int, input identity.CreateUserInput) int
 		DeactivateUser            func(childComplexity int, input identity.DeactivateUserInput) int
 		DeleteAddress             func(childComplexity int, input model.DeleteAddressInput) int
+		DeleteApprovalRule        func(childComplexity int, input model.DeleteApprovalRuleInput) int
 		DisableOtp                func(childComplexity int, input identity.DisableOtpInput) int
 		EndSessions               func(childComplexity int, input identity.EndSessionsInput) int
 		EnrolOtp                  func(childComplexity int) int
@@ -439,10 +462,12 @@ type ComplexityRoot struct {
 		LinkCustomerCentre        func(childComplexity int, input access.LinkCustomerCentreInput) int
 		Login                     func(childComplexity int, input identity.LoginInput) int
 		Logout                    func(childComplexity int) int
+		NotifyApprover            func(childComplexity int, input ordering.NotifyApproverInput) int
 		PlaceOrder                func(childComplexity int, input ordering.PlaceOrderInput) int
 		ReactivateUser            func(childComplexity int, input model.ReactivateUserInput) int
 		Register                  func(childComplexity int, input identity.RegisterInput) int
 		ReissueActivationCode     func(childComplexity int, input model.ReissueActivationCodeInput) int
+		RejectOrder               func(childComplexity int, input ordering.RejectOrderInput) int
 		RemoveCartItems           func(childComplexity int, input cart.RemoveCartItemsInput) int
 		RequestPasswordReset      func(childComplexity int, input model.RequestPasswordResetInput) int
 		ResendInvitation          func(childComplexity int, input model.ResendInvitationInput) int
@@ -450,6 +475,7 @@ type ComplexityRoot struct {
 		RevokeInvitation          func(childComplexity int, input model.RevokeInvitationInput) int
 		SaveAccountAssignment     func(childComplexity int, input cart.SaveAccountAssignmentInput) int
 		SaveAddress               func(childComplexity int, input cart.SaveAddressInput) int
+		SaveApprovalRule          func(childComplexity int, input ordering.SaveApprovalRuleInput) int
 		SaveTransfers             func(childComplexity int, input access.SaveTransfersInput) int
 		SendPasswordReset         func(childComplexity int, input model.SendPasswordResetInput) int
 		SetContractRights         func(childComplexity int, input access.SetContractRightsInput) int
@@ -460,6 +486,12 @@ type ComplexityRoot struct {
 		UpdateCartItem            func(childComplexity int, input cart.UpdateCartItemInput) int
 		UpdateContactData         func(childComplexity int, input identity.UpdateContactDataInput) int
 		UpdateTenantSettings      func(childComplexity int, input identity.UpdateTenantSettingsInput) int
+		WithdrawOrder             func(childComplexity int, input model.WithdrawOrderInput) int
+	}
+
+	NotifyApproverPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
 	}
 
 	OnlineBilling struct {
@@ -623,6 +655,7 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
+		ApprovalRules  func(childComplexity int) int
 		AuditLog       func(childComplexity int, first *int, after *string, last *int, before *string, where *audit.Filter) int
 		Cart           func(childComplexity int) int
 		Categories     func(childComplexity int) int
@@ -661,6 +694,11 @@ type ComplexityRoot struct {
 	ReissueActivationCodePayload struct {
 		Accepted func(childComplexity int) int
 		Errors   func(childComplexity int) int
+	}
+
+	RejectOrderPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
 	}
 
 	RemoveCartItemsPayload struct {
@@ -722,6 +760,13 @@ type ComplexityRoot struct {
 		Via       func(childComplexity int) int
 	}
 
+	RuleApprover struct {
+		DisplayName func(childComplexity int) int
+		FirstName   func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		LastName    func(childComplexity int) int
+	}
+
 	SaveAccountAssignmentPayload struct {
 		AccountAssignment func(childComplexity int) int
 		Errors            func(childComplexity int) int
@@ -730,6 +775,11 @@ type ComplexityRoot struct {
 	SaveAddressPayload struct {
 		Address func(childComplexity int) int
 		Errors  func(childComplexity int) int
+	}
+
+	SaveApprovalRulePayload struct {
+		Errors func(childComplexity int) int
+		Rule   func(childComplexity int) int
 	}
 
 	SaveTransfersPayload struct {
@@ -972,6 +1022,11 @@ type ComplexityRoot struct {
 		Tenant                 func(childComplexity int) int
 		User                   func(childComplexity int) int
 	}
+
+	WithdrawOrderPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
+	}
 }
 
 type executableSchema graphql.ExecutableSchemaState[ResolverRoot, DirectiveRoot, ComplexityRoot]
@@ -1151,6 +1206,56 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AnswerChallengePayload.Viewer(childComplexity), true
+
+	case "ApprovalRule.above":
+		if e.ComplexityRoot.ApprovalRule.Above == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.Above(childComplexity), true
+	case "ApprovalRule.approvers":
+		if e.ComplexityRoot.ApprovalRule.Approvers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.Approvers(childComplexity), true
+	case "ApprovalRule.costCentre":
+		if e.ComplexityRoot.ApprovalRule.CostCentre == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.CostCentre(childComplexity), true
+	case "ApprovalRule.id":
+		if e.ComplexityRoot.ApprovalRule.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.GlobalID(childComplexity), true
+	case "ApprovalRule.name":
+		if e.ComplexityRoot.ApprovalRule.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.Name(childComplexity), true
+	case "ApprovalRule.selfApproval":
+		if e.ComplexityRoot.ApprovalRule.SelfApproval == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.SelfApproval(childComplexity), true
+
+	case "ApproveOrderPayload.errors":
+		if e.ComplexityRoot.ApproveOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveOrderPayload.Errors(childComplexity), true
+	case "ApproveOrderPayload.order":
+		if e.ComplexityRoot.ApproveOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveOrderPayload.Order(childComplexity), true
 
 	case "AuditActor.tenantName":
 		if e.ComplexityRoot.AuditActor.TenantName == nil {
@@ -1906,6 +2011,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeleteAddressPayload.Errors(childComplexity), true
 
+	case "DeleteApprovalRulePayload.deletedId":
+		if e.ComplexityRoot.DeleteApprovalRulePayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteApprovalRulePayload.DeletedID(childComplexity), true
+	case "DeleteApprovalRulePayload.errors":
+		if e.ComplexityRoot.DeleteApprovalRulePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteApprovalRulePayload.Errors(childComplexity), true
+
 	case "DeliveryAddress.city":
 		if e.ComplexityRoot.DeliveryAddress.City == nil {
 			break
@@ -2295,6 +2413,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AnswerChallenge(childComplexity, args["input"].(identity.AnswerChallengeInput)), true
+	case "Mutation.approveOrder":
+		if e.ComplexityRoot.Mutation.ApproveOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approveOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApproveOrder(childComplexity, args["input"].(ordering.ApproveOrderInput)), true
 	case "Mutation.changeEmail":
 		if e.ComplexityRoot.Mutation.ChangeEmail == nil {
 			break
@@ -2400,6 +2529,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteAddress(childComplexity, args["input"].(model.DeleteAddressInput)), true
+	case "Mutation.deleteApprovalRule":
+		if e.ComplexityRoot.Mutation.DeleteApprovalRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteApprovalRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteApprovalRule(childComplexity, args["input"].(model.DeleteApprovalRuleInput)), true
 	case "Mutation.disableOtp":
 		if e.ComplexityRoot.Mutation.DisableOtp == nil {
 			break
@@ -2489,6 +2629,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Logout(childComplexity), true
+	case "Mutation.notifyApprover":
+		if e.ComplexityRoot.Mutation.NotifyApprover == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_notifyApprover_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.NotifyApprover(childComplexity, args["input"].(ordering.NotifyApproverInput)), true
 	case "Mutation.placeOrder":
 		if e.ComplexityRoot.Mutation.PlaceOrder == nil {
 			break
@@ -2533,6 +2684,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReissueActivationCode(childComplexity, args["input"].(model.ReissueActivationCodeInput)), true
+	case "Mutation.rejectOrder":
+		if e.ComplexityRoot.Mutation.RejectOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rejectOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RejectOrder(childComplexity, args["input"].(ordering.RejectOrderInput)), true
 	case "Mutation.removeCartItems":
 		if e.ComplexityRoot.Mutation.RemoveCartItems == nil {
 			break
@@ -2610,6 +2772,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveAddress(childComplexity, args["input"].(cart.SaveAddressInput)), true
+	case "Mutation.saveApprovalRule":
+		if e.ComplexityRoot.Mutation.SaveApprovalRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveApprovalRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveApprovalRule(childComplexity, args["input"].(ordering.SaveApprovalRuleInput)), true
 	case "Mutation.saveTransfers":
 		if e.ComplexityRoot.Mutation.SaveTransfers == nil {
 			break
@@ -2710,6 +2883,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateTenantSettings(childComplexity, args["input"].(identity.UpdateTenantSettingsInput)), true
+	case "Mutation.withdrawOrder":
+		if e.ComplexityRoot.Mutation.WithdrawOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_withdrawOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WithdrawOrder(childComplexity, args["input"].(model.WithdrawOrderInput)), true
+
+	case "NotifyApproverPayload.errors":
+		if e.ComplexityRoot.NotifyApproverPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NotifyApproverPayload.Errors(childComplexity), true
+	case "NotifyApproverPayload.order":
+		if e.ComplexityRoot.NotifyApproverPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NotifyApproverPayload.Order(childComplexity), true
 
 	case "OnlineBilling.reachable":
 		if e.ComplexityRoot.OnlineBilling.Reachable == nil {
@@ -3336,6 +3533,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProductEdge.Node(childComplexity), true
 
+	case "Query.approvalRules":
+		if e.ComplexityRoot.Query.ApprovalRules == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ApprovalRules(childComplexity), true
 	case "Query.auditLog":
 		if e.ComplexityRoot.Query.AuditLog == nil {
 			break
@@ -3573,6 +3776,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReissueActivationCodePayload.Errors(childComplexity), true
 
+	case "RejectOrderPayload.errors":
+		if e.ComplexityRoot.RejectOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RejectOrderPayload.Errors(childComplexity), true
+	case "RejectOrderPayload.order":
+		if e.ComplexityRoot.RejectOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RejectOrderPayload.Order(childComplexity), true
+
 	case "RemoveCartItemsPayload.cart":
 		if e.ComplexityRoot.RemoveCartItemsPayload.Cart == nil {
 			break
@@ -3740,6 +3956,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RightPath.Via(childComplexity), true
 
+	case "RuleApprover.displayName":
+		if e.ComplexityRoot.RuleApprover.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleApprover.DisplayName(childComplexity), true
+	case "RuleApprover.firstName":
+		if e.ComplexityRoot.RuleApprover.FirstName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleApprover.FirstName(childComplexity), true
+	case "RuleApprover.id":
+		if e.ComplexityRoot.RuleApprover.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleApprover.GlobalID(childComplexity), true
+	case "RuleApprover.lastName":
+		if e.ComplexityRoot.RuleApprover.LastName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleApprover.LastName(childComplexity), true
+
 	case "SaveAccountAssignmentPayload.accountAssignment":
 		if e.ComplexityRoot.SaveAccountAssignmentPayload.AccountAssignment == nil {
 			break
@@ -3765,6 +4006,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SaveAddressPayload.Errors(childComplexity), true
+
+	case "SaveApprovalRulePayload.errors":
+		if e.ComplexityRoot.SaveApprovalRulePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveApprovalRulePayload.Errors(childComplexity), true
+	case "SaveApprovalRulePayload.rule":
+		if e.ComplexityRoot.SaveApprovalRulePayload.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveApprovalRulePayload.Rule(childComplexity), true
 
 	case "SaveTransfersPayload.errors":
 		if e.ComplexityRoot.SaveTransfersPayload.Errors == nil {
@@ -4681,6 +4935,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Viewer.User(childComplexity), true
 
+	case "WithdrawOrderPayload.errors":
+		if e.ComplexityRoot.WithdrawOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawOrderPayload.Errors(childComplexity), true
+	case "WithdrawOrderPayload.order":
+		if e.ComplexityRoot.WithdrawOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawOrderPayload.Order(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -4697,6 +4964,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
+			graphql.NewInputUnmarshaler("ApproveOrderInput", ec.unmarshalInputApproveOrderInput),
 			graphql.NewInputUnmarshaler("AuditFilter", ec.unmarshalInputAuditFilter),
 			graphql.NewInputUnmarshaler("CartItemInput", ec.unmarshalInputCartItemInput),
 			graphql.NewInputUnmarshaler("ChangeEmailInput", ec.unmarshalInputChangeEmailInput),
@@ -4711,6 +4979,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateUserInput", ec.unmarshalInputCreateUserInput),
 			graphql.NewInputUnmarshaler("DeactivateUserInput", ec.unmarshalInputDeactivateUserInput),
 			graphql.NewInputUnmarshaler("DeleteAddressInput", ec.unmarshalInputDeleteAddressInput),
+			graphql.NewInputUnmarshaler("DeleteApprovalRuleInput", ec.unmarshalInputDeleteApprovalRuleInput),
 			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
 			graphql.NewInputUnmarshaler("FinishCustomerCentreLoginInput", ec.unmarshalInputFinishCustomerCentreLoginInput),
@@ -4719,6 +4988,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("IssueOneTimePasswordInput", ec.unmarshalInputIssueOneTimePasswordInput),
 			graphql.NewInputUnmarshaler("LinkCustomerCentreInput", ec.unmarshalInputLinkCustomerCentreInput),
 			graphql.NewInputUnmarshaler("LoginInput", ec.unmarshalInputLoginInput),
+			graphql.NewInputUnmarshaler("NotifyApproverInput", ec.unmarshalInputNotifyApproverInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderOrder", ec.unmarshalInputOrderOrder),
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
@@ -4727,6 +4997,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReactivateUserInput", ec.unmarshalInputReactivateUserInput),
 			graphql.NewInputUnmarshaler("RegisterInput", ec.unmarshalInputRegisterInput),
 			graphql.NewInputUnmarshaler("ReissueActivationCodeInput", ec.unmarshalInputReissueActivationCodeInput),
+			graphql.NewInputUnmarshaler("RejectOrderInput", ec.unmarshalInputRejectOrderInput),
 			graphql.NewInputUnmarshaler("RemoveCartItemsInput", ec.unmarshalInputRemoveCartItemsInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
 			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
@@ -4734,6 +5005,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", ec.unmarshalInputRevokeInvitationInput),
 			graphql.NewInputUnmarshaler("SaveAccountAssignmentInput", ec.unmarshalInputSaveAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("SaveAddressInput", ec.unmarshalInputSaveAddressInput),
+			graphql.NewInputUnmarshaler("SaveApprovalRuleInput", ec.unmarshalInputSaveApprovalRuleInput),
 			graphql.NewInputUnmarshaler("SaveTransfersInput", ec.unmarshalInputSaveTransfersInput),
 			graphql.NewInputUnmarshaler("SendPasswordResetInput", ec.unmarshalInputSendPasswordResetInput),
 			graphql.NewInputUnmarshaler("SetContractRightsInput", ec.unmarshalInputSetContractRightsInput),
@@ -4747,6 +5019,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateTenantSettingsInput", ec.unmarshalInputUpdateTenantSettingsInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
+			graphql.NewInputUnmarshaler("WithdrawOrderInput", ec.unmarshalInputWithdrawOrderInput),
 		)
 	}
 	first := true
@@ -6207,6 +6480,14 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `CUSTOMER_CENTRE_ALREADY_LINKED` + "`" + ` | the account is linked to another identity: unlink it first |
 | ` + "`" + `CUSTOMER_CENTRE_IDENTITY_TAKEN` + "`" + ` | the identity is linked to another account |
 | ` + "`" + `CUSTOMER_CENTRE_LINK_REQUIRED` + "`" + ` | online billing needs a link to the customer centre |
+| ` + "`" + `ORDER_ALREADY_DECIDED` + "`" + ` | the order no longer waits for this decision: somebody was faster, or it was taken back |
+| ` + "`" + `ORDER_ALREADY_APPROVED` + "`" + ` | the order is being worked on; the contact can tell what is still possible |
+| ` + "`" + `SELF_APPROVAL_NOT_ALLOWED` + "`" + ` | nobody approves its own order, unless the rule says so |
+| ` + "`" + `OTHER_APPROVERS_DECIDE` + "`" + ` | the order waits for other approvers |
+| ` + "`" + `RULE_UNKNOWN` + "`" + ` | no such approval rule in the company |
+| ` + "`" + `APPROVER_UNKNOWN` + "`" + ` | no such user in the company |
+| ` + "`" + `APPROVER_UNFIT` + "`" + ` | approvers are active users who are approvers or master admins |
+| ` + "`" + `AMOUNT_INVALID` + "`" + ` | the amount is below zero |
 | ` + "`" + `IDEMPOTENCY_KEY_INVALID` + "`" + ` | the key must have 1 to 255 printable characters |
 | ` + "`" + `IDEMPOTENCY_KEY_REUSED` + "`" + ` | the key was used before, with another input |
 | ` + "`" + `CONFLICT` + "`" + ` | somebody else changed the same thing at the same time; load it again |
@@ -7027,7 +7308,7 @@ type Order implements Node {
   history: [OrderEvent!]!
   "The approval that it needs or needed; null where it needs none."
   approval: OrderApproval
-  "Messages from the orderer to the approvers."
+  "Messages from the orderer to the approvers, the first one first."
   messages: [OrderMessage!]!
   "Order confirmation, delivery notes, invoices."
   documents: [Document!]!
@@ -7055,11 +7336,11 @@ type Quote implements Node {
 type OrderApproval {
   "Whether the order needs one."
   required: Boolean!
-  "Name of the rule that asks for it."
+  "Names of the rules that ask for it, as they were when the order was placed."
   rule: String
-  "Who can decide."
+  "Who can decide while it waits; afterwards those whom the rules named."
   approvers: [Person!]!
-  "Who decided; null while nobody did."
+  "Who decided at last; null while the order waits, and where the orderer took it back."
   decidedBy: Person
   "When it was decided."
   decidedAt: DateTime
@@ -7075,6 +7356,38 @@ type OrderMessage {
   by: Person!
   "What."
   text: String!
+}
+
+"""
+Which orders of the company need an approval, and by whom. Where several rules ask for it, all of them have to be satisfied: the
+order goes on with the last approval, and one rejection ends it. An order keeps the rules as they were when it was placed. Of those
+whom a rule names, all who are active and still approvers or master admins can decide; where there is none, the master admins can.
+"""
+type ApprovalRule {
+  "Global ID."
+  id: ID!
+  "Name."
+  name: String!
+  "Orders with more than this gross amount; null: whatever the amount."
+  above: Money
+  "Orders of which any part is assigned to this cost centre; null: whatever the cost centre."
+  costCentre: String
+  "Whether an approver can approve its own order."
+  selfApproval: Boolean!
+  "Who approves."
+  approvers: [RuleApprover!]!
+}
+
+"Somebody who approves by a rule."
+type RuleApprover {
+  "Global ID."
+  id: ID!
+  "First and last name."
+  displayName: String!
+  "First name."
+  firstName: String!
+  "Last name."
+  lastName: String!
 }
 
 "An order in the page."
@@ -7120,6 +7433,8 @@ input OrderFilter {
   contractId: ID
   "Orders of this company only, for those who see several."
   tenantId: ID
+  "Those that the viewer can approve or reject now; with ` + "`" + `false` + "`" + ` all others."
+  awaitingMyApproval: Boolean
 }
 
 "What orders are ordered by."
@@ -7158,7 +7473,109 @@ type PlaceOrderPayload {
   errors: [UserError!]!
 }
 
+"An order to approve."
+input ApproveOrderInput {
+  "Which one."
+  orderId: ID!
+  "What there is to say about it, for the history; at most 1000 characters."
+  note: String
+}
+
+"The approved order."
+type ApproveOrderPayload {
+  "The order. It still waits where other rules ask other people, too."
+  order: Order
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"An order to reject."
+input RejectOrderInput {
+  "Which one."
+  orderId: ID!
+  "Why, at most 1000 characters."
+  reason: String!
+}
+
+"The rejected order."
+type RejectOrderPayload {
+  "The order."
+  order: Order
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"An order to take back."
+input WithdrawOrderInput {
+  "Which one."
+  orderId: ID!
+}
+
+"The order that was taken back."
+type WithdrawOrderPayload {
+  "The order."
+  order: Order
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"A message to the approvers of an order."
+input NotifyApproverInput {
+  "About which one."
+  orderId: ID!
+  "What, at most 1000 characters."
+  text: String!
+}
+
+"The order with the message."
+type NotifyApproverPayload {
+  "The order."
+  order: Order
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"An approval rule to make, or to change when it has an ID. What is left out is then no longer part of the rule."
+input SaveApprovalRuleInput {
+  "The rule to change."
+  id: ID
+  "Name."
+  name: String!
+  "Orders with more than this gross amount, in the company's currency."
+  above: Decimal
+  "Orders of which any part is assigned to this cost centre."
+  costCentre: String
+  "Whether an approver can approve its own order."
+  selfApproval: Boolean! = false
+  "Who approves: active users of the company who are approvers or master admins, at most 50."
+  approverIds: [ID!]!
+}
+
+"The saved rule."
+type SaveApprovalRulePayload {
+  "The rule."
+  rule: ApprovalRule
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"An approval rule to delete."
+input DeleteApprovalRuleInput {
+  "Which one."
+  id: ID!
+}
+
+"The deleted rule."
+type DeleteApprovalRulePayload {
+  "Its ID."
+  deletedId: ID
+  "What went wrong."
+  errors: [UserError!]!
+}
+
 extend type Query {
+  "The approval rules of the company, for everybody whose orders go by them. The oldest comes first."
+  approvalRules: [ApprovalRule!]! @can(do: "rule.view")
   "Orders that the viewer may see, the newest first unless told otherwise."
   orders(
     "The first so many, at most 100."
@@ -7184,6 +7601,18 @@ extend type Query {
 extend type Mutation {
   "Turn the viewer's cart into an order. It cannot be changed afterwards; the cart is empty then."
   placeOrder(input: PlaceOrderInput!): PlaceOrderPayload! @can(do: "order.place")
+  "Approve an order that waits for the viewer. Of several who decide at once one does; the others get ` + "`" + `ORDER_ALREADY_DECIDED` + "`" + `."
+  approveOrder(input: ApproveOrderInput!): ApproveOrderPayload! @can(do: "order.decide")
+  "Reject an order that waits for the viewer, with a reason."
+  rejectOrder(input: RejectOrderInput!): RejectOrderPayload! @can(do: "order.decide")
+  "Take back the viewer's own order while it waits. Once it is approved the answer is ` + "`" + `ORDER_ALREADY_APPROVED` + "`" + `, with the person to turn to."
+  withdrawOrder(input: WithdrawOrderInput!): WithdrawOrderPayload! @can(do: "order.withdraw")
+  "Tell the approvers of the viewer's own order something while it waits; they get it by mail, too. Once it is approved the answer is ` + "`" + `ORDER_ALREADY_APPROVED` + "`" + `, with the person to turn to."
+  notifyApprover(input: NotifyApproverInput!): NotifyApproverPayload! @can(do: "order.notify")
+  "Make or change an approval rule of the company. Orders that wait go on by the rule as it was."
+  saveApprovalRule(input: SaveApprovalRuleInput!): SaveApprovalRulePayload! @can(do: "rule.administer")
+  "Delete an approval rule of the company. Orders that wait by it go on waiting."
+  deleteApprovalRule(input: DeleteApprovalRuleInput!): DeleteApprovalRulePayload! @can(do: "rule.administer")
 }
 
 "What a client is told of while it happens, by WebSocket (` + "`" + `graphql-transport-ws` + "`" + `) or server-sent events."
@@ -7840,6 +8269,34 @@ func (ec *executionContext) childFields_AnswerChallengePayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type AnswerChallengePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ApprovalRule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ApprovalRule_id(ctx, field)
+	case "name":
+		return ec.fieldContext_ApprovalRule_name(ctx, field)
+	case "above":
+		return ec.fieldContext_ApprovalRule_above(ctx, field)
+	case "costCentre":
+		return ec.fieldContext_ApprovalRule_costCentre(ctx, field)
+	case "selfApproval":
+		return ec.fieldContext_ApprovalRule_selfApproval(ctx, field)
+	case "approvers":
+		return ec.fieldContext_ApprovalRule_approvers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApprovalRule", field.Name)
+}
+
+func (ec *executionContext) childFields_ApproveOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_ApproveOrderPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_ApproveOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditActor(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "username":
@@ -8236,6 +8693,16 @@ func (ec *executionContext) childFields_DeleteAddressPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type DeleteAddressPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteApprovalRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_DeleteApprovalRulePayload_deletedId(ctx, field)
+	case "errors":
+		return ec.fieldContext_DeleteApprovalRulePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteApprovalRulePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeliveryAddress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "company":
@@ -8436,6 +8903,16 @@ func (ec *executionContext) childFields_Money(ctx context.Context, field graphql
 		return ec.fieldContext_Money_currency(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
+func (ec *executionContext) childFields_NotifyApproverPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_NotifyApproverPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_NotifyApproverPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NotifyApproverPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_OnlineBilling(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8798,6 +9275,16 @@ func (ec *executionContext) childFields_ReissueActivationCodePayload(ctx context
 	return nil, fmt.Errorf("no field named %q was found under type ReissueActivationCodePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RejectOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_RejectOrderPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_RejectOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RejectOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RemoveCartItemsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cart":
@@ -8916,6 +9403,20 @@ func (ec *executionContext) childFields_RightPath(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type RightPath", field.Name)
 }
 
+func (ec *executionContext) childFields_RuleApprover(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RuleApprover_id(ctx, field)
+	case "displayName":
+		return ec.fieldContext_RuleApprover_displayName(ctx, field)
+	case "firstName":
+		return ec.fieldContext_RuleApprover_firstName(ctx, field)
+	case "lastName":
+		return ec.fieldContext_RuleApprover_lastName(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RuleApprover", field.Name)
+}
+
 func (ec *executionContext) childFields_SaveAccountAssignmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "accountAssignment":
@@ -8934,6 +9435,16 @@ func (ec *executionContext) childFields_SaveAddressPayload(ctx context.Context, 
 		return ec.fieldContext_SaveAddressPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SaveAddressPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SaveApprovalRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rule":
+		return ec.fieldContext_SaveApprovalRulePayload_rule(ctx, field)
+	case "errors":
+		return ec.fieldContext_SaveApprovalRulePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveApprovalRulePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SaveTransfersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9408,6 +9919,16 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_customerCentre(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
+}
+
+func (ec *executionContext) childFields_WithdrawOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_WithdrawOrderPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_WithdrawOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WithdrawOrderPayload", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

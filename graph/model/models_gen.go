@@ -71,6 +71,14 @@ type AnswerChallengePayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The approved order.
+type ApproveOrderPayload struct {
+	// The order. It still waits where other rules ask other people, too.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Who made a change, as it was called then.
 type AuditActor struct {
 	// User name.
@@ -179,6 +187,20 @@ type DeleteAddressInput struct {
 
 // The deleted address.
 type DeleteAddressPayload struct {
+	// Its ID.
+	DeletedID *gid.ID `json:"deletedId,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// An approval rule to delete.
+type DeleteApprovalRuleInput struct {
+	// Which one.
+	ID gid.ID `json:"id"`
+}
+
+// The deleted rule.
+type DeleteApprovalRulePayload struct {
 	// Its ID.
 	DeletedID *gid.ID `json:"deletedId,omitempty"`
 	// What went wrong.
@@ -301,30 +323,12 @@ type LogoutPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
-// The approval of an order.
-type OrderApproval struct {
-	// Whether the order needs one.
-	Required bool `json:"required"`
-	// Name of the rule that asks for it.
-	Rule *string `json:"rule,omitempty"`
-	// Who can decide.
-	Approvers []*ent.User `json:"approvers"`
-	// Who decided; null while nobody did.
-	DecidedBy *ent.User `json:"decidedBy,omitempty"`
-	// When it was decided.
-	DecidedAt *time.Time `json:"decidedAt,omitempty"`
-	// Why it was rejected.
-	Reason *string `json:"reason,omitempty"`
-}
-
-// A message on an order.
-type OrderMessage struct {
-	// When.
-	At time.Time `json:"at"`
-	// Who wrote it.
-	By *ent.User `json:"by"`
-	// What.
-	Text string `json:"text"`
+// The order with the message.
+type NotifyApproverPayload struct {
+	// The order.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
 }
 
 // The placed order.
@@ -377,6 +381,14 @@ type ReissueActivationCodeInput struct {
 type ReissueActivationCodePayload struct {
 	// Whether there was a registration, to which a new code was mailed.
 	Accepted bool `json:"accepted"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The rejected order.
+type RejectOrderPayload struct {
+	// The order.
+	Order *ent.Order `json:"order,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -477,6 +489,14 @@ type SaveAccountAssignmentPayload struct {
 type SaveAddressPayload struct {
 	// The address.
 	Address *ent.Address `json:"address,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The saved rule.
+type SaveApprovalRulePayload struct {
+	// The rule.
+	Rule *ent.ApprovalRule `json:"rule,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -695,6 +715,14 @@ type UpdateTenantSettingsPayload struct {
 // | `CUSTOMER_CENTRE_ALREADY_LINKED` | the account is linked to another identity: unlink it first |
 // | `CUSTOMER_CENTRE_IDENTITY_TAKEN` | the identity is linked to another account |
 // | `CUSTOMER_CENTRE_LINK_REQUIRED` | online billing needs a link to the customer centre |
+// | `ORDER_ALREADY_DECIDED` | the order no longer waits for this decision: somebody was faster, or it was taken back |
+// | `ORDER_ALREADY_APPROVED` | the order is being worked on; the contact can tell what is still possible |
+// | `SELF_APPROVAL_NOT_ALLOWED` | nobody approves its own order, unless the rule says so |
+// | `OTHER_APPROVERS_DECIDE` | the order waits for other approvers |
+// | `RULE_UNKNOWN` | no such approval rule in the company |
+// | `APPROVER_UNKNOWN` | no such user in the company |
+// | `APPROVER_UNFIT` | approvers are active users who are approvers or master admins |
+// | `AMOUNT_INVALID` | the amount is below zero |
 // | `IDEMPOTENCY_KEY_INVALID` | the key must have 1 to 255 printable characters |
 // | `IDEMPOTENCY_KEY_REUSED` | the key was used before, with another input |
 // | `CONFLICT` | somebody else changed the same thing at the same time; load it again |
@@ -717,6 +745,20 @@ type Viewer struct {
 	PendingSteps []authz.Step `json:"pendingSteps"`
 	// Who it is: a login answers about somebody who is not yet in the context.
 	Of *authz.Viewer `json:"-"`
+}
+
+// An order to take back.
+type WithdrawOrderInput struct {
+	// Which one.
+	OrderID gid.ID `json:"orderId"`
+}
+
+// The order that was taken back.
+type WithdrawOrderPayload struct {
+	// The order.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
 }
 
 // Which kind of second factor is asked for.
@@ -894,76 +936,6 @@ func (e *ExportFormat) UnmarshalJSON(b []byte) error {
 }
 
 func (e ExportFormat) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// What the viewer can do with an order now.
-type OrderAction string
-
-const (
-	// Approve it.
-	OrderActionApprove OrderAction = "APPROVE"
-	// Reject it.
-	OrderActionReject OrderAction = "REJECT"
-	// Take it back.
-	OrderActionWithdraw OrderAction = "WITHDRAW"
-	// Tell the approvers something.
-	OrderActionNotifyApprover OrderAction = "NOTIFY_APPROVER"
-	// Link a SIM.
-	OrderActionLinkSim OrderAction = "LINK_SIM"
-	// Order it again.
-	OrderActionReorder OrderAction = "REORDER"
-)
-
-var AllOrderAction = []OrderAction{
-	OrderActionApprove,
-	OrderActionReject,
-	OrderActionWithdraw,
-	OrderActionNotifyApprover,
-	OrderActionLinkSim,
-	OrderActionReorder,
-}
-
-func (e OrderAction) IsValid() bool {
-	switch e {
-	case OrderActionApprove, OrderActionReject, OrderActionWithdraw, OrderActionNotifyApprover, OrderActionLinkSim, OrderActionReorder:
-		return true
-	}
-	return false
-}
-
-func (e OrderAction) String() string {
-	return string(e)
-}
-
-func (e *OrderAction) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = OrderAction(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid OrderAction", str)
-	}
-	return nil
-}
-
-func (e OrderAction) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *OrderAction) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e OrderAction) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -79,7 +79,7 @@ var (
 	// imported are those that viewers do not write.
 	imported = []string{"categories", "contract_positions", "contracts", "customer_numbers", "prices", "products", "tenants"}
 	// ofContracts are those whose rows come with the right to see a contract.
-	ofContracts = []string{"contract_positions", "contracts", "order_events", "order_items", "orders"}
+	ofContracts = []string{"approval_needs", "contract_positions", "contracts", "need_approvers", "order_events", "order_items", "order_messages", "orders"}
 )
 
 // A statement that forgot its filter gives what the viewer's company has, and what the

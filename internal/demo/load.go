@@ -46,7 +46,7 @@ func Load(ctx context.Context, d *db.DB, hasher *password.Hasher, now time.Time)
 		l := loader{ctx: ctx, tx: tx, now: now.UTC()}
 		for _, step := range []func() error{
 			func() error { return tx.User.Update().SetPasswordHash(hash).Exec(ctx) },
-			l.connect, l.delegate, l.addresses, l.orders,
+			l.connect, l.delegate, l.addresses, l.rules, l.orders,
 		} {
 			if err := step(); err != nil {
 				return struct{}{}, err
@@ -246,10 +246,17 @@ func (l loader) history(o Order, placed *ent.Order) error {
 		return l.tx.OrderEvent.Create().SetTenantID(placed.TenantID).SetOrderID(placed.ID).SetPlacedByID(placed.PlacedByID).
 			SetNillableContractID(placed.ContractID).SetAt(at).SetState(state).SetNote(note)
 	}
-	if err := event(o.PlacedAt, orderevent.StateIN_PROGRESS, "").SetActorID(placed.PlacedByID).Exec(l.ctx); err != nil {
+	first := orderevent.StateIN_PROGRESS
+	if placed.State == order.StatePENDING_APPROVAL {
+		first = orderevent.StatePENDING_APPROVAL
+		if err := l.wait(placed); err != nil {
+			return err
+		}
+	}
+	if err := event(o.PlacedAt, first, "").SetActorID(placed.PlacedByID).Exec(l.ctx); err != nil {
 		return err
 	}
-	if placed.State == order.StateIN_PROGRESS {
+	if placed.State == order.State(first) {
 		return nil
 	}
 	return event(o.SettledAt, orderevent.State(o.State), o.Note).Exec(l.ctx)

@@ -24,7 +24,7 @@ type Order struct {
 	CustomerOrderNumber string
 	ReferenceNumber     string
 	PlacedAt            time.Time
-	// SettledAt is when it came into its state; zero while it is IN_PROGRESS.
+	// SettledAt is when it came into its state; zero while it is IN_PROGRESS or waits.
 	SettledAt time.Time
 	// Note says what went wrong with an order in ERROR.
 	Note  string
@@ -53,15 +53,15 @@ type history struct {
 	mostly string
 	// euros bound roughly what one position costs.
 	euros [2]int
-	// failed is which order ended in ERROR; 0: none.
-	failed int
+	// failed is which order ended in ERROR, and waiting which one waits for an approval; 0: none.
+	failed, waiting int
 }
 
 var histories = []history{
 	{
 		tenant: "HANSA", count: 60, buyers: []string{"martha.hansen", "moritz.hansen", "gerd.grau"}, delegates: []string{"silke.sommer"},
 		names: []string{"Zentrale Hamburg", "Lager Bremen", "Neue Arbeitsplätze", "Nachbestellung Lager", ""}, reference: "HL",
-		euros: [2]int{40, 900}, failed: 47,
+		euros: [2]int{40, 900}, failed: 47, waiting: 60,
 	},
 	{
 		tenant: "ALSTER", count: 25, buyers: []string{"maik.alster", "greta.groth"},
@@ -102,6 +102,9 @@ func Orders(now time.Time) ([]Order, error) {
 		dice := rand.New(rand.NewPCG(2026, uint64(i)))
 		for n := 1; n <= h.count; n++ {
 			order := h.order(dice, n, offers[h.tenant], contracts)
+			if n == h.waiting {
+				order.enlarge(offers[h.tenant])
+			}
 			h.date(dice, n, &order, now)
 			all = append(all, order)
 		}
@@ -132,6 +135,18 @@ func (h history) order(dice *rand.Rand, n int, offers []offer, contracts []strin
 		o.Items = append(o.Items, Item{SKU: bought.sku, Quantity: quantity, UnitPrice: bought.at(quantity), Currency: bought.currency})
 	}
 	return o
+}
+
+// enlarge makes an order one of those that need an approval in HANSA.
+func (o *Order) enlarge(offers []offer) {
+	for i, item := range o.Items {
+		for _, known := range offers {
+			if known.sku == item.SKU {
+				o.Items[i].Quantity = money.FromInt(15)
+				o.Items[i].UnitPrice = known.at(o.Items[i].Quantity)
+			}
+		}
+	}
 }
 
 // telephony is the department that service contracts are about.
@@ -200,6 +215,8 @@ func (h history) date(dice *rand.Rand, n int, o *Order, now time.Time) {
 	case n == h.failed:
 		o.State, o.SettledAt = "ERROR", o.PlacedAt.Add(2*time.Hour)
 		o.Note = "Der Lieferant hat die Bestellung abgelehnt: Artikel auf unbestimmte Zeit nicht lieferbar."
+	case n == h.waiting:
+		o.State = "PENDING_APPROVAL"
 	case daysAgo <= settling:
 		o.State = "IN_PROGRESS"
 	default:

@@ -41,14 +41,14 @@ func TestOrdersAreWhatTheTenantsDo(t *testing.T) {
 		if about := o.BusinessCase != "NEW_ORDER"; about != (o.ContractNumber != "") || about && !contracts[o.OrganizationID+" "+o.ContractNumber] {
 			t.Errorf("%s is a %s about contract %q", o.Number, o.BusinessCase, o.ContractNumber)
 		}
-		if (o.State == "IN_PROGRESS") != o.SettledAt.IsZero() || (o.State == "ERROR") != (o.Note != "") || o.CustomerOrderNumber == "" {
+		if (o.State == "IN_PROGRESS" || o.State == "PENDING_APPROVAL") != o.SettledAt.IsZero() || (o.State == "ERROR") != (o.Note != "") || o.CustomerOrderNumber == "" {
 			t.Errorf("%s does not hang together: %+v", o.Number, o)
 		}
 	}
 	if !maps.Equal(counts, map[string]int{"HANSA": 60, "ALSTER": 25, "BRANDT": 30}) {
 		t.Errorf("orders by tenant: %v", counts)
 	}
-	if states["ERROR"] != 1 || states["IN_PROGRESS"] < 3 || states["COMPLETED"] < 100 || len(states) != 3 {
+	if states["ERROR"] != 1 || states["IN_PROGRESS"] < 3 || states["COMPLETED"] < 100 || states["PENDING_APPROVAL"] != 1 || len(states) != 4 {
 		t.Errorf("orders by state: %v", states)
 	}
 	if channels["ONLINE"] < 75 || channels["PHONE"] < 5 || channels["PAPER"] < 5 || len(channels) != 3 {

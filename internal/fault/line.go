@@ -38,3 +38,20 @@ func NeededAt(text string, maximum int, field []string, faults *List) string {
 	}
 	return line
 }
+
+// Text is Line for what may have several lines, such as a message.
+func Text(text *string, maximum int, field []string, faults *List) string {
+	if text == nil {
+		return ""
+	}
+	trimmed := strings.TrimSpace(strings.ReplaceAll(*text, "\r\n", "\n"))
+	if len([]rune(trimmed)) > maximum {
+		faults.Add(New("VALUE_TOO_LONG", field...).With("max", maximum))
+		return ""
+	}
+	if strings.ContainsFunc(trimmed, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }) {
+		faults.Add(New("VALUE_INVALID", field...))
+		return ""
+	}
+	return trimmed
+}

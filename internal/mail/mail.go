@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kontor/ent"
+	"kontor/internal/money"
 )
 
 // Template is a mail that Kontor sends.
@@ -60,12 +61,24 @@ const (
 	RightsTransferred Template = "rights_transferred"
 	// RightsTakenBack tells it what was taken back: User, At, By, Contracts.
 	RightsTakenBack Template = "rights_taken_back"
+	// OrderWaiting asks an approver to decide: User, Order, Amount, PlacedAt, By. So do
+	// those that follow, OrderReminder once more.
+	OrderWaiting Template = "order_waiting"
+	// OrderReminder asks again.
+	OrderReminder Template = "order_reminder"
+	// OrderMessage tells an approver what the orderer says: Text.
+	OrderMessage Template = "order_message"
+	// OrderApproved tells the orderer that its order goes on; Text may be empty.
+	OrderApproved Template = "order_approved"
+	// OrderRejected tells the orderer why its order does not: Text.
+	OrderRejected Template = "order_rejected"
 )
 
 var templates = []Template{
 	CompanyInvited, UserInvited, ActivationCode, AlreadyRegistered, PasswordReset, PasswordChanged, UsernameChanged,
 	EmailChangeConfirm, EmailChangeRequested, EmailChanged, LoginLocked, OTPEnabled, OTPDisabled, RecoveryCodeUsed,
 	Deactivated, Reactivated, UserJoined, RolesChanged, RightsTransferred, RightsTakenBack,
+	OrderWaiting, OrderReminder, OrderMessage, OrderApproved, OrderRejected,
 }
 
 // Content is what a mail says.
@@ -94,4 +107,8 @@ type Content struct {
 	IPAddress   string
 	Roles       []string // as in authz.Roles; none is said, too
 	Contracts   []string // numbers
+	Order       string   // number
+	Amount      money.Money
+	PlacedAt    time.Time
+	Text        string // what somebody said
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"kontor/internal/lang"
+	"kontor/internal/money"
 )
 
 // A mail is written in NAME.LANGUAGE.txt, whose first line is the subject, and in
@@ -125,13 +126,14 @@ func (c Content) values(language string) map[string]string {
 		roles[i] = lang.Text(language, "ROLE_"+role, nil)
 	}
 	values := map[string]string{
-		"Language": language, "Company": c.Tenant.Name, "Name": c.Name, "By": c.By, "Roles": strings.Join(roles, ", "),
+		"Language": language, "Company": c.Tenant.Name, "Name": c.Name, "By": c.By, "Text": c.Text, "Roles": strings.Join(roles, ", "),
 		"ContactName": c.Tenant.ContactName, "ContactPhone": c.Tenant.ContactPhone, "ContactEmail": c.Tenant.ContactEmail,
 	}
 	needed := map[string]string{
 		"To": c.To, "Link": c.Link, "Code": c.Code, "At": moment(c.At), "Until": moment(c.Until),
 		"Contracts": strings.Join(c.Contracts, ", "),
-		"NewEmail":  c.NewEmail, "NewUsername": c.NewUsername, "IPAddress": c.IPAddress,
+		"Order":     c.Order, "Amount": amount(language, c.Amount), "PlacedAt": moment(c.PlacedAt),
+		"NewEmail": c.NewEmail, "NewUsername": c.NewUsername, "IPAddress": c.IPAddress,
 	}
 	if c.User != nil {
 		needed["Username"] = c.User.Username
@@ -152,6 +154,22 @@ func (c Content) values(language string) map[string]string {
 		values[name] = strings.Join(strings.Fields(value), " ")
 	}
 	return values
+}
+
+// points are how readers of a language write numbers: between thousands, and before the
+// cents.
+var points = map[string][2]string{"de": {".", ","}, "en": {",", "."}}
+
+// amount is an amount of money as readers of a language write it; empty for none.
+func amount(language string, m money.Money) string {
+	if m.Currency == "" {
+		return ""
+	}
+	whole, cents, _ := strings.Cut(m.Amount.String(), ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + points[language][0] + whole[i:]
+	}
+	return whole + points[language][1] + cents + " " + m.Currency
 }
 
 func shorten(s string, longest int) string {

@@ -15,6 +15,7 @@ import (
 	"kontor/ent"
 	"kontor/ent/user"
 	"kontor/internal/lang"
+	"kontor/internal/money"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -31,6 +32,7 @@ func full(language string) Content {
 		Link:     "https://portal.example.com/continue?token=Zm9yIHRoZSBnb2xkZW4gZmlsZXMsIGFuZCBmb3Igbm90aGluZyBlbHNlLCAyMDI2&tenant=1",
 		NewEmail: "mia.neu@brandt.example", NewUsername: "mia.neu", IPAddress: "2001:db8::1",
 		Roles: []string{string(authz.MasterAdmin), string(authz.Approver)}, Contracts: []string{"SV-100001", "SV-100002"},
+		Order: "BRANDT-000031", Amount: money.Of(money.MustParse("12345.6"), "EUR"), PlacedAt: at.Add(-48 * time.Hour), Text: "Bitte eine Woche später liefern.",
 	}
 }
 

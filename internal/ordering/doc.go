@@ -1,9 +1,10 @@
 // Package ordering is the room of what becomes of a cart: placing an order, its
-// states, its overview and what happens to it meanwhile (OR-01, OR-05, OR-09, OR-10). The cart itself is the room cart.
+// approval, its states, its overview and what happens to it meanwhile (OR-01, OR-02, OR-03, OR-05, OR-09, OR-10). The cart itself is the room cart.
 package ordering
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"kontor/authz"
@@ -12,6 +13,7 @@ import (
 	"kontor/internal/cart"
 	"kontor/internal/db"
 	"kontor/internal/live"
+	"kontor/internal/mail"
 )
 
 // Service answers for orders.
@@ -21,6 +23,8 @@ type Service struct {
 	access *access.Service
 	audit  *audit.Log
 	live   *live.Hub
+	outbox *mail.Outbox
+	log    *slog.Logger
 	again  Again
 	now    func() time.Time
 }
@@ -35,6 +39,8 @@ type Needs struct {
 	Access *access.Service
 	Audit  *audit.Log
 	Live   *live.Hub
+	Outbox *mail.Outbox
+	Log    *slog.Logger
 	Again  Again
 	// Now is the one clock.
 	Now func() time.Time
@@ -42,5 +48,5 @@ type Needs struct {
 
 // New is the room over what it needs.
 func New(n Needs) *Service {
-	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, again: n.Again, now: n.Now}
+	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, outbox: n.Outbox, log: n.Log, again: n.Again, now: n.Now}
 }

@@ -23,14 +23,16 @@ type OrderFilter struct {
 	PlacedTo      *day.Day
 	ContractID    *gid.ID
 	TenantID      *gid.ID
+	// AwaitingMyApproval picks the orders that the viewer can decide now, or all others.
+	AwaitingMyApproval *bool
 }
 
 // Orders is the query for the orders that the viewer may see, under a filter
 // (OR-09).
-func (s *Service) Orders(where *OrderFilter) *ent.OrderQuery {
+func (s *Service) Orders(ctx context.Context, where *OrderFilter) (*ent.OrderQuery, error) {
 	q := s.db.Client.Order.Query()
 	if where == nil {
-		return q
+		return q, nil
 	}
 	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
 		text := strings.TrimSpace(strings.ReplaceAll(*where.Search, "\x00", "")) // which PostgreSQL refuses in a text
@@ -58,7 +60,17 @@ func (s *Service) Orders(where *OrderFilter) *ent.OrderQuery {
 	if where.TenantID != nil {
 		q.Where(order.TenantID(where.TenantID.Of(ent.KindTenant)))
 	}
-	return q
+	if where.AwaitingMyApproval != nil {
+		mine, err := awaits(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !*where.AwaitingMyApproval {
+			mine = order.Not(mine)
+		}
+		q.Where(mine)
+	}
+	return q, nil
 }
 
 // start is the first moment of a day in UTC, in which the API tells all times.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"kontor/authz"
 	"kontor/ent"
@@ -141,12 +140,22 @@ func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) 
 	return c, nil
 }
 
-// write is the order with its positions and the first step of its history.
+// write is the order with its positions, what it waits for and the first step of its
+// history: whichever way an order is placed, it is written here, and no way goes around
+// the approval rules (OR-02).
 func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput, about *ent.Contract, number string) (*ent.Order, error) {
-	now := s.now().UTC().Truncate(time.Microsecond)
+	now := s.moment()
+	rules, err := s.approvalFor(ctx, tx, v.Tenant, factsOf(c))
+	if err != nil {
+		return nil, err
+	}
+	state := order.StateIN_PROGRESS
+	if len(rules) > 0 {
+		state = order.StatePENDING_APPROVAL
+	}
 	create := tx.Order.Create().SetTenantID(v.Tenant).SetNumber(number).SetName(c.Name).
 		SetCustomerOrderNumber(c.CustomerOrderNumber).SetReferenceNumber(c.ReferenceNumber).
-		SetState(order.StateIN_PROGRESS).SetBusinessCase(in.BusinessCase).SetChannel(order.ChannelONLINE).
+		SetState(state).SetBusinessCase(in.BusinessCase).SetChannel(order.ChannelONLINE).
 		SetPlacedAt(now).SetPlacedByID(v.User).
 		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency)
 	if c.AccountAssignment != nil {
@@ -170,7 +179,7 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State)).SetActorID(v.User).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("writing the history of the order: %w", err)
 	}
-	return placed, nil
+	return placed, s.ask(ctx, tx, placed, rules)
 }
 
 // snapshot is a position of the cart as it stands, with names and prices.
