@@ -23,6 +23,12 @@ func (r *mutationResolver) AddCartItems(ctx context.Context, input cart.AddCartI
 	return &model.AddCartItemsPayload{Cart: c, Errors: errors}, err
 }
 
+func (r *mutationResolver) AddCartItemsFromCSV(ctx context.Context, input cart.AddCartItemsFromCsvInput) (*model.AddCartItemsFromCSVPayload, error) {
+	c, added, err := r.cart.AddFromCSV(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.AddCartItemsFromCSVPayload{Cart: c, Added: added, Errors: errors}, err
+}
+
 func (r *mutationResolver) UpdateCartItem(ctx context.Context, input cart.UpdateCartItemInput) (*model.UpdateCartItemPayload, error) {
 	c, err := r.cart.UpdateItem(ctx, input)
 	errors, err := r.userErrors(ctx, err)

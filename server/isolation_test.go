@@ -47,6 +47,8 @@ var probes = map[string]probe{
 		addCartItems(input: {items: [{sku: $sku, quantity: "1000", deliveryAddressId: $id}]}) { cart { items { quantity } } errors { code field message } } }`, ent.KindAddress},
 	"Mutation.addCartItems.input.items.sku": {`mutation($id: String!) {
 		addCartItems(input: {items: [{sku: $id, quantity: "1000"}]}) { cart { items { quantity product { name price { amount } } } } errors { code field message } } }`, "sku"},
+	"Mutation.addCartItemsFromCsv.input.csv": {`mutation($id: String!) { addCartItemsFromCsv(input: {csv: $id}) {
+		added cart { items { quantity product { name } } } errors { code field } } }`, "csv"},
 	"Mutation.updateCartItem.input.itemId": {`mutation($id: ID!) {
 		updateCartItem(input: {itemId: $id}) { cart { items { quantity product { name } } } errors { code field message } } }`, ent.KindCartItem},
 	"Mutation.updateCartItem.input.deliveryAddressId": {`mutation($id: ID!, $own: ID!) {
@@ -141,7 +143,7 @@ var probes = map[string]probe{
 // Texts that name an object, and texts that do not. A place with a text that is in
 // neither list has to be thought about first.
 var (
-	naming     = []string{"sku", "productSku", "number", "customerNumber", "search", "idempotencyKey"}
+	naming     = []string{"sku", "productSku", "number", "customerNumber", "search", "idempotencyKey", "csv"}
 	plainTexts = []string{
 		"after", "before", "username", "password", "organization", "currentPassword", "newPassword",
 		"label", "company", "contact", "street", "postalCode", "city", "country",
@@ -331,6 +333,7 @@ func numbersOf(owner shopper) map[string][2]string {
 	owner.place(map[string]any{"idempotencyKey": "key of BRANDT"}).OK(t)
 	return map[string][2]string{
 		"sku":             {"MET-AL-0101", "MET-AL-9999"},
+		"csv":             {"MET-AL-0101;1000", "MET-AL-9999;1000"},
 		"order number":    {"BRANDT-000001", "BRANDT-900001"},
 		"contract number": {"RV-300001", "RV-900001"},
 		"customer number": {"2310000001", "2390000001"},

@@ -127,6 +127,93 @@ func (ec *executionContext) fieldContext_AccountAssignment_plant(_ context.Conte
 	return graphql.NewScalarFieldContext("AccountAssignment", field, false, false, "String")
 }
 
+func (ec *executionContext) _AddCartItemsFromCsvPayload_cart(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsFromCSVPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddCartItemsFromCsvPayload_cart(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cart, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cart.Cart) graphql.Marshaler {
+			return ec.marshalOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AddCartItemsFromCsvPayload_cart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddCartItemsFromCsvPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Cart(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddCartItemsFromCsvPayload_added(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsFromCSVPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddCartItemsFromCsvPayload_added(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Added, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddCartItemsFromCsvPayload_added(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddCartItemsFromCsvPayload", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AddCartItemsFromCsvPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsFromCSVPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddCartItemsFromCsvPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddCartItemsFromCsvPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddCartItemsFromCsvPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _AddCartItemsPayload_cart(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1725,6 +1812,48 @@ func UnmarshalAccountAssignmentInput(ctx context.Context, raw any) (cart.Account
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputAddCartItemsFromCsvInput(ctx context.Context, obj any) (cart.AddCartItemsFromCsvInput, error) {
+	var it cart.AddCartItemsFromCsvInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"csv"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "csv":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("csv"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Csv = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAddCartItemsFromCsvInput unmarshals raw into the AddCartItemsFromCsvInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAddCartItemsFromCsvInput(ctx context.Context, raw any) (cart.AddCartItemsFromCsvInput, error) {
+	var out cart.AddCartItemsFromCsvInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AddCartItemsFromCsvInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputAddCartItemsInput(ctx context.Context, obj any) (cart.AddCartItemsInput, error) {
 	var it cart.AddCartItemsInput
 	if obj == nil {
@@ -2300,6 +2429,58 @@ func (ec *executionContext) _AccountAssignment(ctx context.Context, sel ast.Sele
 		case "plant":
 			out.Values[i] = ec._AccountAssignment_plant(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var addCartItemsFromCsvPayloadImplementors = []string{"AddCartItemsFromCsvPayload"}
+
+func (ec *executionContext) _AddCartItemsFromCsvPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AddCartItemsFromCSVPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "AddCartItemsFromCsvPayload", sel, obj, fieldAddCartItemsFromCsvPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, addCartItemsFromCsvPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddCartItemsFromCsvPayload")
+		case "cart":
+			out.Values[i] = ec._AddCartItemsFromCsvPayload_cart(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "added":
+			out.Values[i] = ec._AddCartItemsFromCsvPayload_added(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._AddCartItemsFromCsvPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -3084,6 +3265,19 @@ func (ec *executionContext) _UpdateCartPayload(ctx context.Context, sel ast.Sele
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNAddCartItemsFromCsvInput2kontorᚋinternalᚋcartᚐAddCartItemsFromCsvInput(ctx context.Context, v any) (cart.AddCartItemsFromCsvInput, error) {
+	res, err := ec.unmarshalInputAddCartItemsFromCsvInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddCartItemsFromCsvPayload2ᚖkontorᚋgraphᚋmodelᚐAddCartItemsFromCSVPayload(ctx context.Context, sel ast.SelectionSet, v *model.AddCartItemsFromCSVPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddCartItemsFromCsvPayload!")
+		return graphql.Null
+	}
+	return ec._AddCartItemsFromCsvPayload(ctx, sel, v)
+}
 
 func (ec *executionContext) unmarshalNAddCartItemsInput2kontorᚋinternalᚋcartᚐAddCartItemsInput(ctx context.Context, v any) (cart.AddCartItemsInput, error) {
 	res, err := ec.unmarshalInputAddCartItemsInput(ctx, v)

@@ -56,6 +56,7 @@ type MutationResolver interface {
 	FinishCustomerCentreLogin(ctx context.Context, input access.FinishCustomerCentreLoginInput) (*model.FinishCustomerCentreLoginPayload, error)
 	UnlinkCustomerCentre(ctx context.Context) (*model.UnlinkCustomerCentrePayload, error)
 	AddCartItems(ctx context.Context, input cart.AddCartItemsInput) (*model.AddCartItemsPayload, error)
+	AddCartItemsFromCSV(ctx context.Context, input cart.AddCartItemsFromCsvInput) (*model.AddCartItemsFromCSVPayload, error)
 	UpdateCartItem(ctx context.Context, input cart.UpdateCartItemInput) (*model.UpdateCartItemPayload, error)
 	RemoveCartItems(ctx context.Context, input cart.RemoveCartItemsInput) (*model.RemoveCartItemsPayload, error)
 	UpdateCart(ctx context.Context, input cart.UpdateCartInput) (*model.UpdateCartPayload, error)
@@ -157,6 +158,20 @@ func (ec *executionContext) field_Mutation_activateAccount_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (identity.ActivateAccountInput, error) {
 			return ec.unmarshalNActivateAccountInput2kontorᚋinternalᚋidentityᚐActivateAccountInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_addCartItemsFromCsv_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (cart.AddCartItemsFromCsvInput, error) {
+			return ec.unmarshalNAddCartItemsFromCsvInput2kontorᚋinternalᚋcartᚐAddCartItemsFromCsvInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2344,6 +2359,68 @@ func (ec *executionContext) fieldContext_Mutation_addCartItems(ctx context.Conte
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_addCartItems_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_addCartItemsFromCsv(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_addCartItemsFromCsv(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AddCartItemsFromCSV(ctx, fc.Args["input"].(cart.AddCartItemsFromCsvInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				do, err := ec.unmarshalNString2string(ctx, "cart.use")
+				if err != nil {
+					var zeroVal *model.AddCartItemsFromCSVPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Can == nil {
+					var zeroVal *model.AddCartItemsFromCSVPayload
+					return zeroVal, errors.New("directive can is not implemented")
+				}
+				return ec.Directives.Can(ctx, nil, directive0, do)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AddCartItemsFromCSVPayload) graphql.Marshaler {
+			return ec.marshalNAddCartItemsFromCsvPayload2ᚖkontorᚋgraphᚋmodelᚐAddCartItemsFromCSVPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_addCartItemsFromCsv(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AddCartItemsFromCsvPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_addCartItemsFromCsv_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -5581,6 +5658,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "addCartItems":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_addCartItems(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addCartItemsFromCsv":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_addCartItemsFromCsv(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -63,6 +63,14 @@ var directSchema = direct.Schema{
 			"errors":   {"UserError"},
 		},
 	},
+	"AddCartItemsFromCsvPayload": {
+		Satisfies: addCartItemsFromCsvPayloadImplementors,
+		Fields: map[string][]string{
+			"cart":   {"Cart"},
+			"added":  nil,
+			"errors": {"UserError"},
+		},
+	},
 	"AddCartItemsPayload": {
 		Satisfies: addCartItemsPayloadImplementors,
 		Fields: map[string][]string{
@@ -1112,6 +1120,21 @@ func fieldActivateAccountPayload(ctx context.Context, w *direct.Writer, f *direc
 		return w.String("ActivateAccountPayload")
 	case "username":
 		return writeOString2ᚖstring(ctx, w, f, obj.Username)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldAddCartItemsFromCsvPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AddCartItemsFromCSVPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AddCartItemsFromCsvPayload")
+	case "cart":
+		return writeOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, w, f, obj.Cart)
+	case "added":
+		return writeNInt2int(ctx, w, f, obj.Added)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:

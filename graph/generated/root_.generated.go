@@ -87,6 +87,12 @@ type ComplexityRoot struct {
 		Username func(childComplexity int) int
 	}
 
+	AddCartItemsFromCsvPayload struct {
+		Added  func(childComplexity int) int
+		Cart   func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
 	AddCartItemsPayload struct {
 		Cart   func(childComplexity int) int
 		Errors func(childComplexity int) int
@@ -419,6 +425,7 @@ type ComplexityRoot struct {
 		ActFor                    func(childComplexity int, input identity.ActForInput) int
 		ActivateAccount           func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems              func(childComplexity int, input cart.AddCartItemsInput) int
+		AddCartItemsFromCSV       func(childComplexity int, input cart.AddCartItemsFromCsvInput) int
 		AnswerChallenge           func(childComplexity int, input identity.AnswerChallengeInput) int
 		ChangeEmail               func(childComplexity int, input identity.ChangeEmailInput) int
 		ChangePassword            func(childComplexity int, input identity.ChangePasswordInput) int
@@ -1051,6 +1058,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActivateAccountPayload.Username(childComplexity), true
+
+	case "AddCartItemsFromCsvPayload.added":
+		if e.ComplexityRoot.AddCartItemsFromCsvPayload.Added == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCartItemsFromCsvPayload.Added(childComplexity), true
+	case "AddCartItemsFromCsvPayload.cart":
+		if e.ComplexityRoot.AddCartItemsFromCsvPayload.Cart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCartItemsFromCsvPayload.Cart(childComplexity), true
+	case "AddCartItemsFromCsvPayload.errors":
+		if e.ComplexityRoot.AddCartItemsFromCsvPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCartItemsFromCsvPayload.Errors(childComplexity), true
 
 	case "AddCartItemsPayload.cart":
 		if e.ComplexityRoot.AddCartItemsPayload.Cart == nil {
@@ -2284,6 +2310,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddCartItems(childComplexity, args["input"].(cart.AddCartItemsInput)), true
+	case "Mutation.addCartItemsFromCsv":
+		if e.ComplexityRoot.Mutation.AddCartItemsFromCSV == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addCartItemsFromCsv_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddCartItemsFromCSV(childComplexity, args["input"].(cart.AddCartItemsFromCsvInput)), true
 	case "Mutation.answerChallenge":
 		if e.ComplexityRoot.Mutation.AnswerChallenge == nil {
 			break
@@ -4695,6 +4732,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AccountAssignmentInput", ec.unmarshalInputAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("ActForInput", ec.unmarshalInputActForInput),
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
+			graphql.NewInputUnmarshaler("AddCartItemsFromCsvInput", ec.unmarshalInputAddCartItemsFromCsvInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
 			graphql.NewInputUnmarshaler("AuditFilter", ec.unmarshalInputAuditFilter),
@@ -5757,6 +5795,22 @@ input AddCartItemsInput {
   items: [CartItemInput!]!
 }
 
+"What to add, as a text."
+input AddCartItemsFromCsvInput {
+  """
+  A product number and a quantity on each line: ` + "`" + `TEL-DT-0101;5` + "`" + `. At most 500 lines and 65536 characters.
+
+  - Between the values stands a semicolon, a comma or a tab, whichever the first line has most of. Quotes are those of CSV; a
+    value does not span lines. Empty lines do not count.
+  - The first line may name the columns, in German or English (` + "`" + `sku` + "`" + `, ` + "`" + `Artikelnummer` + "`" + `, ` + "`" + `quantity` + "`" + `, ` + "`" + `Menge` + "`" + `, and the like). Then they may
+    stand in any order, with others beside them where the separator is not a comma.
+  - Quantities have a decimal comma or point. ` + "`" + `1.234` + "`" + `, which could be meant either way, is refused: write ` + "`" + `1234` + "`" + ` or ` + "`" + `1.2340` + "`" + `.
+  - The argument is a text, so whoever reads a file has decided on its encoding: browsers read UTF-8. Decode an older file of Windows
+    first (` + "`" + `new TextDecoder("windows-1252")` + "`" + `); characters that were lost in reading come back as ` + "`" + `CSV_ENCODING` + "`" + `.
+  """
+  csv: String!
+}
+
 "What to change of a position. What is left out stays; null empties it."
 input UpdateCartItemInput {
   "The position."
@@ -5798,6 +5852,19 @@ type AddCartItemsPayload {
   "The cart."
   cart: Cart
   "What went wrong."
+  errors: [UserError!]!
+}
+
+"The cart with the good lines in it."
+type AddCartItemsFromCsvPayload {
+  "The cart."
+  cart: Cart
+  "How many lines went in."
+  added: Int!
+  """
+  What is wrong with the other lines: ` + "`" + `field` + "`" + ` is ` + "`" + `["csv", "<line>", "sku"]` + "`" + `, ` + "`" + `["csv", "<line>", "quantity"]` + "`" + ` or ` + "`" + `["csv", "<line>"]` + "`" + `, and
+  the message names the line, too. Where it is ` + "`" + `["csv"]` + "`" + `, nothing went in.
+  """
   errors: [UserError!]!
 }
 
@@ -5911,6 +5978,8 @@ extend type Query {
 extend type Mutation {
   "Put products into the cart."
   addCartItems(input: AddCartItemsInput!): AddCartItemsPayload! @can(do: "cart.use")
+  "Put the good lines of a CSV text into the cart, as addCartItems does; the others come back with their line numbers."
+  addCartItemsFromCsv(input: AddCartItemsFromCsvInput!): AddCartItemsFromCsvPayload! @can(do: "cart.use")
   "Change quantity, delivery or assignment of a position."
   updateCartItem(input: UpdateCartItemInput!): UpdateCartItemPayload! @can(do: "cart.use")
   "Take positions out of the cart."
@@ -6140,6 +6209,7 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `PRODUCT_NOT_ORDERABLE` + "`" + ` | the product can no longer be ordered |
 | ` + "`" + `PRICE_CHANGED` + "`" + ` | the price changed since it was seen |
 | ` + "`" + `QUANTITY_INVALID` + "`" + ` | the quantity is not above zero, or has too many decimal places |
+| ` + "`" + `QUANTITY_AMBIGUOUS` + "`" + ` | the text could mean thousands or decimal places |
 | ` + "`" + `QUANTITY_TOO_LARGE` + "`" + ` | more than can be ordered at once |
 | ` + "`" + `QUANTITY_TOO_SMALL` + "`" + ` | below the product's minimum quantity |
 | ` + "`" + `QUANTITY_STEP` + "`" + ` | not a multiple of the product's quantity step |
@@ -6149,6 +6219,9 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `VALUE_TOO_LONG` + "`" + ` | longer than allowed |
 | ` + "`" + `VALUE_INVALID` + "`" + ` | contains characters that are not allowed, such as control characters |
 | ` + "`" + `TOO_MANY_ITEMS` + "`" + ` | more than can be handled at once |
+| ` + "`" + `CSV_LINE_INVALID` + "`" + ` | a line that is not a product number and a quantity |
+| ` + "`" + `CSV_HEADER_INVALID` + "`" + ` | the first line names columns, but not each of the two that are needed exactly once |
+| ` + "`" + `CSV_ENCODING` + "`" + ` | a text that lost characters when it was read: the file is not in UTF-8 |
 | ` + "`" + `CART_EMPTY` + "`" + ` | there is nothing in the cart to order |
 | ` + "`" + `COUNTRY_INVALID` + "`" + ` | not a country code of two capital letters |
 | ` + "`" + `ADDRESS_UNKNOWN` + "`" + ` | no such address among the viewer's |
@@ -7782,6 +7855,18 @@ func (ec *executionContext) childFields_ActivateAccountPayload(ctx context.Conte
 		return ec.fieldContext_ActivateAccountPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ActivateAccountPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AddCartItemsFromCsvPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cart":
+		return ec.fieldContext_AddCartItemsFromCsvPayload_cart(ctx, field)
+	case "added":
+		return ec.fieldContext_AddCartItemsFromCsvPayload_added(ctx, field)
+	case "errors":
+		return ec.fieldContext_AddCartItemsFromCsvPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddCartItemsFromCsvPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AddCartItemsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

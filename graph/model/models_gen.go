@@ -45,6 +45,17 @@ type ActivateAccountPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The cart with the good lines in it.
+type AddCartItemsFromCSVPayload struct {
+	// The cart.
+	Cart *cart.Cart `json:"cart,omitempty"`
+	// How many lines went in.
+	Added int `json:"added"`
+	// What is wrong with the other lines: `field` is `["csv", "<line>", "sku"]`, `["csv", "<line>", "quantity"]` or `["csv", "<line>"]`, and
+	// the message names the line, too. Where it is `["csv"]`, nothing went in.
+	Errors []*UserError `json:"errors"`
+}
+
 // The cart after a change.
 type AddCartItemsPayload struct {
 	// The cart.
@@ -628,6 +639,7 @@ type UpdateTenantSettingsPayload struct {
 // | `PRODUCT_NOT_ORDERABLE` | the product can no longer be ordered |
 // | `PRICE_CHANGED` | the price changed since it was seen |
 // | `QUANTITY_INVALID` | the quantity is not above zero, or has too many decimal places |
+// | `QUANTITY_AMBIGUOUS` | the text could mean thousands or decimal places |
 // | `QUANTITY_TOO_LARGE` | more than can be ordered at once |
 // | `QUANTITY_TOO_SMALL` | below the product's minimum quantity |
 // | `QUANTITY_STEP` | not a multiple of the product's quantity step |
@@ -637,6 +649,9 @@ type UpdateTenantSettingsPayload struct {
 // | `VALUE_TOO_LONG` | longer than allowed |
 // | `VALUE_INVALID` | contains characters that are not allowed, such as control characters |
 // | `TOO_MANY_ITEMS` | more than can be handled at once |
+// | `CSV_LINE_INVALID` | a line that is not a product number and a quantity |
+// | `CSV_HEADER_INVALID` | the first line names columns, but not each of the two that are needed exactly once |
+// | `CSV_ENCODING` | a text that lost characters when it was read: the file is not in UTF-8 |
 // | `CART_EMPTY` | there is nothing in the cart to order |
 // | `COUNTRY_INVALID` | not a country code of two capital letters |
 // | `ADDRESS_UNKNOWN` | no such address among the viewer's |
