@@ -33,6 +33,7 @@ import (
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -130,6 +131,7 @@ func checkColumn(t, c string) error {
 			recoverycode.Table:       recoverycode.ValidColumn,
 			registration.Table:       registration.ValidColumn,
 			savedassignment.Table:    savedassignment.ValidColumn,
+			savedcart.Table:          savedcart.ValidColumn,
 			tenant.Table:             tenant.ValidColumn,
 			transfer.Table:           transfer.ValidColumn,
 			user.Table:               user.ValidColumn,

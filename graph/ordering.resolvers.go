@@ -21,6 +21,18 @@ func (r *mutationResolver) PlaceOrder(ctx context.Context, input ordering.PlaceO
 	return &model.PlaceOrderPayload{Order: placed, Errors: errors}, err
 }
 
+func (r *mutationResolver) OrderSavedCart(ctx context.Context, input ordering.OrderSavedCartInput) (*model.OrderSavedCartPayload, error) {
+	placed, err := r.ordering.PlaceSaved(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.OrderSavedCartPayload{Order: placed, Errors: errors}, err
+}
+
+func (r *mutationResolver) ReorderToCart(ctx context.Context, input ordering.ReorderToCartInput) (*model.ReorderToCartPayload, error) {
+	c, err := r.ordering.Reorder(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.ReorderToCartPayload{Cart: c, Errors: errors}, err
+}
+
 func (r *orderResolver) StateDescription(ctx context.Context, obj *ent.Order) (string, error) {
 	return lang.Text(lang.FromContext(ctx), "ORDER_STATE_"+string(obj.State), nil), nil
 }

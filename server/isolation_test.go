@@ -68,6 +68,15 @@ var probes = map[string]probe{
 	"Mutation.placeOrder.input.idempotencyKey": {`mutation($id: String!) {
 		placeOrder(input: {idempotencyKey: $id, expectedGross: "0.01"}) { order { number } errors { code field message } } }`, "key"},
 
+	"Mutation.loadSavedCart.input.id":   {`mutation($id: ID!) { loadSavedCart(input: {id: $id}) { cart { items { quantity } } replaced { itemCount } errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.updateSavedCart.input.id": {`mutation($id: ID!) { updateSavedCart(input: {id: $id, shared: true}) { savedCart { name shared } errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.deleteSavedCart.input.id": {`mutation($id: ID!) { deleteSavedCart(input: {id: $id}) { deletedId errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.orderSavedCart.input.id": {`mutation($id: ID!) { orderSavedCart(input: {id: $id, idempotencyKey: "by cart", expectedGross: "0.01"}) {
+		order { number } errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.orderSavedCart.input.idempotencyKey": {`mutation($id: String!) { orderSavedCart(input: {id: "svc_none", idempotencyKey: $id}) {
+		order { number } errors { code field message } } }`, "saved key"},
+	"Mutation.reorderToCart.input.orderId": {`mutation($id: ID!) { reorderToCart(input: {orderId: $id}) { cart { items { quantity } } errors { code field message } } }`, ent.KindOrder},
+
 	"Mutation.createUser.input.tenantId": {`mutation($id: ID!) { createUser(input: {tenantId: $id, firstName: "Eva", lastName: "Neu", email: "eva.neu@brandt.example",
 		roles: [GENERAL_USER]}) { user { status } errors { code field message } } }`, ent.KindTenant},
 	"Mutation.setUserRoles.input.id":      {`mutation($id: ID!) { setUserRoles(input: {id: $id, roles: [MASTER_ADMIN]}) { user { lastName roles } errors { code field message } } }`, ent.KindUser},
@@ -259,7 +268,7 @@ func expectReal(t *testing.T, owner shopper, objects map[string]string, named ma
 	// What takes something away comes last, and ordering everything after that.
 	stages := slices.SortedFunc(maps.Keys(probes), func(a, b string) int {
 		stage := func(place string) int {
-			return strings.Count(place, "remove") + strings.Count(place, "delete") + strings.Count(place, "newSuperior") + 3*strings.Count(place, "subjectId") + 2*strings.Count(place, "placeOrder.input.contractId")
+			return strings.Count(place, "remove") + strings.Count(place, "delete") + strings.Count(place, "newSuperior") + 3*strings.Count(place, "subjectId") + 2*strings.Count(place, "loadSavedCart") + 2*strings.Count(place, "deleteSavedCart") + 2*strings.Count(place, "placeOrder.input.contractId")
 		}
 		return stage(a) - stage(b)
 	})
@@ -297,6 +306,7 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 	world := map[string]string{
 		ent.KindTenant: globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),
+		ent.KindSavedCart:      owner.do("SaveCart", map[string]any{"name": "Geheim"}).OK(t).String(t, "saveCart.savedCart.id"),
 		ent.KindCart:           added.String(t, "addCartItems.cart.id"), ent.KindCartItem: added.String(t, "addCartItems.cart.items.0.id"),
 		// A second login, so that ending it leaves the first.
 		"ses": owner.login("malte.brandt"),
@@ -331,6 +341,11 @@ func numbersOf(owner shopper) map[string][2]string {
 	t.Helper()
 	owner.add(item("MET-AL-0101", "1000")).OK(t)
 	owner.place(map[string]any{"idempotencyKey": "key of BRANDT"}).OK(t)
+	owner.add(item("MET-AL-0101", "1000")).OK(t)
+	saved := owner.do("SaveCart", map[string]any{"name": "Aluminium"}).OK(t).String(t, "saveCart.savedCart.id")
+	owner.do("OrderSavedCart", map[string]any{"id": saved, "idempotencyKey": "saved key of BRANDT"}).OK(t)
+	owner.do("DeleteSavedCart", map[string]any{"id": saved}).OK(t)
+	owner.do("ClearCart", nil).OK(t)
 	return map[string][2]string{
 		"sku":             {"MET-AL-0101", "MET-AL-9999"},
 		"csv":             {"MET-AL-0101;1000", "MET-AL-9999;1000"},
@@ -338,6 +353,7 @@ func numbersOf(owner shopper) map[string][2]string {
 		"contract number": {"RV-300001", "RV-900001"},
 		"customer number": {"2310000001", "2390000001"},
 		"key":             {"key of BRANDT", "key of nobody"},
+		"saved key":       {"saved key of BRANDT", "saved key of nobody"},
 		"user name":       {"gisela.gross", "nobody.nowhere"},
 	}
 }
