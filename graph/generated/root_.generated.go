@@ -38,6 +38,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
 	AuditEntryConnection() AuditEntryConnectionResolver
+	Cart() CartResolver
 	CartProblem() CartProblemResolver
 	Category() CategoryResolver
 	Contract() ContractResolver
@@ -162,6 +163,7 @@ type ComplexityRoot struct {
 		AccountAssignment   func(childComplexity int) int
 		CustomerOrderNumber func(childComplexity int) int
 		DeliveryAddress     func(childComplexity int) int
+		Download            func(childComplexity int, format model.ExportFormat) int
 		GlobalID            func(childComplexity int) int
 		Gross               func(childComplexity int) int
 		Items               func(childComplexity int) int
@@ -1401,6 +1403,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cart.DeliveryAddress(childComplexity), true
+	case "Cart.download":
+		if e.ComplexityRoot.Cart.Download == nil {
+			break
+		}
+
+		args, err := ec.field_Cart_download_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cart.Download(childComplexity, args["format"].(model.ExportFormat)), true
 	case "Cart.id":
 		if e.ComplexityRoot.Cart.GlobalID == nil {
 			break
@@ -6121,6 +6134,14 @@ type Cart implements Node {
   orderable: Boolean!
   "Grows with every change."
   version: Int!
+  """
+  The cart as a file, as it is when the link is followed: as PDF a document to print and file, with totals and all that is said about the
+  order; in the other formats its positions.
+  """
+  download(
+    "Kind of file."
+    format: ExportFormat!
+  ): Download!
 }
 
 "A position to add."
@@ -8564,6 +8585,8 @@ func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.
 		return ec.fieldContext_Cart_orderable(ctx, field)
 	case "version":
 		return ec.fieldContext_Cart_version(ctx, field)
+	case "download":
+		return ec.fieldContext_Cart_download(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cart", field.Name)
 }
