@@ -22,6 +22,7 @@ const (
 	Own        Relation = "own"
 	Held       Relation = "held"
 	Tenant     Relation = "tenant"
+	Shared     Relation = "shared"
 	Granted    Relation = "granted"
 	Connected  Relation = "connected"
 	Assortment Relation = "assortment"
@@ -30,7 +31,7 @@ const (
 	All        Relation = "all"
 )
 
-var relations = []Relation{Own, Held, Tenant, Granted, Connected, Assortment, Operator, Subtree, All}
+var relations = []Relation{Own, Held, Tenant, Shared, Granted, Connected, Assortment, Operator, Subtree, All}
 
 // Thing is what a decision is about: the facts of one row, read from the
 // database and never taken from the client.
@@ -39,6 +40,7 @@ type Thing struct {
 	TenantPath string
 	Owner      uuid.UUID
 	Granted    []Right // what the viewer holds by delegation or transfer, live now
+	Shared     bool    // its owner shares it with the tenant
 	Connected  bool    // the viewer connected the contract's customer number
 	Assorted   bool    // the product has a price for the viewer's tenant
 	action     string
@@ -219,7 +221,7 @@ func reduced(scope []Relation) []Relation {
 		return []Relation{All}
 	}
 	if slices.Contains(scope, Tenant) {
-		return slices.DeleteFunc(scope, func(r Relation) bool { return r == Own })
+		return slices.DeleteFunc(scope, func(r Relation) bool { return r == Own || r == Shared })
 	}
 	return scope
 }
@@ -276,6 +278,8 @@ func related(v *Viewer, relation Relation, t *Thing) bool {
 		return t.Owner != uuid.Nil && t.Owner == v.User && t.Tenant == v.Tenant
 	case Held:
 		return t.Owner != uuid.Nil && t.Owner == v.User
+	case Shared:
+		return t.Shared && t.Tenant == v.Tenant
 	case Tenant:
 		return t.Tenant == v.Tenant
 	case Granted:

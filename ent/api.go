@@ -417,6 +417,29 @@ func (_m *SavedAssignment) GlobalID() gid.ID { return gid.New(KindSavedAssignmen
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *SavedCartQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.SavedCart(p))
+	}
+}
+
+// KindSavedCart is the kind of a SavedCart in global IDs.
+const KindSavedCart = "svc"
+
+// GlobalID names the SavedCart in the API.
+func (_m *SavedCart) GlobalID() gid.ID { return gid.New(KindSavedCart, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *SavedCart) Siblings() *Siblings[SavedCart] {
+	if _m.siblings == nil {
+		return &Siblings[SavedCart]{All: []*SavedCart{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *TenantQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Tenant(p))
@@ -603,6 +626,15 @@ func (c *ProductConnection) Nodes() []*Product {
 // Nodes are the entities of the page, without their cursors.
 func (c *SavedAssignmentConnection) Nodes() []*SavedAssignment {
 	nodes := make([]*SavedAssignment, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *SavedCartConnection) Nodes() []*SavedCart {
+	nodes := make([]*SavedCart, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

@@ -43,6 +43,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -124,6 +125,8 @@ type Client struct {
 	RuleApprover *RuleApproverClient
 	// SavedAssignment is the client for interacting with the SavedAssignment builders.
 	SavedAssignment *SavedAssignmentClient
+	// SavedCart is the client for interacting with the SavedCart builders.
+	SavedCart *SavedCartClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
 	// Transfer is the client for interacting with the Transfer builders.
@@ -175,6 +178,7 @@ func (c *Client) init() {
 	c.Registration = NewRegistrationClient(c.config)
 	c.RuleApprover = NewRuleApproverClient(c.config)
 	c.SavedAssignment = NewSavedAssignmentClient(c.config)
+	c.SavedCart = NewSavedCartClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.Transfer = NewTransferClient(c.config)
 	c.User = NewUserClient(c.config)
@@ -303,6 +307,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Registration:       NewRegistrationClient(cfg),
 		RuleApprover:       NewRuleApproverClient(cfg),
 		SavedAssignment:    NewSavedAssignmentClient(cfg),
+		SavedCart:          NewSavedCartClient(cfg),
 		Tenant:             NewTenantClient(cfg),
 		Transfer:           NewTransferClient(cfg),
 		User:               NewUserClient(cfg),
@@ -358,6 +363,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Registration:       NewRegistrationClient(cfg),
 		RuleApprover:       NewRuleApproverClient(cfg),
 		SavedAssignment:    NewSavedAssignmentClient(cfg),
+		SavedCart:          NewSavedCartClient(cfg),
 		Tenant:             NewTenantClient(cfg),
 		Transfer:           NewTransferClient(cfg),
 		User:               NewUserClient(cfg),
@@ -397,7 +403,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
 		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderMessage,
 		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.RuleApprover, c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User,
+		c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -413,7 +420,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
 		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderMessage,
 		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.RuleApprover, c.SavedAssignment, c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User,
+		c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -486,6 +494,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.RuleApprover.mutate(ctx, m)
 	case *SavedAssignmentMutation:
 		return c.SavedAssignment.mutate(ctx, m)
+	case *SavedCartMutation:
+		return c.SavedCart.mutate(ctx, m)
 	case *TenantMutation:
 		return c.Tenant.mutate(ctx, m)
 	case *TransferMutation:
@@ -5475,6 +5485,141 @@ func (c *SavedAssignmentClient) mutate(ctx context.Context, m *SavedAssignmentMu
 	}
 }
 
+// SavedCartClient is a client for the SavedCart schema.
+type SavedCartClient struct {
+	config
+}
+
+// NewSavedCartClient returns a client for the SavedCart from the given config.
+func NewSavedCartClient(c config) *SavedCartClient {
+	return &SavedCartClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `savedcart.Hooks(f(g(h())))`.
+func (c *SavedCartClient) Use(hooks ...Hook) {
+	c.hooks.SavedCart = append(c.hooks.SavedCart, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `savedcart.Intercept(f(g(h())))`.
+func (c *SavedCartClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SavedCart = append(c.inters.SavedCart, interceptors...)
+}
+
+// Create returns a builder for creating a SavedCart entity.
+func (c *SavedCartClient) Create() *SavedCartCreate {
+	mutation := newSavedCartMutation(c.config, OpCreate)
+	return &SavedCartCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SavedCart entities.
+func (c *SavedCartClient) CreateBulk(builders ...*SavedCartCreate) *SavedCartCreateBulk {
+	return &SavedCartCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SavedCartClient) MapCreateBulk(slice any, setFunc func(*SavedCartCreate, int)) *SavedCartCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SavedCartCreateBulk{err: fmt.Errorf("calling to SavedCartClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SavedCartCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SavedCartCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SavedCart.
+func (c *SavedCartClient) Update() *SavedCartUpdate {
+	mutation := newSavedCartMutation(c.config, OpUpdate)
+	return &SavedCartUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SavedCartClient) UpdateOne(_m *SavedCart) *SavedCartUpdateOne {
+	mutation := newSavedCartMutation(c.config, OpUpdateOne, withSavedCart(_m))
+	return &SavedCartUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SavedCartClient) UpdateOneID(id uuid.UUID) *SavedCartUpdateOne {
+	mutation := newSavedCartMutation(c.config, OpUpdateOne, withSavedCartID(id))
+	return &SavedCartUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SavedCart.
+func (c *SavedCartClient) Delete() *SavedCartDelete {
+	mutation := newSavedCartMutation(c.config, OpDelete)
+	return &SavedCartDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SavedCartClient) DeleteOne(_m *SavedCart) *SavedCartDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SavedCartClient) DeleteOneID(id uuid.UUID) *SavedCartDeleteOne {
+	builder := c.Delete().Where(savedcart.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SavedCartDeleteOne{builder}
+}
+
+// Query returns a query builder for SavedCart.
+func (c *SavedCartClient) Query() *SavedCartQuery {
+	return &SavedCartQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSavedCart},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SavedCart entity by its id.
+func (c *SavedCartClient) Get(ctx context.Context, id uuid.UUID) (*SavedCart, error) {
+	return c.Query().Where(savedcart.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SavedCartClient) GetX(ctx context.Context, id uuid.UUID) *SavedCart {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SavedCartClient) Hooks() []Hook {
+	hooks := c.hooks.SavedCart
+	return append(hooks[:len(hooks):len(hooks)], savedcart.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *SavedCartClient) Interceptors() []Interceptor {
+	inters := c.inters.SavedCart
+	return append(inters[:len(inters):len(inters)], savedcart.Interceptors[:]...)
+}
+
+func (c *SavedCartClient) mutate(ctx context.Context, m *SavedCartMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SavedCartCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SavedCartUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SavedCartUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SavedCartDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown SavedCart mutation op: %q", m.Op())
+	}
+}
+
 // TenantClient is a client for the Tenant schema.
 type TenantClient struct {
 	config
@@ -6135,7 +6280,7 @@ type (
 		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
 		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderMessage,
 		PasswordHash, Price, Product, RecoveryCode, Registration, RuleApprover,
-		SavedAssignment, Tenant, Transfer, User, UserRole []ent.Hook
+		SavedAssignment, SavedCart, Tenant, Transfer, User, UserRole []ent.Hook
 	}
 	inters struct {
 		ActingSession, Address, ApprovalNeed, ApprovalRule, AuditEntry, AuditHead, Cart,
@@ -6143,6 +6288,6 @@ type (
 		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
 		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderMessage,
 		PasswordHash, Price, Product, RecoveryCode, Registration, RuleApprover,
-		SavedAssignment, Tenant, Transfer, User, UserRole []ent.Interceptor
+		SavedAssignment, SavedCart, Tenant, Transfer, User, UserRole []ent.Interceptor
 	}
 )

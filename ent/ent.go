@@ -38,6 +38,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -140,6 +141,7 @@ func checkColumn(t, c string) error {
 			registration.Table:       registration.ValidColumn,
 			ruleapprover.Table:       ruleapprover.ValidColumn,
 			savedassignment.Table:    savedassignment.ValidColumn,
+			savedcart.Table:          savedcart.ValidColumn,
 			tenant.Table:             tenant.ValidColumn,
 			transfer.Table:           transfer.ValidColumn,
 			user.Table:               user.ValidColumn,

@@ -21,6 +21,7 @@ import (
 	"kontor/ent/ordermessage"
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -2168,6 +2169,142 @@ func newSavedAssignmentPaginateArgs(rv map[string]any) *savedassignmentPaginateA
 	}
 	if v := rv[beforeField]; v != nil {
 		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *SavedCartQuery) CollectFields(ctx context.Context, satisfies ...string) (*SavedCartQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *SavedCartQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(savedcart.Columns))
+		selectedFields = []string{savedcart.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[savedcart.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldTenantID)
+				fieldSeen[savedcart.FieldTenantID] = struct{}{}
+			}
+		case "accountAssignment":
+			if _, ok := fieldSeen[savedcart.FieldAccountAssignment]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldAccountAssignment)
+				fieldSeen[savedcart.FieldAccountAssignment] = struct{}{}
+			}
+		case "userID":
+			if _, ok := fieldSeen[savedcart.FieldUserID]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldUserID)
+				fieldSeen[savedcart.FieldUserID] = struct{}{}
+			}
+		case "name":
+			if _, ok := fieldSeen[savedcart.FieldName]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldName)
+				fieldSeen[savedcart.FieldName] = struct{}{}
+			}
+		case "shared":
+			if _, ok := fieldSeen[savedcart.FieldShared]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldShared)
+				fieldSeen[savedcart.FieldShared] = struct{}{}
+			}
+		case "customerOrderNumber":
+			if _, ok := fieldSeen[savedcart.FieldCustomerOrderNumber]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldCustomerOrderNumber)
+				fieldSeen[savedcart.FieldCustomerOrderNumber] = struct{}{}
+			}
+		case "referenceNumber":
+			if _, ok := fieldSeen[savedcart.FieldReferenceNumber]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldReferenceNumber)
+				fieldSeen[savedcart.FieldReferenceNumber] = struct{}{}
+			}
+		case "deliveryAddress":
+			if _, ok := fieldSeen[savedcart.FieldDeliveryAddress]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldDeliveryAddress)
+				fieldSeen[savedcart.FieldDeliveryAddress] = struct{}{}
+			}
+		case "positions":
+			if _, ok := fieldSeen[savedcart.FieldPositions]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldPositions)
+				fieldSeen[savedcart.FieldPositions] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[savedcart.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldCreatedAt)
+				fieldSeen[savedcart.FieldCreatedAt] = struct{}{}
+			}
+		case "updatedAt":
+			if _, ok := fieldSeen[savedcart.FieldUpdatedAt]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldUpdatedAt)
+				fieldSeen[savedcart.FieldUpdatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type savedcartPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []SavedCartPaginateOption
+}
+
+func newSavedCartPaginateArgs(rv map[string]any) *savedcartPaginateArgs {
+	args := &savedcartPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	if v, ok := rv[orderByField]; ok {
+		switch v := v.(type) {
+		case map[string]any:
+			var (
+				err1, err2 error
+				order      = &SavedCartOrder{Field: &SavedCartOrderField{}, Direction: entgql.OrderDirectionAsc}
+			)
+			if d, ok := v[directionField]; ok {
+				err1 = order.Direction.UnmarshalGQL(d)
+			}
+			if f, ok := v[fieldField]; ok {
+				err2 = order.Field.UnmarshalGQL(f)
+			}
+			if err1 == nil && err2 == nil {
+				args.opts = append(args.opts, WithSavedCartOrder(order))
+			}
+		case *SavedCartOrder:
+			if v != nil {
+				args.opts = append(args.opts, WithSavedCartOrder(v))
+			}
+		}
 	}
 	return args
 }

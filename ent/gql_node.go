@@ -20,6 +20,7 @@ import (
 	"kontor/ent/ordermessage"
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -109,6 +110,11 @@ var savedassignmentImplementors = []string{"SavedAssignment", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*SavedAssignment) IsNode() {}
+
+var savedcartImplementors = []string{"SavedCart", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*SavedCart) IsNode() {}
 
 var tenantImplementors = []string{"Tenant", "Node"}
 
@@ -314,6 +320,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(savedassignment.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, savedassignmentImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case savedcart.Table:
+		query := c.SavedCart.Query().
+			Where(savedcart.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, savedcartImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -646,6 +661,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.SavedAssignment.Query().
 			Where(savedassignment.IDIn(ids...))
 		query, err := query.CollectFields(ctx, savedassignmentImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case savedcart.Table:
+		query := c.SavedCart.Query().
+			Where(savedcart.IDIn(ids...))
+		query, err := query.CollectFields(ctx, savedcartImplementors...)
 		if err != nil {
 			return nil, err
 		}

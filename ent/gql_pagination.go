@@ -22,6 +22,7 @@ import (
 	"kontor/ent/ordermessage"
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -4088,6 +4089,302 @@ func (_m *SavedAssignment) ToEdge(order *SavedAssignmentOrder) *SavedAssignmentE
 		order = DefaultSavedAssignmentOrder
 	}
 	return &SavedAssignmentEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// SavedCartEdge is the edge representation of SavedCart.
+type SavedCartEdge struct {
+	Node   *SavedCart `json:"node"`
+	Cursor Cursor     `json:"cursor"`
+}
+
+// SavedCartConnection is the connection containing edges to SavedCart.
+type SavedCartConnection struct {
+	Edges      []*SavedCartEdge `json:"edges"`
+	PageInfo   PageInfo         `json:"pageInfo"`
+	TotalCount int              `json:"totalCount"`
+}
+
+func (c *SavedCartConnection) build(nodes []*SavedCart, pager *savedcartPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *SavedCart
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *SavedCart {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *SavedCart {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*SavedCartEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &SavedCartEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// SavedCartPaginateOption enables pagination customization.
+type SavedCartPaginateOption func(*savedcartPager) error
+
+// WithSavedCartOrder configures pagination ordering.
+func WithSavedCartOrder(order *SavedCartOrder) SavedCartPaginateOption {
+	if order == nil {
+		order = DefaultSavedCartOrder
+	}
+	o := *order
+	return func(pager *savedcartPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultSavedCartOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithSavedCartFilter configures pagination filter.
+func WithSavedCartFilter(filter func(*SavedCartQuery) (*SavedCartQuery, error)) SavedCartPaginateOption {
+	return func(pager *savedcartPager) error {
+		if filter == nil {
+			return errors.New("SavedCartQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type savedcartPager struct {
+	reverse bool
+	order   *SavedCartOrder
+	filter  func(*SavedCartQuery) (*SavedCartQuery, error)
+}
+
+func newSavedCartPager(opts []SavedCartPaginateOption, reverse bool) (*savedcartPager, error) {
+	pager := &savedcartPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultSavedCartOrder
+	}
+	return pager, nil
+}
+
+func (p *savedcartPager) applyFilter(query *SavedCartQuery) (*SavedCartQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *savedcartPager) toCursor(_m *SavedCart) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *savedcartPager) applyCursors(query *SavedCartQuery, after, before *Cursor) (*SavedCartQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultSavedCartOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *savedcartPager) applyOrder(query *SavedCartQuery) *SavedCartQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultSavedCartOrder.Field {
+		query = query.Order(DefaultSavedCartOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *savedcartPager) orderExpr(query *SavedCartQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultSavedCartOrder.Field {
+			b.Comma().Ident(DefaultSavedCartOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to SavedCart.
+func (_m *SavedCartQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...SavedCartPaginateOption,
+) (*SavedCartConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newSavedCartPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &SavedCartConnection{Edges: []*SavedCartEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+var (
+	// SavedCartOrderFieldUpdatedAt orders SavedCart by updated_at.
+	SavedCartOrderFieldUpdatedAt = &SavedCartOrderField{
+		Value: func(_m *SavedCart) (ent.Value, error) {
+			return _m.UpdatedAt, nil
+		},
+		column: savedcart.FieldUpdatedAt,
+		toTerm: savedcart.ByUpdatedAt,
+		toCursor: func(_m *SavedCart) Cursor {
+			return Cursor{
+				ID:    _m.ID,
+				Value: _m.UpdatedAt,
+			}
+		},
+	}
+)
+
+// String implement fmt.Stringer interface.
+func (f SavedCartOrderField) String() string {
+	var str string
+	switch f.column {
+	case SavedCartOrderFieldUpdatedAt.column:
+		str = "UPDATED_AT"
+	}
+	return str
+}
+
+// MarshalGQL implements graphql.Marshaler interface.
+func (f SavedCartOrderField) MarshalGQL(w io.Writer) {
+	io.WriteString(w, strconv.Quote(f.String()))
+}
+
+// UnmarshalGQL implements graphql.Unmarshaler interface.
+func (f *SavedCartOrderField) UnmarshalGQL(v interface{}) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("SavedCartOrderField %T must be a string", v)
+	}
+	switch str {
+	case "UPDATED_AT":
+		*f = *SavedCartOrderFieldUpdatedAt
+	default:
+		return fmt.Errorf("%s is not a valid SavedCartOrderField", str)
+	}
+	return nil
+}
+
+// SavedCartOrderField defines the ordering field of SavedCart.
+type SavedCartOrderField struct {
+	// Value extracts the ordering value from the given SavedCart.
+	Value    func(*SavedCart) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) savedcart.OrderOption
+	toCursor func(*SavedCart) Cursor
+}
+
+// SavedCartOrder defines the ordering of SavedCart.
+type SavedCartOrder struct {
+	Direction OrderDirection       `json:"direction"`
+	Field     *SavedCartOrderField `json:"field"`
+}
+
+// DefaultSavedCartOrder is the default ordering of SavedCart.
+var DefaultSavedCartOrder = &SavedCartOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &SavedCartOrderField{
+		Value: func(_m *SavedCart) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: savedcart.FieldID,
+		toTerm: savedcart.ByID,
+		toCursor: func(_m *SavedCart) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts SavedCart into SavedCartEdge.
+func (_m *SavedCart) ToEdge(order *SavedCartOrder) *SavedCartEdge {
+	if order == nil {
+		order = DefaultSavedCartOrder
+	}
+	return &SavedCartEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}

@@ -39,6 +39,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -95,6 +96,7 @@ const (
 	TypeRegistration       = "Registration"
 	TypeRuleApprover       = "RuleApprover"
 	TypeSavedAssignment    = "SavedAssignment"
+	TypeSavedCart          = "SavedCart"
 	TypeTenant             = "Tenant"
 	TypeTransfer           = "Transfer"
 	TypeUser               = "User"
@@ -27548,6 +27550,935 @@ func (m *SavedAssignmentMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *SavedAssignmentMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown SavedAssignment edge %s", name)
+}
+
+// SavedCartMutation represents an operation that mutates the SavedCart nodes in the graph.
+type SavedCartMutation struct {
+	config
+	op                    Op
+	typ                   string
+	id                    *uuid.UUID
+	tenant_id             *uuid.UUID
+	account_assignment    **account.Assignment
+	user_id               *uuid.UUID
+	name                  *string
+	shared                *bool
+	customer_order_number *string
+	reference_number      *string
+	delivery_address      **account.SavedAddress
+	positions             *[]account.SavedPosition
+	appendpositions       []account.SavedPosition
+	created_at            *time.Time
+	updated_at            *time.Time
+	clearedFields         map[string]struct{}
+	done                  bool
+	oldValue              func(context.Context) (*SavedCart, error)
+	predicates            []predicate.SavedCart
+}
+
+var _ ent.Mutation = (*SavedCartMutation)(nil)
+
+// savedcartOption allows management of the mutation configuration using functional options.
+type savedcartOption func(*SavedCartMutation)
+
+// newSavedCartMutation creates new mutation for the SavedCart entity.
+func newSavedCartMutation(c config, op Op, opts ...savedcartOption) *SavedCartMutation {
+	m := &SavedCartMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeSavedCart,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withSavedCartID sets the ID field of the mutation.
+func withSavedCartID(id uuid.UUID) savedcartOption {
+	return func(m *SavedCartMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *SavedCart
+		)
+		m.oldValue = func(ctx context.Context) (*SavedCart, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().SavedCart.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withSavedCart sets the old SavedCart of the mutation.
+func withSavedCart(node *SavedCart) savedcartOption {
+	return func(m *SavedCartMutation) {
+		m.oldValue = func(context.Context) (*SavedCart, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m SavedCartMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m SavedCartMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of SavedCart entities.
+func (m *SavedCartMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *SavedCartMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *SavedCartMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().SavedCart.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *SavedCartMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *SavedCartMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *SavedCartMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetAccountAssignment sets the "account_assignment" field.
+func (m *SavedCartMutation) SetAccountAssignment(a *account.Assignment) {
+	m.account_assignment = &a
+}
+
+// AccountAssignment returns the value of the "account_assignment" field in the mutation.
+func (m *SavedCartMutation) AccountAssignment() (r *account.Assignment, exists bool) {
+	v := m.account_assignment
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAccountAssignment returns the old "account_assignment" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldAccountAssignment(ctx context.Context) (v *account.Assignment, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAccountAssignment is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAccountAssignment requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAccountAssignment: %w", err)
+	}
+	return oldValue.AccountAssignment, nil
+}
+
+// ClearAccountAssignment clears the value of the "account_assignment" field.
+func (m *SavedCartMutation) ClearAccountAssignment() {
+	m.account_assignment = nil
+	m.clearedFields[savedcart.FieldAccountAssignment] = struct{}{}
+}
+
+// AccountAssignmentCleared returns if the "account_assignment" field was cleared in this mutation.
+func (m *SavedCartMutation) AccountAssignmentCleared() bool {
+	_, ok := m.clearedFields[savedcart.FieldAccountAssignment]
+	return ok
+}
+
+// ResetAccountAssignment resets all changes to the "account_assignment" field.
+func (m *SavedCartMutation) ResetAccountAssignment() {
+	m.account_assignment = nil
+	delete(m.clearedFields, savedcart.FieldAccountAssignment)
+}
+
+// SetUserID sets the "user_id" field.
+func (m *SavedCartMutation) SetUserID(u uuid.UUID) {
+	m.user_id = &u
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *SavedCartMutation) UserID() (r uuid.UUID, exists bool) {
+	v := m.user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *SavedCartMutation) ResetUserID() {
+	m.user_id = nil
+}
+
+// SetName sets the "name" field.
+func (m *SavedCartMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *SavedCartMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *SavedCartMutation) ResetName() {
+	m.name = nil
+}
+
+// SetShared sets the "shared" field.
+func (m *SavedCartMutation) SetShared(b bool) {
+	m.shared = &b
+}
+
+// Shared returns the value of the "shared" field in the mutation.
+func (m *SavedCartMutation) Shared() (r bool, exists bool) {
+	v := m.shared
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldShared returns the old "shared" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldShared(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldShared is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldShared requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldShared: %w", err)
+	}
+	return oldValue.Shared, nil
+}
+
+// ResetShared resets all changes to the "shared" field.
+func (m *SavedCartMutation) ResetShared() {
+	m.shared = nil
+}
+
+// SetCustomerOrderNumber sets the "customer_order_number" field.
+func (m *SavedCartMutation) SetCustomerOrderNumber(s string) {
+	m.customer_order_number = &s
+}
+
+// CustomerOrderNumber returns the value of the "customer_order_number" field in the mutation.
+func (m *SavedCartMutation) CustomerOrderNumber() (r string, exists bool) {
+	v := m.customer_order_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCustomerOrderNumber returns the old "customer_order_number" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldCustomerOrderNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCustomerOrderNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCustomerOrderNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCustomerOrderNumber: %w", err)
+	}
+	return oldValue.CustomerOrderNumber, nil
+}
+
+// ResetCustomerOrderNumber resets all changes to the "customer_order_number" field.
+func (m *SavedCartMutation) ResetCustomerOrderNumber() {
+	m.customer_order_number = nil
+}
+
+// SetReferenceNumber sets the "reference_number" field.
+func (m *SavedCartMutation) SetReferenceNumber(s string) {
+	m.reference_number = &s
+}
+
+// ReferenceNumber returns the value of the "reference_number" field in the mutation.
+func (m *SavedCartMutation) ReferenceNumber() (r string, exists bool) {
+	v := m.reference_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReferenceNumber returns the old "reference_number" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldReferenceNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReferenceNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReferenceNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReferenceNumber: %w", err)
+	}
+	return oldValue.ReferenceNumber, nil
+}
+
+// ResetReferenceNumber resets all changes to the "reference_number" field.
+func (m *SavedCartMutation) ResetReferenceNumber() {
+	m.reference_number = nil
+}
+
+// SetDeliveryAddress sets the "delivery_address" field.
+func (m *SavedCartMutation) SetDeliveryAddress(aa *account.SavedAddress) {
+	m.delivery_address = &aa
+}
+
+// DeliveryAddress returns the value of the "delivery_address" field in the mutation.
+func (m *SavedCartMutation) DeliveryAddress() (r *account.SavedAddress, exists bool) {
+	v := m.delivery_address
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDeliveryAddress returns the old "delivery_address" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldDeliveryAddress(ctx context.Context) (v *account.SavedAddress, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDeliveryAddress is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDeliveryAddress requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDeliveryAddress: %w", err)
+	}
+	return oldValue.DeliveryAddress, nil
+}
+
+// ClearDeliveryAddress clears the value of the "delivery_address" field.
+func (m *SavedCartMutation) ClearDeliveryAddress() {
+	m.delivery_address = nil
+	m.clearedFields[savedcart.FieldDeliveryAddress] = struct{}{}
+}
+
+// DeliveryAddressCleared returns if the "delivery_address" field was cleared in this mutation.
+func (m *SavedCartMutation) DeliveryAddressCleared() bool {
+	_, ok := m.clearedFields[savedcart.FieldDeliveryAddress]
+	return ok
+}
+
+// ResetDeliveryAddress resets all changes to the "delivery_address" field.
+func (m *SavedCartMutation) ResetDeliveryAddress() {
+	m.delivery_address = nil
+	delete(m.clearedFields, savedcart.FieldDeliveryAddress)
+}
+
+// SetPositions sets the "positions" field.
+func (m *SavedCartMutation) SetPositions(ap []account.SavedPosition) {
+	m.positions = &ap
+	m.appendpositions = nil
+}
+
+// Positions returns the value of the "positions" field in the mutation.
+func (m *SavedCartMutation) Positions() (r []account.SavedPosition, exists bool) {
+	v := m.positions
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPositions returns the old "positions" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldPositions(ctx context.Context) (v []account.SavedPosition, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPositions is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPositions requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPositions: %w", err)
+	}
+	return oldValue.Positions, nil
+}
+
+// AppendPositions adds ap to the "positions" field.
+func (m *SavedCartMutation) AppendPositions(ap []account.SavedPosition) {
+	m.appendpositions = append(m.appendpositions, ap...)
+}
+
+// AppendedPositions returns the list of values that were appended to the "positions" field in this mutation.
+func (m *SavedCartMutation) AppendedPositions() ([]account.SavedPosition, bool) {
+	if len(m.appendpositions) == 0 {
+		return nil, false
+	}
+	return m.appendpositions, true
+}
+
+// ResetPositions resets all changes to the "positions" field.
+func (m *SavedCartMutation) ResetPositions() {
+	m.positions = nil
+	m.appendpositions = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *SavedCartMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *SavedCartMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *SavedCartMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *SavedCartMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *SavedCartMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *SavedCartMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// Where appends a list predicates to the SavedCartMutation builder.
+func (m *SavedCartMutation) Where(ps ...predicate.SavedCart) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the SavedCartMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *SavedCartMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.SavedCart, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *SavedCartMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *SavedCartMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (SavedCart).
+func (m *SavedCartMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *SavedCartMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.tenant_id != nil {
+		fields = append(fields, savedcart.FieldTenantID)
+	}
+	if m.account_assignment != nil {
+		fields = append(fields, savedcart.FieldAccountAssignment)
+	}
+	if m.user_id != nil {
+		fields = append(fields, savedcart.FieldUserID)
+	}
+	if m.name != nil {
+		fields = append(fields, savedcart.FieldName)
+	}
+	if m.shared != nil {
+		fields = append(fields, savedcart.FieldShared)
+	}
+	if m.customer_order_number != nil {
+		fields = append(fields, savedcart.FieldCustomerOrderNumber)
+	}
+	if m.reference_number != nil {
+		fields = append(fields, savedcart.FieldReferenceNumber)
+	}
+	if m.delivery_address != nil {
+		fields = append(fields, savedcart.FieldDeliveryAddress)
+	}
+	if m.positions != nil {
+		fields = append(fields, savedcart.FieldPositions)
+	}
+	if m.created_at != nil {
+		fields = append(fields, savedcart.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, savedcart.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *SavedCartMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case savedcart.FieldTenantID:
+		return m.TenantID()
+	case savedcart.FieldAccountAssignment:
+		return m.AccountAssignment()
+	case savedcart.FieldUserID:
+		return m.UserID()
+	case savedcart.FieldName:
+		return m.Name()
+	case savedcart.FieldShared:
+		return m.Shared()
+	case savedcart.FieldCustomerOrderNumber:
+		return m.CustomerOrderNumber()
+	case savedcart.FieldReferenceNumber:
+		return m.ReferenceNumber()
+	case savedcart.FieldDeliveryAddress:
+		return m.DeliveryAddress()
+	case savedcart.FieldPositions:
+		return m.Positions()
+	case savedcart.FieldCreatedAt:
+		return m.CreatedAt()
+	case savedcart.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *SavedCartMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case savedcart.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case savedcart.FieldAccountAssignment:
+		return m.OldAccountAssignment(ctx)
+	case savedcart.FieldUserID:
+		return m.OldUserID(ctx)
+	case savedcart.FieldName:
+		return m.OldName(ctx)
+	case savedcart.FieldShared:
+		return m.OldShared(ctx)
+	case savedcart.FieldCustomerOrderNumber:
+		return m.OldCustomerOrderNumber(ctx)
+	case savedcart.FieldReferenceNumber:
+		return m.OldReferenceNumber(ctx)
+	case savedcart.FieldDeliveryAddress:
+		return m.OldDeliveryAddress(ctx)
+	case savedcart.FieldPositions:
+		return m.OldPositions(ctx)
+	case savedcart.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case savedcart.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown SavedCart field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SavedCartMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case savedcart.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case savedcart.FieldAccountAssignment:
+		v, ok := value.(*account.Assignment)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAccountAssignment(v)
+		return nil
+	case savedcart.FieldUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	case savedcart.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case savedcart.FieldShared:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetShared(v)
+		return nil
+	case savedcart.FieldCustomerOrderNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCustomerOrderNumber(v)
+		return nil
+	case savedcart.FieldReferenceNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReferenceNumber(v)
+		return nil
+	case savedcart.FieldDeliveryAddress:
+		v, ok := value.(*account.SavedAddress)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDeliveryAddress(v)
+		return nil
+	case savedcart.FieldPositions:
+		v, ok := value.([]account.SavedPosition)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPositions(v)
+		return nil
+	case savedcart.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case savedcart.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown SavedCart field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *SavedCartMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *SavedCartMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SavedCartMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown SavedCart numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *SavedCartMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(savedcart.FieldAccountAssignment) {
+		fields = append(fields, savedcart.FieldAccountAssignment)
+	}
+	if m.FieldCleared(savedcart.FieldDeliveryAddress) {
+		fields = append(fields, savedcart.FieldDeliveryAddress)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *SavedCartMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *SavedCartMutation) ClearField(name string) error {
+	switch name {
+	case savedcart.FieldAccountAssignment:
+		m.ClearAccountAssignment()
+		return nil
+	case savedcart.FieldDeliveryAddress:
+		m.ClearDeliveryAddress()
+		return nil
+	}
+	return fmt.Errorf("unknown SavedCart nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *SavedCartMutation) ResetField(name string) error {
+	switch name {
+	case savedcart.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case savedcart.FieldAccountAssignment:
+		m.ResetAccountAssignment()
+		return nil
+	case savedcart.FieldUserID:
+		m.ResetUserID()
+		return nil
+	case savedcart.FieldName:
+		m.ResetName()
+		return nil
+	case savedcart.FieldShared:
+		m.ResetShared()
+		return nil
+	case savedcart.FieldCustomerOrderNumber:
+		m.ResetCustomerOrderNumber()
+		return nil
+	case savedcart.FieldReferenceNumber:
+		m.ResetReferenceNumber()
+		return nil
+	case savedcart.FieldDeliveryAddress:
+		m.ResetDeliveryAddress()
+		return nil
+	case savedcart.FieldPositions:
+		m.ResetPositions()
+		return nil
+	case savedcart.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case savedcart.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown SavedCart field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *SavedCartMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *SavedCartMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *SavedCartMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *SavedCartMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *SavedCartMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *SavedCartMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *SavedCartMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown SavedCart unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *SavedCartMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown SavedCart edge %s", name)
 }
 
 // TenantMutation represents an operation that mutates the Tenant nodes in the graph.

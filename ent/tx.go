@@ -76,6 +76,8 @@ type Tx struct {
 	RuleApprover *RuleApproverClient
 	// SavedAssignment is the client for interacting with the SavedAssignment builders.
 	SavedAssignment *SavedAssignmentClient
+	// SavedCart is the client for interacting with the SavedCart builders.
+	SavedCart *SavedCartClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
 	// Transfer is the client for interacting with the Transfer builders.
@@ -247,6 +249,7 @@ func (tx *Tx) init() {
 	tx.Registration = NewRegistrationClient(tx.config)
 	tx.RuleApprover = NewRuleApproverClient(tx.config)
 	tx.SavedAssignment = NewSavedAssignmentClient(tx.config)
+	tx.SavedCart = NewSavedCartClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.Transfer = NewTransferClient(tx.config)
 	tx.User = NewUserClient(tx.config)

@@ -55,6 +55,9 @@ func (i *OrderItem) UnitPrice() money.Money { return money.Of(i.UnitPriceAmount,
 // LineTotal is quantity times UnitPrice, rounded to the cent.
 func (i *OrderItem) LineTotal() money.Money { return money.Of(i.LineTotalAmount, i.Currency) }
 
+// ItemCount is how many positions a saved cart has.
+func (c *SavedCart) ItemCount() int { return len(c.Positions) }
+
 // OpenQuantity is what was agreed and not yet called off; nil where the contract
 // has no sum over its positions.
 func (c *Contract) OpenQuantity() (*money.Decimal, error) {

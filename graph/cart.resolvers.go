@@ -13,6 +13,10 @@ import (
 	"kontor/internal/lang"
 )
 
+func (r *cartResolver) Download(ctx context.Context, obj *cart.Cart, format model.ExportFormat) (*model.Download, error) {
+	return r.files.Link(ctx, "cart", format, nil)
+}
+
 func (r *cartProblemResolver) Message(ctx context.Context, obj *cart.Problem) (string, error) {
 	return lang.Text(lang.FromContext(ctx), obj.Code, obj.Args), nil
 }
@@ -21,6 +25,12 @@ func (r *mutationResolver) AddCartItems(ctx context.Context, input cart.AddCartI
 	c, err := r.cart.Add(ctx, input)
 	errors, err := r.userErrors(ctx, err)
 	return &model.AddCartItemsPayload{Cart: c, Errors: errors}, err
+}
+
+func (r *mutationResolver) AddCartItemsFromCSV(ctx context.Context, input cart.AddCartItemsFromCsvInput) (*model.AddCartItemsFromCSVPayload, error) {
+	c, added, err := r.cart.AddFromCSV(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.AddCartItemsFromCSVPayload{Cart: c, Added: added, Errors: errors}, err
 }
 
 func (r *mutationResolver) UpdateCartItem(ctx context.Context, input cart.UpdateCartItemInput) (*model.UpdateCartItemPayload, error) {
@@ -69,6 +79,11 @@ func (r *queryResolver) Cart(ctx context.Context) (*cart.Cart, error) {
 	return r.cart.Current(ctx)
 }
 
+func (r *Resolver) Cart() generated.CartResolver { return &cartResolver{r} }
+
 func (r *Resolver) CartProblem() generated.CartProblemResolver { return &cartProblemResolver{r} }
 
-type cartProblemResolver struct{ *Resolver }
+type (
+	cartResolver        struct{ *Resolver }
+	cartProblemResolver struct{ *Resolver }
+)

@@ -18,6 +18,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/product"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
@@ -36,6 +37,7 @@ var tables = map[string]string{
 	ent.KindOrder:           order.Table,
 	ent.KindProduct:         product.Table,
 	ent.KindSavedAssignment: savedassignment.Table,
+	ent.KindSavedCart:       savedcart.Table,
 	ent.KindTenant:          tenant.Table,
 	ent.KindTransfer:        transfer.Table,
 	ent.KindUser:            user.Table,

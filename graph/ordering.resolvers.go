@@ -63,6 +63,18 @@ func (r *mutationResolver) DeleteApprovalRule(ctx context.Context, input model.D
 	return &model.DeleteApprovalRulePayload{DeletedID: &input.ID, Errors: errors}, nil
 }
 
+func (r *mutationResolver) OrderSavedCart(ctx context.Context, input ordering.OrderSavedCartInput) (*model.OrderSavedCartPayload, error) {
+	placed, err := r.ordering.PlaceSaved(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.OrderSavedCartPayload{Order: placed, Errors: errors}, err
+}
+
+func (r *mutationResolver) ReorderToCart(ctx context.Context, input ordering.ReorderToCartInput) (*model.ReorderToCartPayload, error) {
+	c, err := r.ordering.Reorder(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.ReorderToCartPayload{Cart: c, Errors: errors}, err
+}
+
 func (r *orderResolver) StateDescription(ctx context.Context, obj *ent.Order) (string, error) {
 	return lang.Text(lang.FromContext(ctx), "ORDER_STATE_"+string(obj.State), nil), nil
 }

@@ -251,7 +251,8 @@ func TestRolesWhileActing(t *testing.T) {
 			t.Errorf("the roles while acting are %s", got)
 		}
 		open := []string{"viewer", "node", "nodes", "categories", "products", "product", "cart", "contracts", "contract", "orders", "order", "tenants", "logout", "endSessions", "actFor",
-			"addCartItems", "updateCartItem", "removeCartItems", "updateCart", "clearCart", "saveAddress", "deleteAddress", "saveAccountAssignment", "placeOrder",
+			"addCartItems", "addCartItemsFromCsv", "updateCartItem", "removeCartItems", "updateCart", "clearCart", "saveAddress", "deleteAddress", "saveAccountAssignment", "placeOrder",
+			"savedCarts", "saveCart", "loadSavedCart", "updateSavedCart", "deleteSavedCart", "orderSavedCart", "reorderToCart",
 			"withdrawOrder", "notifyApprover", "approvalRules"}
 		tried := 0
 		for _, field := range rootFields(t) {

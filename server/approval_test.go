@@ -125,7 +125,7 @@ func TestRejectedOrders(t *testing.T) {
 		if got := anna.Operation(t, "mobile/approvals", "AppReject", servertest.Vars{"id": id, "reason": "Zu teuer."}).OK(t).Get("rejectOrder.order.state"); got != "REJECTED" {
 			t.Errorf("the rejected order is %s", got)
 		}
-		if got := said(silke.order(number), "order.state", "order.approval.decidedBy.lastName", "order.approval.reason", "order.history.1.note", "order.myActions"); got != "REJECTED Abel Zu teuer. Zu teuer. []" {
+		if got := said(silke.order(number), "order.state", "order.approval.decidedBy.lastName", "order.approval.reason", "order.history.1.note", "order.myActions"); got != "REJECTED Abel Zu teuer. Zu teuer. [REORDER]" {
 			t.Errorf("a rejected order says %s", got)
 		}
 		if told := newest(t, k, "silke.sommer@hansa.example"); !strings.Contains(told.Subject, number+" ist abgelehnt") || !strings.Contains(told.Text, "Zu teuer.") {
@@ -207,7 +207,7 @@ func TestAgentsOrderByTheRules(t *testing.T) {
 		paul, anna := shopperAs(t, k, "paul.lang"), k.As(t, "anna.abel")
 		actFor(t, paul.Client, tenantID(t, k.SQL(t), "HANSA")).OK(t)
 		id, number := paul.large("k")
-		if got := said(paul.order(number), "order.myActions"); got != "[WITHDRAW NOTIFY_APPROVER]" {
+		if got := said(paul.order(number), "order.myActions"); got != "[WITHDRAW NOTIFY_APPROVER REORDER]" {
 			t.Errorf("the agent can %s", got)
 		}
 		if got := onOrder(t, paul.Client, "ApproveOrder", id).Code(); got != "FORBIDDEN" {
@@ -335,6 +335,7 @@ func TestActionsAreWhatWorks(t *testing.T) {
 					}{
 						{"APPROVE", "ApproveOrder", "approveOrder", nil}, {"REJECT", "RejectOrder", "rejectOrder", []any{"reason", "x"}},
 						{"WITHDRAW", "WithdrawOrder", "withdrawOrder", nil}, {"NOTIFY_APPROVER", "NotifyApprover", "notifyApprover", []any{"text", "x"}},
+						{"REORDER", "ReorderToCart", "reorderToCart", nil},
 					} {
 						key++
 						id := quick(people[orderer], fmt.Sprint(key))

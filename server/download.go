@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -134,10 +135,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		s.log.WarnContext(ctx, "a long download may break off", "requestId", requestID(ctx), "error", err)
 	}
 	file := &fileWriter{ResponseWriter: w, link: l}
-	table, err := s.table(ctx, l)
-	if err == nil {
-		err = export.Write(file, l.Format, table)
-	}
+	err = s.write(ctx, file, l)
 	switch {
 	case err == nil:
 	case file.begun:
@@ -150,6 +148,22 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		s.log.ErrorContext(ctx, "a download failed", "requestId", requestID(ctx), "error", err)
 		http.Error(w, lang.Text(l.Language, graph.CodeInternal, map[string]any{"requestId": requestID(ctx)}), http.StatusInternalServerError)
 	}
+}
+
+// write writes the file behind a link: a list, or the cart as a document.
+func (s *Server) write(ctx context.Context, w io.Writer, l link) error {
+	if l.List == "cart" && l.Format == export.PDF {
+		document, err := s.cartDocument(ctx, l.Language)
+		if err != nil {
+			return err
+		}
+		return export.WriteDocument(w, document)
+	}
+	table, err := s.table(ctx, l)
+	if err != nil {
+		return err
+	}
+	return export.Write(w, l.Format, table)
 }
 
 // fileWriter sends the headers of a file with its first bytes, so that until then

@@ -87,7 +87,7 @@ func expectReal(t *testing.T, owner shopper, objects map[string]string, named ma
 	// What takes something away comes last, and ordering everything after that.
 	stages := slices.SortedFunc(maps.Keys(probes), func(a, b string) int {
 		stage := func(place string) int {
-			return strings.Count(place, "remove") + strings.Count(place, "delete") + strings.Count(place, "newSuperior") + 3*strings.Count(place, "subjectId") + 2*strings.Count(place, "placeOrder.input.contractId")
+			return strings.Count(place, "remove") + strings.Count(place, "delete") + strings.Count(place, "newSuperior") + 3*strings.Count(place, "subjectId") + 2*strings.Count(place, "loadSavedCart") + 2*strings.Count(place, "deleteSavedCart") + 2*strings.Count(place, "placeOrder.input.contractId")
 		}
 		return stage(a) - stage(b)
 	})
@@ -129,7 +129,8 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),
 		ent.KindCart:           added.String(t, "addCartItems.cart.id"), ent.KindCartItem: added.String(t, "addCartItems.cart.items.0.id"),
 		// A second login, so that ending it leaves the first.
-		"ses": owner.login("malte.brandt"),
+		"ses":             owner.login("malte.brandt"),
+		ent.KindSavedCart: owner.do("SaveCart", map[string]any{"name": "Geheim"}).OK(t).String(t, "saveCart.savedCart.id"),
 	}
 	for kind, where := range map[string]string{
 		ent.KindContract:         `contracts WHERE number = 'RV-300001'`,
@@ -162,12 +163,19 @@ func numbersOf(owner shopper) map[string][2]string {
 	t.Helper()
 	owner.add(item("MET-AL-0101", "1000")).OK(t)
 	owner.place(map[string]any{"idempotencyKey": "key of BRANDT"}).OK(t)
+	owner.add(item("MET-AL-0101", "1000")).OK(t)
+	saved := owner.do("SaveCart", map[string]any{"name": "Aluminium"}).OK(t).String(t, "saveCart.savedCart.id")
+	owner.do("OrderSavedCart", map[string]any{"id": saved, "idempotencyKey": "saved key of BRANDT"}).OK(t)
+	owner.do("DeleteSavedCart", map[string]any{"id": saved}).OK(t)
+	owner.do("ClearCart", nil).OK(t)
 	return map[string][2]string{
 		"sku":             {"MET-AL-0101", "MET-AL-9999"},
 		"order number":    {"BRANDT-000001", "BRANDT-900001"},
 		"contract number": {"RV-300001", "RV-900001"},
 		"customer number": {"2310000001", "2390000001"},
 		"key":             {"key of BRANDT", "key of nobody"},
+		"saved key":       {"saved key of BRANDT", "saved key of nobody"},
+		"csv":             {"MET-AL-0101;1000", "MET-AL-9999;1000"},
 		"user name":       {"gisela.gross", "nobody.nowhere"},
 		"company":         {"Gießerei Brandt", "Gießerei Niemand"},
 	}

@@ -43,6 +43,8 @@ func (s *Server) table(ctx context.Context, l link) (export.Table, error) {
 			return t, fmt.Errorf("reading the filter of a link: %w", err)
 		}
 		columns, t.Rows = auditColumns, s.auditRows(ctx, where)
+	case "cart":
+		columns, t.Rows = cartColumns, s.cartRows(ctx, l.Language)
 	default:
 		return t, fmt.Errorf("there is no list %q", l.List)
 	}

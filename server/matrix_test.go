@@ -99,7 +99,7 @@ type row struct {
 var nodeKinds = map[string]string{
 	"Address": ent.KindAddress, "ApprovalRule": ent.KindApprovalRule, "AuditEntry": ent.KindAuditEntry, "Cart": ent.KindCart, "CartItem": ent.KindCartItem, "Category": ent.KindCategory,
 	"Contract": ent.KindContract, "ContractPosition": ent.KindContractPosition, "CustomerNumber": ent.KindCustomerNumber, "Document": "", "Order": ent.KindOrder,
-	"OrderItem": ent.KindOrderItem, "Product": ent.KindProduct, "Quote": "", "SavedAccountAssignment": ent.KindSavedAssignment, "Tenant": ent.KindTenant,
+	"OrderItem": ent.KindOrderItem, "Product": ent.KindProduct, "Quote": "", "SavedCart": ent.KindSavedCart, "SavedAccountAssignment": ent.KindSavedAssignment, "Tenant": ent.KindTenant,
 	"Transfer": ent.KindTransfer, "User": ent.KindUser,
 }
 
@@ -268,7 +268,7 @@ func refusal(t *testing.T, what string, answer *servertest.Answer) string {
 // late are parts of places that have their turn after all others, in this order: the more
 // they change, the later, and last what the asker itself would suffer from.
 var late = []string{
-	"connectCustomerNumber", "remove", "delete", "endSessions", "placeOrder.input.contractId", "setUserRoles.input.newSuperiorId", "deactivateUser.input.newSuperiorId",
+	"connectCustomerNumber", "remove", "placeOrder.input.contractId", "reorderToCart", "loadSavedCart", "delete", "endSessions", "setUserRoles.input.newSuperiorId", "deactivateUser.input.newSuperiorId",
 	"setUserRoles.input.id", "deactivateUser.input.id", "actFor",
 }
 

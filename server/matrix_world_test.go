@@ -22,6 +22,7 @@ import (
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/internal/account"
 	"kontor/internal/audit"
 	"kontor/internal/catalog"
 	"kontor/internal/db"
@@ -44,7 +45,7 @@ type belongings struct {
 // unknown are texts of each kind that name nothing.
 var unknown = map[string]string{
 	"sku": "SKU-NOBODY-X", "order number": "NOBODY-X-1", "contract number": "K-NOBODY-X", "customer number": "7999999999",
-	"key": "key of nobody", "user name": "nobody.nowhere", "company": "Firma Niemand", "target": "target of nobody", "challenge": "challenge of nobody",
+	"key": "key of nobody", "saved key": "key of nobody", "csv": "SKU-NOTHING;1", "user name": "nobody.nowhere", "company": "Firma Niemand", "target": "target of nobody", "challenge": "challenge of nobody",
 }
 
 // company is a company with a master admin, who has a sub admin.
@@ -138,11 +139,14 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	line, err := b.tx.CartItem.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetCartID(basket.ID).SetProductID(product.ID).SetQuantity(one).SetSeenPrice(one).
 		SetProductUnit("piece").SetCreatedAt(now).Save(b.ctx)
 	b.must("a cart item", err)
+	kept, err := b.tx.SavedCart.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetName(name).SetPositions([]account.SavedPosition{}).
+		SetCreatedAt(now).SetUpdatedAt(now).Save(b.ctx)
+	b.must("a saved cart", err)
 	// Above everything, so that no order waits for it.
 	rule, err := b.tx.ApprovalRule.Create().SetTenantID(of.ID).SetName(name).SetAboveAmount(money.MustParse("99000000")).SetCurrency("EUR").SetSelfApproval(false).
 		SetCreatedAt(now).Save(b.ctx)
 	b.must("a rule", err)
-	for _, operation := range []string{"placeOrder", "saveTransfers"} {
+	for _, operation := range []string{"placeOrder", "orderSavedCart", "saveTransfers"} {
 		b.must("a key", b.tx.IdempotencyKey.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetOperation(operation).SetKey("key of "+name).
 			SetInputHash("of another input").SetResultID(placed.ID).SetCreatedAt(now).Exec(b.ctx))
 	}
@@ -159,10 +163,10 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	return &belongings{of.OrganizationID, owner, of.boss, map[string]string{
 		ent.KindTenant: id(of.Tenant), ent.KindUser: id(owner), ent.KindCategory: id(category), ent.KindProduct: id(product), ent.KindCustomerNumber: id(number),
 		ent.KindContract: id(agreement), ent.KindContractPosition: id(position), ent.KindOrder: id(placed), ent.KindOrderItem: id(item), ent.KindAddress: id(address),
-		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry),
+		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry), ent.KindSavedCart: id(kept),
 		ent.KindApprovalRule: id(rule),
 		ent.KindTransfer:     b.share(agreement, of.boss, receiver),
-		"sku":                sku, "order number": placed.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name,
+		"sku":                sku, "order number": placed.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,
 	}, servertest.Vars{
 		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",

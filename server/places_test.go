@@ -53,6 +53,17 @@ var probes = map[string]probe{
 		saveApprovalRule(input: {name: "x", above: "99999999", approverIds: [$id]}) { rule { name } errors { code field message } } }`, ent.KindUser},
 	"Mutation.deleteApprovalRule.input.id": {`mutation($id: ID!) { deleteApprovalRule(input: {id: $id}) { deletedId errors { code field message } } }`, ent.KindApprovalRule},
 
+	"Mutation.addCartItemsFromCsv.input.csv": {`mutation($id: String!) { addCartItemsFromCsv(input: {csv: $id}) {
+		added cart { items { quantity product { name } } } errors { code field } } }`, "csv"},
+	"Mutation.loadSavedCart.input.id":   {`mutation($id: ID!) { loadSavedCart(input: {id: $id}) { cart { items { quantity } } replaced { itemCount } errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.updateSavedCart.input.id": {`mutation($id: ID!) { updateSavedCart(input: {id: $id, shared: true}) { savedCart { name shared } errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.deleteSavedCart.input.id": {`mutation($id: ID!) { deleteSavedCart(input: {id: $id}) { deletedId errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.orderSavedCart.input.id": {`mutation($id: ID!) { orderSavedCart(input: {id: $id, idempotencyKey: "by cart", expectedGross: "0.01"}) {
+		order { number } errors { code field message } } }`, ent.KindSavedCart},
+	"Mutation.orderSavedCart.input.idempotencyKey": {`mutation($id: String!) { orderSavedCart(input: {id: "svc_none", idempotencyKey: $id}) {
+		order { number } errors { code field message } } }`, "saved key"},
+	"Mutation.reorderToCart.input.orderId": {`mutation($id: ID!) { reorderToCart(input: {orderId: $id}) { cart { items { quantity } } errors { code field message } } }`, ent.KindOrder},
+
 	"Subscription.orderChanged.orderId": {`subscription($id: ID!) { orderChanged(orderId: $id) { number } }`, ent.KindOrder},
 
 	"Mutation.endSessions.input.ids": {`mutation($id: ID!) { endSessions(input: {ids: [$id]}) { sessions { current } errors { code field message } } }`, "ses"},
@@ -152,7 +163,7 @@ var probes = map[string]probe{
 // Texts that name an object, and texts that do not. A place with a text that is in
 // neither list has to be thought about first.
 var (
-	naming     = []string{"sku", "productSku", "number", "customerNumber", "search", "idempotencyKey"}
+	naming     = []string{"sku", "productSku", "number", "customerNumber", "search", "idempotencyKey", "csv"}
 	plainTexts = []string{
 		"after", "before", "username", "password", "organization", "currentPassword", "newPassword",
 		"label", "company", "contact", "street", "postalCode", "city", "country",

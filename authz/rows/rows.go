@@ -22,6 +22,7 @@ type Columns struct {
 	Contract       string // the contract that it is or belongs to
 	CustomerNumber string // the customer number that a contract hangs under
 	Product        string // the product that it is
+	Shared         string // whether its owner shares it with the tenant
 }
 
 // Visible is the predicate for the rows that the viewer may do the action on.
@@ -76,6 +77,10 @@ func (c Columns) render(v *authz.Viewer, action string, relation authz.Relation,
 		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Owner), v.User) }, need(c.Owner)
 	case authz.Tenant:
 		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Tenant), v.Tenant) }, need(c.Tenant)
+	case authz.Shared:
+		return func(s *sql.Selector) *sql.Predicate {
+			return sql.And(sql.EQ(s.C(c.Tenant), v.Tenant), sql.EQ(s.C(c.Shared), true))
+		}, cmp.Or(need(c.Tenant), need(c.Shared))
 	case authz.Operator:
 		return func(s *sql.Selector) *sql.Predicate { return sql.EQ(s.C(c.Tenant), v.Operator) }, need(c.Tenant)
 	case authz.Subtree:

@@ -392,6 +392,18 @@ func (f SavedAssignmentFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Va
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SavedAssignmentMutation", m)
 }
 
+// The SavedCartFunc type is an adapter to allow the use of ordinary
+// function as SavedCart mutator.
+type SavedCartFunc func(context.Context, *ent.SavedCartMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f SavedCartFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.SavedCartMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SavedCartMutation", m)
+}
+
 // The TenantFunc type is an adapter to allow the use of ordinary
 // function as Tenant mutator.
 type TenantFunc func(context.Context, *ent.TenantMutation) (ent.Value, error)

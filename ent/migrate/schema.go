@@ -810,6 +810,27 @@ var (
 		Columns:    SavedAssignmentsColumns,
 		PrimaryKey: []*schema.Column{SavedAssignmentsColumns[0]},
 	}
+	// SavedCartsColumns holds the columns for the "saved_carts" table.
+	SavedCartsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "account_assignment", Type: field.TypeJSON, Nullable: true},
+		{Name: "user_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString},
+		{Name: "shared", Type: field.TypeBool, Default: false},
+		{Name: "customer_order_number", Type: field.TypeString, Default: ""},
+		{Name: "reference_number", Type: field.TypeString, Default: ""},
+		{Name: "delivery_address", Type: field.TypeJSON, Nullable: true},
+		{Name: "positions", Type: field.TypeJSON},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+	}
+	// SavedCartsTable holds the schema information for the "saved_carts" table.
+	SavedCartsTable = &schema.Table{
+		Name:       "saved_carts",
+		Columns:    SavedCartsColumns,
+		PrimaryKey: []*schema.Column{SavedCartsColumns[0]},
+	}
 	// TenantsColumns holds the columns for the "tenants" table.
 	TenantsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -973,6 +994,7 @@ var (
 		RegistrationsTable,
 		RuleApproversTable,
 		SavedAssignmentsTable,
+		SavedCartsTable,
 		TenantsTable,
 		TransfersTable,
 		UsersTable,

@@ -102,6 +102,9 @@ type RuleApprover func(*sql.Selector)
 // SavedAssignment is the predicate function for savedassignment builders.
 type SavedAssignment func(*sql.Selector)
 
+// SavedCart is the predicate function for savedcart builders.
+type SavedCart func(*sql.Selector)
+
 // Tenant is the predicate function for tenant builders.
 type Tenant func(*sql.Selector)
 

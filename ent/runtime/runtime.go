@@ -35,6 +35,7 @@ import (
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
+	"kontor/ent/savedcart"
 	"kontor/ent/schema"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
@@ -601,6 +602,31 @@ func init() {
 	savedassignmentDescID := savedassignmentMixinFields0[0].Descriptor()
 	// savedassignment.DefaultID holds the default value on creation for the id field.
 	savedassignment.DefaultID = savedassignmentDescID.Default.(func() uuid.UUID)
+	savedcartMixin := schema.SavedCart{}.Mixin()
+	savedcartMixinHooks0 := savedcartMixin[0].Hooks()
+	savedcart.Hooks[0] = savedcartMixinHooks0[0]
+	savedcartMixinInters0 := savedcartMixin[0].Interceptors()
+	savedcart.Interceptors[0] = savedcartMixinInters0[0]
+	savedcartMixinFields0 := savedcartMixin[0].Fields()
+	_ = savedcartMixinFields0
+	savedcartFields := schema.SavedCart{}.Fields()
+	_ = savedcartFields
+	// savedcartDescShared is the schema descriptor for shared field.
+	savedcartDescShared := savedcartFields[2].Descriptor()
+	// savedcart.DefaultShared holds the default value on creation for the shared field.
+	savedcart.DefaultShared = savedcartDescShared.Default.(bool)
+	// savedcartDescCustomerOrderNumber is the schema descriptor for customer_order_number field.
+	savedcartDescCustomerOrderNumber := savedcartFields[3].Descriptor()
+	// savedcart.DefaultCustomerOrderNumber holds the default value on creation for the customer_order_number field.
+	savedcart.DefaultCustomerOrderNumber = savedcartDescCustomerOrderNumber.Default.(string)
+	// savedcartDescReferenceNumber is the schema descriptor for reference_number field.
+	savedcartDescReferenceNumber := savedcartFields[4].Descriptor()
+	// savedcart.DefaultReferenceNumber holds the default value on creation for the reference_number field.
+	savedcart.DefaultReferenceNumber = savedcartDescReferenceNumber.Default.(string)
+	// savedcartDescID is the schema descriptor for id field.
+	savedcartDescID := savedcartMixinFields0[0].Descriptor()
+	// savedcart.DefaultID holds the default value on creation for the id field.
+	savedcart.DefaultID = savedcartDescID.Default.(func() uuid.UUID)
 	tenantMixin := schema.Tenant{}.Mixin()
 	tenantHooks := schema.Tenant{}.Hooks()
 	tenant.Hooks[0] = tenantHooks[0]

@@ -88,6 +88,32 @@ func (CartItem) Annotations() []entschema.Annotation {
 	return []entschema.Annotation{API{Kind: "cit", InOrder: true}}
 }
 
+// SavedCart is a cart under a name (CA-06): of a user for the tenant that it worked for, and of all
+// users of that tenant where it is shared. It is written and read as a whole.
+type SavedCart struct{ ent.Schema }
+
+func (SavedCart) Mixin() []ent.Mixin {
+	return []ent.Mixin{scopedBy("saved_cart.use", rows.Columns{Owner: "user_id", Shared: "shared"}), assigned{}}
+}
+
+func (SavedCart) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("user_id", uuid.UUID{}).Immutable(),
+		field.String("name"),
+		field.Bool("shared").Default(false),
+		field.String("customer_order_number").Default(""),
+		field.String("reference_number").Default(""),
+		field.JSON("delivery_address", &account.SavedAddress{}).Optional(),
+		field.JSON("positions", []account.SavedPosition{}),
+		field.Time("created_at").Immutable(),
+		field.Time("updated_at").Annotations(entgql.OrderField("UPDATED_AT")),
+	}
+}
+
+func (SavedCart) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{API{Kind: "svc", Siblings: true}}
+}
+
 // Address is a saved delivery address of a user (CA-04).
 type Address struct{ ent.Schema }
 

@@ -23,6 +23,9 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type CartResolver interface {
+	Download(ctx context.Context, obj *cart.Cart, format model.ExportFormat) (*model.Download, error)
+}
 type CartProblemResolver interface {
 	Message(ctx context.Context, obj *cart.Problem) (string, error)
 }
@@ -30,6 +33,20 @@ type CartProblemResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_Cart_download_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "format",
+		func(ctx context.Context, v any) (model.ExportFormat, error) {
+			return ec.unmarshalNExportFormat2kontorᚋgraphᚋmodelᚐExportFormat(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["format"] = arg0
+	return args, nil
+}
 
 // endregion ***************************** args.gotpl *****************************
 
@@ -125,6 +142,93 @@ func (ec *executionContext) _AccountAssignment_plant(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_AccountAssignment_plant(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AccountAssignment", field, false, false, "String")
+}
+
+func (ec *executionContext) _AddCartItemsFromCsvPayload_cart(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsFromCSVPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddCartItemsFromCsvPayload_cart(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cart, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cart.Cart) graphql.Marshaler {
+			return ec.marshalOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AddCartItemsFromCsvPayload_cart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddCartItemsFromCsvPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Cart(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddCartItemsFromCsvPayload_added(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsFromCSVPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddCartItemsFromCsvPayload_added(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Added, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddCartItemsFromCsvPayload_added(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddCartItemsFromCsvPayload", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AddCartItemsFromCsvPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsFromCSVPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddCartItemsFromCsvPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddCartItemsFromCsvPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddCartItemsFromCsvPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _AddCartItemsPayload_cart(ctx context.Context, field graphql.CollectedField, obj *model.AddCartItemsPayload) (ret graphql.Marshaler) {
@@ -726,6 +830,50 @@ func (ec *executionContext) _Cart_version(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Cart_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Cart", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Cart_download(ctx context.Context, field graphql.CollectedField, obj *cart.Cart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cart_download(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Cart().Download(ctx, obj, fc.Args["format"].(model.ExportFormat))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Download) graphql.Marshaler {
+			return ec.marshalNDownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Cart_download(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cart",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Download(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Cart_download_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CartItem_id(ctx context.Context, field graphql.CollectedField, obj *cart.Item) (ret graphql.Marshaler) {
@@ -1725,6 +1873,48 @@ func UnmarshalAccountAssignmentInput(ctx context.Context, raw any) (cart.Account
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputAddCartItemsFromCsvInput(ctx context.Context, obj any) (cart.AddCartItemsFromCsvInput, error) {
+	var it cart.AddCartItemsFromCsvInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"csv"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "csv":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("csv"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Csv = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAddCartItemsFromCsvInput unmarshals raw into the AddCartItemsFromCsvInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAddCartItemsFromCsvInput(ctx context.Context, raw any) (cart.AddCartItemsFromCsvInput, error) {
+	var out cart.AddCartItemsFromCsvInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AddCartItemsFromCsvInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputAddCartItemsInput(ctx context.Context, obj any) (cart.AddCartItemsInput, error) {
 	var it cart.AddCartItemsInput
 	if obj == nil {
@@ -2319,6 +2509,58 @@ func (ec *executionContext) _AccountAssignment(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var addCartItemsFromCsvPayloadImplementors = []string{"AddCartItemsFromCsvPayload"}
+
+func (ec *executionContext) _AddCartItemsFromCsvPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AddCartItemsFromCSVPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "AddCartItemsFromCsvPayload", sel, obj, fieldAddCartItemsFromCsvPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, addCartItemsFromCsvPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddCartItemsFromCsvPayload")
+		case "cart":
+			out.Values[i] = ec._AddCartItemsFromCsvPayload_cart(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "added":
+			out.Values[i] = ec._AddCartItemsFromCsvPayload_added(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._AddCartItemsFromCsvPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var addCartItemsPayloadImplementors = []string{"AddCartItemsPayload"}
 
 func (ec *executionContext) _AddCartItemsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AddCartItemsPayload) graphql.Marshaler {
@@ -2471,63 +2713,69 @@ func (ec *executionContext) _Cart(ctx context.Context, sel ast.SelectionSet, obj
 		case "id":
 			out.Values[i] = ec._Cart_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._Cart_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "customerOrderNumber":
 			out.Values[i] = ec._Cart_customerOrderNumber(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "referenceNumber":
 			out.Values[i] = ec._Cart_referenceNumber(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "deliveryAddress":
 			out.Values[i] = ec._Cart_deliveryAddress(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "accountAssignment":
 			out.Values[i] = ec._Cart_accountAssignment(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "items":
 			out.Values[i] = ec._Cart_items(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "net":
 			out.Values[i] = ec._Cart_net(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tax":
 			out.Values[i] = ec._Cart_tax(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "gross":
 			out.Values[i] = ec._Cart_gross(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "orderable":
 			out.Values[i] = ec._Cart_orderable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "version":
 			out.Values[i] = ec._Cart_version(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "download":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Cart_download(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -3084,6 +3332,19 @@ func (ec *executionContext) _UpdateCartPayload(ctx context.Context, sel ast.Sele
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNAddCartItemsFromCsvInput2kontorᚋinternalᚋcartᚐAddCartItemsFromCsvInput(ctx context.Context, v any) (cart.AddCartItemsFromCsvInput, error) {
+	res, err := ec.unmarshalInputAddCartItemsFromCsvInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddCartItemsFromCsvPayload2ᚖkontorᚋgraphᚋmodelᚐAddCartItemsFromCSVPayload(ctx context.Context, sel ast.SelectionSet, v *model.AddCartItemsFromCSVPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddCartItemsFromCsvPayload!")
+		return graphql.Null
+	}
+	return ec._AddCartItemsFromCsvPayload(ctx, sel, v)
+}
 
 func (ec *executionContext) unmarshalNAddCartItemsInput2kontorᚋinternalᚋcartᚐAddCartItemsInput(ctx context.Context, v any) (cart.AddCartItemsInput, error) {
 	res, err := ec.unmarshalInputAddCartItemsInput(ctx, v)

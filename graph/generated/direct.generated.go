@@ -64,6 +64,14 @@ var directSchema = direct.Schema{
 			"errors":   {"UserError"},
 		},
 	},
+	"AddCartItemsFromCsvPayload": {
+		Satisfies: addCartItemsFromCsvPayloadImplementors,
+		Fields: map[string][]string{
+			"cart":   {"Cart"},
+			"added":  nil,
+			"errors": {"UserError"},
+		},
+	},
 	"AddCartItemsPayload": {
 		Satisfies: addCartItemsPayloadImplementors,
 		Fields: map[string][]string{
@@ -356,6 +364,13 @@ var directSchema = direct.Schema{
 			"errors":    {"UserError"},
 		},
 	},
+	"DeleteSavedCartPayload": {
+		Satisfies: deleteSavedCartPayloadImplementors,
+		Fields: map[string][]string{
+			"deletedId": nil,
+			"errors":    {"UserError"},
+		},
+	},
 	"DeliveryAddress": {
 		Satisfies: deliveryAddressImplementors,
 		Fields: map[string][]string{
@@ -457,6 +472,14 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"link":   {"CustomerCentreLink"},
 			"errors": {"UserError"},
+		},
+	},
+	"LoadSavedCartPayload": {
+		Satisfies: loadSavedCartPayloadImplementors,
+		Fields: map[string][]string{
+			"cart":     {"Cart"},
+			"replaced": {"ReplacedCart"},
+			"errors":   {"UserError"},
 		},
 	},
 	"LoginChallenge": {
@@ -580,6 +603,13 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"at":   nil,
 			"text": nil,
+		},
+	},
+	"OrderSavedCartPayload": {
+		Satisfies: orderSavedCartPayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"Order"},
+			"errors": {"UserError"},
 		},
 	},
 	"OrderedProduct": {
@@ -723,6 +753,21 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"ReorderToCartPayload": {
+		Satisfies: reorderToCartPayloadImplementors,
+		Fields: map[string][]string{
+			"cart":   {"Cart"},
+			"errors": {"UserError"},
+		},
+	},
+	"ReplacedCart": {
+		Satisfies: replacedCartImplementors,
+		Fields: map[string][]string{
+			"name":      nil,
+			"itemCount": nil,
+			"net":       {"Money"},
+		},
+	},
 	"RequestPasswordResetPayload": {
 		Satisfies: requestPasswordResetPayloadImplementors,
 		Fields: map[string][]string{
@@ -827,6 +872,13 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"SaveCartPayload": {
+		Satisfies: saveCartPayloadImplementors,
+		Fields: map[string][]string{
+			"savedCart": {"SavedCart"},
+			"errors":    {"UserError"},
+		},
+	},
 	"SaveTransfersPayload": {
 		Satisfies: saveTransfersPayloadImplementors,
 		Fields: map[string][]string{
@@ -845,6 +897,33 @@ var directSchema = direct.Schema{
 			"project":    nil,
 			"plant":      nil,
 			"isDefault":  nil,
+		},
+	},
+	"SavedCart": {
+		Satisfies: savedCartImplementors,
+		Fields: map[string][]string{
+			"id":        nil,
+			"name":      nil,
+			"shared":    nil,
+			"itemCount": nil,
+			"createdAt": nil,
+			"updatedAt": nil,
+		},
+	},
+	"SavedCartConnection": {
+		Satisfies: savedCartConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"SavedCartEdge"},
+			"nodes":      {"SavedCart"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"SavedCartEdge": {
+		Satisfies: savedCartEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"SavedCart"},
+			"cursor": nil,
 		},
 	},
 	"SavedTransfer": {
@@ -1035,6 +1114,13 @@ var directSchema = direct.Schema{
 			"errors":       {"UserError"},
 		},
 	},
+	"UpdateSavedCartPayload": {
+		Satisfies: updateSavedCartPayloadImplementors,
+		Fields: map[string][]string{
+			"savedCart": {"SavedCart"},
+			"errors":    {"UserError"},
+		},
+	},
 	"UpdateTenantSettingsPayload": {
 		Satisfies: updateTenantSettingsPayloadImplementors,
 		Fields: map[string][]string{
@@ -1174,6 +1260,21 @@ func fieldActivateAccountPayload(ctx context.Context, w *direct.Writer, f *direc
 		return w.String("ActivateAccountPayload")
 	case "username":
 		return writeOString2ᚖstring(ctx, w, f, obj.Username)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldAddCartItemsFromCsvPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AddCartItemsFromCSVPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AddCartItemsFromCsvPayload")
+	case "cart":
+		return writeOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, w, f, obj.Cart)
+	case "added":
+		return writeNInt2int(ctx, w, f, obj.Added)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -1924,6 +2025,19 @@ func fieldDeleteApprovalRulePayload(ctx context.Context, w *direct.Writer, f *di
 	}
 }
 
+func fieldDeleteSavedCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.DeleteSavedCartPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("DeleteSavedCartPayload")
+	case "deletedId":
+		return writeOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, w, f, obj.DeletedID)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldDeliveryAddress(ctx context.Context, w *direct.Writer, f *direct.Field, obj *account.Address) bool {
 	switch f.Name {
 	case "__typename":
@@ -2159,6 +2273,21 @@ func fieldLinkCustomerCentrePayload(ctx context.Context, w *direct.Writer, f *di
 		return w.String("LinkCustomerCentrePayload")
 	case "link":
 		return writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, w, f, obj.Link)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldLoadSavedCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.LoadSavedCartPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("LoadSavedCartPayload")
+	case "cart":
+		return writeOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, w, f, obj.Cart)
+	case "replaced":
+		return writeOReplacedCart2ᚖkontorᚋinternalᚋcartᚐReplacedCart(ctx, w, f, obj.Replaced)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2488,6 +2617,19 @@ func selectionOrderMessage(ctx context.Context, w *direct.Writer, plan *direct.P
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldOrderSavedCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.OrderSavedCartPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OrderSavedCartPayload")
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldOrderedProduct(ctx context.Context, w *direct.Writer, f *direct.Field, obj *account.OrderedProduct) bool {
@@ -2890,6 +3032,46 @@ func fieldRemoveCartItemsPayload(ctx context.Context, w *direct.Writer, f *direc
 	}
 }
 
+func fieldReorderToCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ReorderToCartPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ReorderToCartPayload")
+	case "cart":
+		return writeOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, w, f, obj.Cart)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldReplacedCart(ctx context.Context, w *direct.Writer, f *direct.Field, obj *cart.ReplacedCart) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ReplacedCart")
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	case "itemCount":
+		return writeNInt2int(ctx, w, f, obj.ItemCount)
+	case "net":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Net)
+	default:
+		return false
+	}
+}
+
+func selectionReplacedCart(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *cart.ReplacedCart) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldReplacedCart(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldRequestPasswordResetPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RequestPasswordResetPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -3144,6 +3326,19 @@ func fieldSaveApprovalRulePayload(ctx context.Context, w *direct.Writer, f *dire
 	}
 }
 
+func fieldSaveCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SaveCartPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SaveCartPayload")
+	case "savedCart":
+		return writeOSavedCart2ᚖkontorᚋentᚐSavedCart(ctx, w, f, obj.SavedCart)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldSaveTransfersPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SaveTransfersPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -3188,6 +3383,81 @@ func selectionSavedAccountAssignment(ctx context.Context, w *direct.Writer, plan
 		f := &plan.Fields[i]
 		w.Key(f)
 		if !fieldSavedAccountAssignment(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldSavedCart(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.SavedCart) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SavedCart")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	case "shared":
+		return writeNBoolean2bool(ctx, w, f, obj.Shared)
+	case "itemCount":
+		return writeNInt2int(ctx, w, f, obj.ItemCount())
+	case "createdAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.CreatedAt)
+	case "updatedAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.UpdatedAt)
+	default:
+		return false
+	}
+}
+
+func selectionSavedCart(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.SavedCart) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldSavedCart(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldSavedCartConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.SavedCartConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SavedCartConnection")
+	case "edges":
+		return writeOSavedCartEdge2ᚕᚖkontorᚋentᚐSavedCartEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNSavedCart2ᚕᚖkontorᚋentᚐSavedCartᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldSavedCartEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.SavedCartEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SavedCartEdge")
+	case "node":
+		return writeOSavedCart2ᚖkontorᚋentᚐSavedCart(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionSavedCartEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.SavedCartEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldSavedCartEdge(ctx, w, f, obj) {
 			return false
 		}
 	}
@@ -3660,6 +3930,19 @@ func fieldUpdateContactDataPayload(ctx context.Context, w *direct.Writer, f *dir
 		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
 	case "pendingSteps":
 		return writeNPendingStep2ᚕkontorᚋauthzᚐStepᚄ(ctx, w, f, obj.PendingSteps)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldUpdateSavedCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.UpdateSavedCartPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("UpdateSavedCartPayload")
+	case "savedCart":
+		return writeOSavedCart2ᚖkontorᚋentᚐSavedCart(ctx, w, f, obj.SavedCart)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -4523,6 +4806,24 @@ func writeNSavedAccountAssignment2ᚖkontorᚋentᚐSavedAssignment(ctx context.
 	return selectionSavedAccountAssignment(ctx, w, f.Plans[0], v)
 }
 
+func writeNSavedCart2ᚕᚖkontorᚋentᚐSavedCartᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.SavedCart) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNSavedCart2ᚖkontorᚋentᚐSavedCart(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNSavedCart2ᚖkontorᚋentᚐSavedCart(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.SavedCart) bool {
+	if v == nil {
+		return false
+	}
+	return selectionSavedCart(ctx, w, f.Plans[0], v)
+}
+
 func writeNSavedTransfer2ᚕᚖkontorᚋgraphᚋmodelᚐSavedTransferᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.SavedTransfer) bool {
 	w.Open('[')
 	for i := range v {
@@ -4971,11 +5272,13 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	case nil:
 		return w.Null()
 	case *ent.User:
-		return v != nil && selectionUser(ctx, w, f.Plans[16], v)
+		return v != nil && selectionUser(ctx, w, f.Plans[17], v)
 	case *ent.Transfer:
-		return v != nil && selectionTransfer(ctx, w, f.Plans[15], v)
+		return v != nil && selectionTransfer(ctx, w, f.Plans[16], v)
 	case *ent.Tenant:
-		return v != nil && selectionTenant(ctx, w, f.Plans[14], v)
+		return v != nil && selectionTenant(ctx, w, f.Plans[15], v)
+	case *ent.SavedCart:
+		return v != nil && selectionSavedCart(ctx, w, f.Plans[14], v)
 	case *ent.SavedAssignment:
 		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[13], v)
 	case model.Quote:
@@ -5101,6 +5404,13 @@ func writeOProductEdge2ᚖkontorᚋentᚐProductEdge(ctx context.Context, w *dir
 	return selectionProductEdge(ctx, w, f.Plans[0], v)
 }
 
+func writeOReplacedCart2ᚖkontorᚋinternalᚋcartᚐReplacedCart(ctx context.Context, w *direct.Writer, f *direct.Field, v *cart.ReplacedCart) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionReplacedCart(ctx, w, f.Plans[0], v)
+}
+
 func writeORole2ᚖkontorᚋauthzᚐRole(ctx context.Context, w *direct.Writer, f *direct.Field, v *authz.Role) bool {
 	if v == nil {
 		return w.Null()
@@ -5113,6 +5423,34 @@ func writeOSavedAccountAssignment2ᚖkontorᚋentᚐSavedAssignment(ctx context.
 		return w.Null()
 	}
 	return selectionSavedAccountAssignment(ctx, w, f.Plans[0], v)
+}
+
+func writeOSavedCart2ᚖkontorᚋentᚐSavedCart(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.SavedCart) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionSavedCart(ctx, w, f.Plans[0], v)
+}
+
+func writeOSavedCartEdge2ᚕᚖkontorᚋentᚐSavedCartEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.SavedCartEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOSavedCartEdge2ᚖkontorᚋentᚐSavedCartEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOSavedCartEdge2ᚖkontorᚋentᚐSavedCartEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.SavedCartEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionSavedCartEdge(ctx, w, f.Plans[0], v)
 }
 
 func writeOSentInvitation2ᚖkontorᚋinternalᚋidentityᚐSentInvitation(ctx context.Context, w *direct.Writer, f *direct.Field, v *identity.SentInvitation) bool {

@@ -12,6 +12,7 @@ import (
 	"kontor/ent/orderevent"
 	"kontor/graph/model"
 	"kontor/internal/account"
+	"kontor/internal/cart"
 	"kontor/internal/day"
 	"kontor/internal/gid"
 	"kontor/internal/money"
@@ -2114,6 +2115,70 @@ func (ec *executionContext) fieldContext_OrderMessage_text(_ context.Context, fi
 	return graphql.NewScalarFieldContext("OrderMessage", field, false, false, "String")
 }
 
+func (ec *executionContext) _OrderSavedCartPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.OrderSavedCartPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderSavedCartPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖkontorᚋentᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderSavedCartPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderSavedCartPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderSavedCartPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.OrderSavedCartPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderSavedCartPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderSavedCartPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderSavedCartPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrderedProduct_sku(ctx context.Context, field graphql.CollectedField, obj *account.OrderedProduct) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2324,6 +2389,70 @@ func (ec *executionContext) _RejectOrderPayload_errors(ctx context.Context, fiel
 func (ec *executionContext) fieldContext_RejectOrderPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "RejectOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReorderToCartPayload_cart(ctx context.Context, field graphql.CollectedField, obj *model.ReorderToCartPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReorderToCartPayload_cart(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cart, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *cart.Cart) graphql.Marshaler {
+			return ec.marshalOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReorderToCartPayload_cart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReorderToCartPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Cart(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReorderToCartPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ReorderToCartPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReorderToCartPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReorderToCartPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReorderToCartPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -2911,6 +3040,62 @@ func UnmarshalOrderOrder(ctx context.Context, raw any) (ent.OrderOrder, error) {
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputOrderSavedCartInput(ctx context.Context, obj any) (ordering.OrderSavedCartInput, error) {
+	var it ordering.OrderSavedCartInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "idempotencyKey", "expectedGross"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "expectedGross":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedGross"))
+			data, err := ec.unmarshalODecimal2ᚖkontorᚋinternalᚋmoneyᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedGross = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalOrderSavedCartInput unmarshals raw into the OrderSavedCartInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalOrderSavedCartInput(ctx context.Context, raw any) (ordering.OrderSavedCartInput, error) {
+	var out ordering.OrderSavedCartInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "OrderSavedCartInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, obj any) (ordering.PlaceOrderInput, error) {
 	var it ordering.PlaceOrderInput
 	if obj == nil {
@@ -3024,6 +3209,48 @@ func (ec *executionContext) unmarshalInputRejectOrderInput(ctx context.Context, 
 func UnmarshalRejectOrderInput(ctx context.Context, raw any) (ordering.RejectOrderInput, error) {
 	var out ordering.RejectOrderInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RejectOrderInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputReorderToCartInput(ctx context.Context, obj any) (ordering.ReorderToCartInput, error) {
+	var it ordering.ReorderToCartInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReorderToCartInput unmarshals raw into the ReorderToCartInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReorderToCartInput(ctx context.Context, raw any) (ordering.ReorderToCartInput, error) {
+	var out ordering.ReorderToCartInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReorderToCartInput", raw, &out)
 	return out, err
 }
 
@@ -4024,6 +4251,53 @@ func (ec *executionContext) _OrderMessage(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var orderSavedCartPayloadImplementors = []string{"OrderSavedCartPayload"}
+
+func (ec *executionContext) _OrderSavedCartPayload(ctx context.Context, sel ast.SelectionSet, obj *model.OrderSavedCartPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderSavedCartPayload", sel, obj, fieldOrderSavedCartPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderSavedCartPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderSavedCartPayload")
+		case "order":
+			out.Values[i] = ec._OrderSavedCartPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._OrderSavedCartPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var orderedProductImplementors = []string{"OrderedProduct"}
 
 func (ec *executionContext) _OrderedProduct(ctx context.Context, sel ast.SelectionSet, obj *account.OrderedProduct) graphql.Marshaler {
@@ -4192,6 +4466,53 @@ func (ec *executionContext) _RejectOrderPayload(ctx context.Context, sel ast.Sel
 			}
 		case "errors":
 			out.Values[i] = ec._RejectOrderPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var reorderToCartPayloadImplementors = []string{"ReorderToCartPayload"}
+
+func (ec *executionContext) _ReorderToCartPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReorderToCartPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ReorderToCartPayload", sel, obj, fieldReorderToCartPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, reorderToCartPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReorderToCartPayload")
+		case "cart":
+			out.Values[i] = ec._ReorderToCartPayload_cart(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ReorderToCartPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -4657,6 +4978,19 @@ func (ec *executionContext) marshalNOrderOrderField2ᚖkontorᚋentᚐOrderOrder
 	return v
 }
 
+func (ec *executionContext) unmarshalNOrderSavedCartInput2kontorᚋinternalᚋorderingᚐOrderSavedCartInput(ctx context.Context, v any) (ordering.OrderSavedCartInput, error) {
+	res, err := ec.unmarshalInputOrderSavedCartInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOrderSavedCartPayload2ᚖkontorᚋgraphᚋmodelᚐOrderSavedCartPayload(ctx context.Context, sel ast.SelectionSet, v *model.OrderSavedCartPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderSavedCartPayload!")
+		return graphql.Null
+	}
+	return ec._OrderSavedCartPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNOrderState2kontorᚋentᚋordereventᚐState(ctx context.Context, v any) (orderevent.State, error) {
 	var res orderevent.State
 	err := res.UnmarshalGQL(v)
@@ -4705,6 +5039,19 @@ func (ec *executionContext) marshalNRejectOrderPayload2ᚖkontorᚋgraphᚋmodel
 		return graphql.Null
 	}
 	return ec._RejectOrderPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNReorderToCartInput2kontorᚋinternalᚋorderingᚐReorderToCartInput(ctx context.Context, v any) (ordering.ReorderToCartInput, error) {
+	res, err := ec.unmarshalInputReorderToCartInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReorderToCartPayload2ᚖkontorᚋgraphᚋmodelᚐReorderToCartPayload(ctx context.Context, sel ast.SelectionSet, v *model.ReorderToCartPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReorderToCartPayload!")
+		return graphql.Null
+	}
+	return ec._ReorderToCartPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNRuleApprover2ᚕᚖkontorᚋentᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.User) graphql.Marshaler {

@@ -39,6 +39,7 @@ type ResolverRoot interface {
 	ApprovalRule() ApprovalRuleResolver
 	AuditEntry() AuditEntryResolver
 	AuditEntryConnection() AuditEntryConnectionResolver
+	Cart() CartResolver
 	CartProblem() CartProblemResolver
 	Category() CategoryResolver
 	Contract() ContractResolver
@@ -54,6 +55,7 @@ type ResolverRoot interface {
 	Person() PersonResolver
 	Product() ProductResolver
 	Query() QueryResolver
+	SavedCart() SavedCartResolver
 	Subscription() SubscriptionResolver
 	Tenant() TenantResolver
 	Transfer() TransferResolver
@@ -87,6 +89,12 @@ type ComplexityRoot struct {
 	ActivateAccountPayload struct {
 		Errors   func(childComplexity int) int
 		Username func(childComplexity int) int
+	}
+
+	AddCartItemsFromCsvPayload struct {
+		Added  func(childComplexity int) int
+		Cart   func(childComplexity int) int
+		Errors func(childComplexity int) int
 	}
 
 	AddCartItemsPayload struct {
@@ -171,6 +179,7 @@ type ComplexityRoot struct {
 		AccountAssignment   func(childComplexity int) int
 		CustomerOrderNumber func(childComplexity int) int
 		DeliveryAddress     func(childComplexity int) int
+		Download            func(childComplexity int, format model.ExportFormat) int
 		GlobalID            func(childComplexity int) int
 		Gross               func(childComplexity int) int
 		Items               func(childComplexity int) int
@@ -334,6 +343,11 @@ type ComplexityRoot struct {
 		Errors    func(childComplexity int) int
 	}
 
+	DeleteSavedCartPayload struct {
+		DeletedID func(childComplexity int) int
+		Errors    func(childComplexity int) int
+	}
+
 	DeliveryAddress struct {
 		City       func(childComplexity int) int
 		Company    func(childComplexity int) int
@@ -413,6 +427,12 @@ type ComplexityRoot struct {
 		Link   func(childComplexity int) int
 	}
 
+	LoadSavedCartPayload struct {
+		Cart     func(childComplexity int) int
+		Errors   func(childComplexity int) int
+		Replaced func(childComplexity int) int
+	}
+
 	LoginChallenge struct {
 		ExpiresAt func(childComplexity int) int
 		ID        func(childComplexity int) int
@@ -440,6 +460,7 @@ type ComplexityRoot struct {
 		ActFor                    func(childComplexity int, input identity.ActForInput) int
 		ActivateAccount           func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems              func(childComplexity int, input cart.AddCartItemsInput) int
+		AddCartItemsFromCSV       func(childComplexity int, input cart.AddCartItemsFromCsvInput) int
 		AnswerChallenge           func(childComplexity int, input identity.AnswerChallengeInput) int
 		ApproveOrder              func(childComplexity int, input ordering.ApproveOrderInput) int
 		ChangeEmail               func(childComplexity int, input identity.ChangeEmailInput) int
@@ -453,6 +474,7 @@ type ComplexityRoot struct {
 		DeactivateUser            func(childComplexity int, input identity.DeactivateUserInput) int
 		DeleteAddress             func(childComplexity int, input model.DeleteAddressInput) int
 		DeleteApprovalRule        func(childComplexity int, input model.DeleteApprovalRuleInput) int
+		DeleteSavedCart           func(childComplexity int, input model.DeleteSavedCartInput) int
 		DisableOtp                func(childComplexity int, input identity.DisableOtpInput) int
 		EndSessions               func(childComplexity int, input identity.EndSessionsInput) int
 		EnrolOtp                  func(childComplexity int) int
@@ -460,15 +482,18 @@ type ComplexityRoot struct {
 		InviteCompany             func(childComplexity int, input identity.InviteCompanyInput) int
 		IssueOneTimePassword      func(childComplexity int, input access.IssueOneTimePasswordInput) int
 		LinkCustomerCentre        func(childComplexity int, input access.LinkCustomerCentreInput) int
+		LoadSavedCart             func(childComplexity int, input cart.LoadSavedCartInput) int
 		Login                     func(childComplexity int, input identity.LoginInput) int
 		Logout                    func(childComplexity int) int
 		NotifyApprover            func(childComplexity int, input ordering.NotifyApproverInput) int
+		OrderSavedCart            func(childComplexity int, input ordering.OrderSavedCartInput) int
 		PlaceOrder                func(childComplexity int, input ordering.PlaceOrderInput) int
 		ReactivateUser            func(childComplexity int, input model.ReactivateUserInput) int
 		Register                  func(childComplexity int, input identity.RegisterInput) int
 		ReissueActivationCode     func(childComplexity int, input model.ReissueActivationCodeInput) int
 		RejectOrder               func(childComplexity int, input ordering.RejectOrderInput) int
 		RemoveCartItems           func(childComplexity int, input cart.RemoveCartItemsInput) int
+		ReorderToCart             func(childComplexity int, input ordering.ReorderToCartInput) int
 		RequestPasswordReset      func(childComplexity int, input model.RequestPasswordResetInput) int
 		ResendInvitation          func(childComplexity int, input model.ResendInvitationInput) int
 		ResetPassword             func(childComplexity int, input identity.ResetPasswordInput) int
@@ -476,6 +501,7 @@ type ComplexityRoot struct {
 		SaveAccountAssignment     func(childComplexity int, input cart.SaveAccountAssignmentInput) int
 		SaveAddress               func(childComplexity int, input cart.SaveAddressInput) int
 		SaveApprovalRule          func(childComplexity int, input ordering.SaveApprovalRuleInput) int
+		SaveCart                  func(childComplexity int, input cart.SaveCartInput) int
 		SaveTransfers             func(childComplexity int, input access.SaveTransfersInput) int
 		SendPasswordReset         func(childComplexity int, input model.SendPasswordResetInput) int
 		SetContractRights         func(childComplexity int, input access.SetContractRightsInput) int
@@ -485,6 +511,7 @@ type ComplexityRoot struct {
 		UpdateCart                func(childComplexity int, input cart.UpdateCartInput) int
 		UpdateCartItem            func(childComplexity int, input cart.UpdateCartItemInput) int
 		UpdateContactData         func(childComplexity int, input identity.UpdateContactDataInput) int
+		UpdateSavedCart           func(childComplexity int, input cart.UpdateSavedCartInput) int
 		UpdateTenantSettings      func(childComplexity int, input identity.UpdateTenantSettingsInput) int
 		WithdrawOrder             func(childComplexity int, input model.WithdrawOrderInput) int
 	}
@@ -572,6 +599,11 @@ type ComplexityRoot struct {
 		At   func(childComplexity int) int
 		By   func(childComplexity int) int
 		Text func(childComplexity int) int
+	}
+
+	OrderSavedCartPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
 	}
 
 	OrderedProduct struct {
@@ -669,6 +701,7 @@ type ComplexityRoot struct {
 		Orders         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
 		Product        func(childComplexity int, sku string) int
 		Products       func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
+		SavedCarts     func(childComplexity int, first *int, after *string, last *int, before *string) int
 		Tenants        func(childComplexity int, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) int
 		TransferTarget func(childComplexity int, input access.TransferTargetInput) int
 		Transfers      func(childComplexity int, first *int, after *string, last *int, before *string, direction *access.Direction) int
@@ -704,6 +737,17 @@ type ComplexityRoot struct {
 	RemoveCartItemsPayload struct {
 		Cart   func(childComplexity int) int
 		Errors func(childComplexity int) int
+	}
+
+	ReorderToCartPayload struct {
+		Cart   func(childComplexity int) int
+		Errors func(childComplexity int) int
+	}
+
+	ReplacedCart struct {
+		ItemCount func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Net       func(childComplexity int) int
 	}
 
 	RequestPasswordResetPayload struct {
@@ -782,6 +826,11 @@ type ComplexityRoot struct {
 		Rule   func(childComplexity int) int
 	}
 
+	SaveCartPayload struct {
+		Errors    func(childComplexity int) int
+		SavedCart func(childComplexity int) int
+	}
+
 	SaveTransfersPayload struct {
 		Errors  func(childComplexity int) int
 		Granted func(childComplexity int) int
@@ -796,6 +845,30 @@ type ComplexityRoot struct {
 		Label      func(childComplexity int) int
 		Plant      func(childComplexity int) int
 		Project    func(childComplexity int) int
+	}
+
+	SavedCart struct {
+		CreatedAt func(childComplexity int) int
+		GlobalID  func(childComplexity int) int
+		ItemCount func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Net       func(childComplexity int) int
+		Orderable func(childComplexity int) int
+		Owner     func(childComplexity int) int
+		Shared    func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+	}
+
+	SavedCartConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	SavedCartEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	SavedTransfer struct {
@@ -953,6 +1026,11 @@ type ComplexityRoot struct {
 		User         func(childComplexity int) int
 	}
 
+	UpdateSavedCartPayload struct {
+		Errors    func(childComplexity int) int
+		SavedCart func(childComplexity int) int
+	}
+
 	UpdateTenantSettingsPayload struct {
 		Errors func(childComplexity int) int
 		Tenant func(childComplexity int) int
@@ -1106,6 +1184,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActivateAccountPayload.Username(childComplexity), true
+
+	case "AddCartItemsFromCsvPayload.added":
+		if e.ComplexityRoot.AddCartItemsFromCsvPayload.Added == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCartItemsFromCsvPayload.Added(childComplexity), true
+	case "AddCartItemsFromCsvPayload.cart":
+		if e.ComplexityRoot.AddCartItemsFromCsvPayload.Cart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCartItemsFromCsvPayload.Cart(childComplexity), true
+	case "AddCartItemsFromCsvPayload.errors":
+		if e.ComplexityRoot.AddCartItemsFromCsvPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCartItemsFromCsvPayload.Errors(childComplexity), true
 
 	case "AddCartItemsPayload.cart":
 		if e.ComplexityRoot.AddCartItemsPayload.Cart == nil {
@@ -1411,6 +1508,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cart.DeliveryAddress(childComplexity), true
+	case "Cart.download":
+		if e.ComplexityRoot.Cart.Download == nil {
+			break
+		}
+
+		args, err := ec.field_Cart_download_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Cart.Download(childComplexity, args["format"].(model.ExportFormat)), true
 	case "Cart.id":
 		if e.ComplexityRoot.Cart.GlobalID == nil {
 			break
@@ -2024,6 +2132,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeleteApprovalRulePayload.Errors(childComplexity), true
 
+	case "DeleteSavedCartPayload.deletedId":
+		if e.ComplexityRoot.DeleteSavedCartPayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSavedCartPayload.DeletedID(childComplexity), true
+	case "DeleteSavedCartPayload.errors":
+		if e.ComplexityRoot.DeleteSavedCartPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteSavedCartPayload.Errors(childComplexity), true
+
 	case "DeliveryAddress.city":
 		if e.ComplexityRoot.DeliveryAddress.City == nil {
 			break
@@ -2294,6 +2415,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LinkCustomerCentrePayload.Link(childComplexity), true
 
+	case "LoadSavedCartPayload.cart":
+		if e.ComplexityRoot.LoadSavedCartPayload.Cart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoadSavedCartPayload.Cart(childComplexity), true
+	case "LoadSavedCartPayload.errors":
+		if e.ComplexityRoot.LoadSavedCartPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoadSavedCartPayload.Errors(childComplexity), true
+	case "LoadSavedCartPayload.replaced":
+		if e.ComplexityRoot.LoadSavedCartPayload.Replaced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoadSavedCartPayload.Replaced(childComplexity), true
+
 	case "LoginChallenge.expiresAt":
 		if e.ComplexityRoot.LoginChallenge.ExpiresAt == nil {
 			break
@@ -2402,6 +2542,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddCartItems(childComplexity, args["input"].(cart.AddCartItemsInput)), true
+	case "Mutation.addCartItemsFromCsv":
+		if e.ComplexityRoot.Mutation.AddCartItemsFromCSV == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addCartItemsFromCsv_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddCartItemsFromCSV(childComplexity, args["input"].(cart.AddCartItemsFromCsvInput)), true
 	case "Mutation.answerChallenge":
 		if e.ComplexityRoot.Mutation.AnswerChallenge == nil {
 			break
@@ -2540,6 +2691,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteApprovalRule(childComplexity, args["input"].(model.DeleteApprovalRuleInput)), true
+	case "Mutation.deleteSavedCart":
+		if e.ComplexityRoot.Mutation.DeleteSavedCart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteSavedCart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteSavedCart(childComplexity, args["input"].(model.DeleteSavedCartInput)), true
 	case "Mutation.disableOtp":
 		if e.ComplexityRoot.Mutation.DisableOtp == nil {
 			break
@@ -2612,6 +2774,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.LinkCustomerCentre(childComplexity, args["input"].(access.LinkCustomerCentreInput)), true
+	case "Mutation.loadSavedCart":
+		if e.ComplexityRoot.Mutation.LoadSavedCart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_loadSavedCart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LoadSavedCart(childComplexity, args["input"].(cart.LoadSavedCartInput)), true
 	case "Mutation.login":
 		if e.ComplexityRoot.Mutation.Login == nil {
 			break
@@ -2640,6 +2813,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.NotifyApprover(childComplexity, args["input"].(ordering.NotifyApproverInput)), true
+	case "Mutation.orderSavedCart":
+		if e.ComplexityRoot.Mutation.OrderSavedCart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_orderSavedCart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.OrderSavedCart(childComplexity, args["input"].(ordering.OrderSavedCartInput)), true
 	case "Mutation.placeOrder":
 		if e.ComplexityRoot.Mutation.PlaceOrder == nil {
 			break
@@ -2706,6 +2890,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemoveCartItems(childComplexity, args["input"].(cart.RemoveCartItemsInput)), true
+	case "Mutation.reorderToCart":
+		if e.ComplexityRoot.Mutation.ReorderToCart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reorderToCart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReorderToCart(childComplexity, args["input"].(ordering.ReorderToCartInput)), true
 	case "Mutation.requestPasswordReset":
 		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
 			break
@@ -2783,6 +2978,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveApprovalRule(childComplexity, args["input"].(ordering.SaveApprovalRuleInput)), true
+	case "Mutation.saveCart":
+		if e.ComplexityRoot.Mutation.SaveCart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveCart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveCart(childComplexity, args["input"].(cart.SaveCartInput)), true
 	case "Mutation.saveTransfers":
 		if e.ComplexityRoot.Mutation.SaveTransfers == nil {
 			break
@@ -2872,6 +3078,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateContactData(childComplexity, args["input"].(identity.UpdateContactDataInput)), true
+	case "Mutation.updateSavedCart":
+		if e.ComplexityRoot.Mutation.UpdateSavedCart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateSavedCart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateSavedCart(childComplexity, args["input"].(cart.UpdateSavedCartInput)), true
 	case "Mutation.updateTenantSettings":
 		if e.ComplexityRoot.Mutation.UpdateTenantSettings == nil {
 			break
@@ -3256,6 +3473,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderMessage.Text(childComplexity), true
+
+	case "OrderSavedCartPayload.errors":
+		if e.ComplexityRoot.OrderSavedCartPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderSavedCartPayload.Errors(childComplexity), true
+	case "OrderSavedCartPayload.order":
+		if e.ComplexityRoot.OrderSavedCartPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderSavedCartPayload.Order(childComplexity), true
 
 	case "OrderedProduct.name":
 		if e.ComplexityRoot.OrderedProduct.Name == nil {
@@ -3673,6 +3903,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*catalog.ProductFilter), args["orderBy"].(*ent.ProductOrder)), true
+	case "Query.savedCarts":
+		if e.ComplexityRoot.Query.SavedCarts == nil {
+			break
+		}
+
+		args, err := ec.field_Query_savedCarts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SavedCarts(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.tenants":
 		if e.ComplexityRoot.Query.Tenants == nil {
 			break
@@ -3801,6 +4042,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RemoveCartItemsPayload.Errors(childComplexity), true
+
+	case "ReorderToCartPayload.cart":
+		if e.ComplexityRoot.ReorderToCartPayload.Cart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReorderToCartPayload.Cart(childComplexity), true
+	case "ReorderToCartPayload.errors":
+		if e.ComplexityRoot.ReorderToCartPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReorderToCartPayload.Errors(childComplexity), true
+
+	case "ReplacedCart.itemCount":
+		if e.ComplexityRoot.ReplacedCart.ItemCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplacedCart.ItemCount(childComplexity), true
+	case "ReplacedCart.name":
+		if e.ComplexityRoot.ReplacedCart.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplacedCart.Name(childComplexity), true
+	case "ReplacedCart.net":
+		if e.ComplexityRoot.ReplacedCart.Net == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplacedCart.Net(childComplexity), true
 
 	case "RequestPasswordResetPayload.accepted":
 		if e.ComplexityRoot.RequestPasswordResetPayload.Accepted == nil {
@@ -4020,6 +4293,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SaveApprovalRulePayload.Rule(childComplexity), true
 
+	case "SaveCartPayload.errors":
+		if e.ComplexityRoot.SaveCartPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveCartPayload.Errors(childComplexity), true
+	case "SaveCartPayload.savedCart":
+		if e.ComplexityRoot.SaveCartPayload.SavedCart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveCartPayload.SavedCart(childComplexity), true
+
 	case "SaveTransfersPayload.errors":
 		if e.ComplexityRoot.SaveTransfersPayload.Errors == nil {
 			break
@@ -4081,6 +4367,99 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SavedAccountAssignment.Project(childComplexity), true
+
+	case "SavedCart.createdAt":
+		if e.ComplexityRoot.SavedCart.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.CreatedAt(childComplexity), true
+	case "SavedCart.id":
+		if e.ComplexityRoot.SavedCart.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.GlobalID(childComplexity), true
+	case "SavedCart.itemCount":
+		if e.ComplexityRoot.SavedCart.ItemCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.ItemCount(childComplexity), true
+	case "SavedCart.name":
+		if e.ComplexityRoot.SavedCart.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.Name(childComplexity), true
+	case "SavedCart.net":
+		if e.ComplexityRoot.SavedCart.Net == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.Net(childComplexity), true
+	case "SavedCart.orderable":
+		if e.ComplexityRoot.SavedCart.Orderable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.Orderable(childComplexity), true
+	case "SavedCart.owner":
+		if e.ComplexityRoot.SavedCart.Owner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.Owner(childComplexity), true
+	case "SavedCart.shared":
+		if e.ComplexityRoot.SavedCart.Shared == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.Shared(childComplexity), true
+	case "SavedCart.updatedAt":
+		if e.ComplexityRoot.SavedCart.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCart.UpdatedAt(childComplexity), true
+
+	case "SavedCartConnection.edges":
+		if e.ComplexityRoot.SavedCartConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCartConnection.Edges(childComplexity), true
+	case "SavedCartConnection.nodes":
+		if e.ComplexityRoot.SavedCartConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCartConnection.Nodes(childComplexity), true
+	case "SavedCartConnection.pageInfo":
+		if e.ComplexityRoot.SavedCartConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCartConnection.PageInfo(childComplexity), true
+	case "SavedCartConnection.totalCount":
+		if e.ComplexityRoot.SavedCartConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCartConnection.TotalCount(childComplexity), true
+
+	case "SavedCartEdge.cursor":
+		if e.ComplexityRoot.SavedCartEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCartEdge.Cursor(childComplexity), true
+	case "SavedCartEdge.node":
+		if e.ComplexityRoot.SavedCartEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SavedCartEdge.Node(childComplexity), true
 
 	case "SavedTransfer.contract":
 		if e.ComplexityRoot.SavedTransfer.Contract == nil {
@@ -4629,6 +5008,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UpdateContactDataPayload.User(childComplexity), true
 
+	case "UpdateSavedCartPayload.errors":
+		if e.ComplexityRoot.UpdateSavedCartPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateSavedCartPayload.Errors(childComplexity), true
+	case "UpdateSavedCartPayload.savedCart":
+		if e.ComplexityRoot.UpdateSavedCartPayload.SavedCart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateSavedCartPayload.SavedCart(childComplexity), true
+
 	case "UpdateTenantSettingsPayload.errors":
 		if e.ComplexityRoot.UpdateTenantSettingsPayload.Errors == nil {
 			break
@@ -4962,6 +5354,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AccountAssignmentInput", ec.unmarshalInputAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("ActForInput", ec.unmarshalInputActForInput),
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
+			graphql.NewInputUnmarshaler("AddCartItemsFromCsvInput", ec.unmarshalInputAddCartItemsFromCsvInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
 			graphql.NewInputUnmarshaler("ApproveOrderInput", ec.unmarshalInputApproveOrderInput),
@@ -4980,6 +5373,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeactivateUserInput", ec.unmarshalInputDeactivateUserInput),
 			graphql.NewInputUnmarshaler("DeleteAddressInput", ec.unmarshalInputDeleteAddressInput),
 			graphql.NewInputUnmarshaler("DeleteApprovalRuleInput", ec.unmarshalInputDeleteApprovalRuleInput),
+			graphql.NewInputUnmarshaler("DeleteSavedCartInput", ec.unmarshalInputDeleteSavedCartInput),
 			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
 			graphql.NewInputUnmarshaler("FinishCustomerCentreLoginInput", ec.unmarshalInputFinishCustomerCentreLoginInput),
@@ -4987,10 +5381,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("InvitedCompanyInput", ec.unmarshalInputInvitedCompanyInput),
 			graphql.NewInputUnmarshaler("IssueOneTimePasswordInput", ec.unmarshalInputIssueOneTimePasswordInput),
 			graphql.NewInputUnmarshaler("LinkCustomerCentreInput", ec.unmarshalInputLinkCustomerCentreInput),
+			graphql.NewInputUnmarshaler("LoadSavedCartInput", ec.unmarshalInputLoadSavedCartInput),
 			graphql.NewInputUnmarshaler("LoginInput", ec.unmarshalInputLoginInput),
 			graphql.NewInputUnmarshaler("NotifyApproverInput", ec.unmarshalInputNotifyApproverInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderOrder", ec.unmarshalInputOrderOrder),
+			graphql.NewInputUnmarshaler("OrderSavedCartInput", ec.unmarshalInputOrderSavedCartInput),
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
 			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
 			graphql.NewInputUnmarshaler("ProductOrder", ec.unmarshalInputProductOrder),
@@ -4999,6 +5395,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReissueActivationCodeInput", ec.unmarshalInputReissueActivationCodeInput),
 			graphql.NewInputUnmarshaler("RejectOrderInput", ec.unmarshalInputRejectOrderInput),
 			graphql.NewInputUnmarshaler("RemoveCartItemsInput", ec.unmarshalInputRemoveCartItemsInput),
+			graphql.NewInputUnmarshaler("ReorderToCartInput", ec.unmarshalInputReorderToCartInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
 			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
@@ -5006,6 +5403,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SaveAccountAssignmentInput", ec.unmarshalInputSaveAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("SaveAddressInput", ec.unmarshalInputSaveAddressInput),
 			graphql.NewInputUnmarshaler("SaveApprovalRuleInput", ec.unmarshalInputSaveApprovalRuleInput),
+			graphql.NewInputUnmarshaler("SaveCartInput", ec.unmarshalInputSaveCartInput),
 			graphql.NewInputUnmarshaler("SaveTransfersInput", ec.unmarshalInputSaveTransfersInput),
 			graphql.NewInputUnmarshaler("SendPasswordResetInput", ec.unmarshalInputSendPasswordResetInput),
 			graphql.NewInputUnmarshaler("SetContractRightsInput", ec.unmarshalInputSetContractRightsInput),
@@ -5016,6 +5414,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateCartInput", ec.unmarshalInputUpdateCartInput),
 			graphql.NewInputUnmarshaler("UpdateCartItemInput", ec.unmarshalInputUpdateCartItemInput),
 			graphql.NewInputUnmarshaler("UpdateContactDataInput", ec.unmarshalInputUpdateContactDataInput),
+			graphql.NewInputUnmarshaler("UpdateSavedCartInput", ec.unmarshalInputUpdateSavedCartInput),
 			graphql.NewInputUnmarshaler("UpdateTenantSettingsInput", ec.unmarshalInputUpdateTenantSettingsInput),
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
@@ -6008,6 +6407,14 @@ type Cart implements Node {
   orderable: Boolean!
   "Grows with every change."
   version: Int!
+  """
+  The cart as a file, as it is when the link is followed: as PDF a document to print and file, with totals and all that is said about the
+  order; in the other formats its positions.
+  """
+  download(
+    "Kind of file."
+    format: ExportFormat!
+  ): Download!
 }
 
 "A position to add."
@@ -6028,6 +6435,22 @@ input CartItemInput {
 input AddCartItemsInput {
   "At most 100 positions. One that differs from an existing one in the quantity only is added to it."
   items: [CartItemInput!]!
+}
+
+"What to add, as a text."
+input AddCartItemsFromCsvInput {
+  """
+  A product number and a quantity on each line: ` + "`" + `TEL-DT-0101;5` + "`" + `. At most 500 lines and 65536 characters.
+
+  - Between the values stands a semicolon, a comma or a tab, whichever the first line has most of. Quotes are those of CSV; a
+    value does not span lines. Empty lines do not count.
+  - The first line may name the columns, in German or English (` + "`" + `sku` + "`" + `, ` + "`" + `Artikelnummer` + "`" + `, ` + "`" + `quantity` + "`" + `, ` + "`" + `Menge` + "`" + `, and the like). Then they may
+    stand in any order, with others beside them where the separator is not a comma.
+  - Quantities have a decimal comma or point. ` + "`" + `1.234` + "`" + `, which could be meant either way, is refused: write ` + "`" + `1234` + "`" + ` or ` + "`" + `1.2340` + "`" + `.
+  - The argument is a text, so whoever reads a file has decided on its encoding: browsers read UTF-8. Decode an older file of Windows
+    first (` + "`" + `new TextDecoder("windows-1252")` + "`" + `); characters that were lost in reading come back as ` + "`" + `CSV_ENCODING` + "`" + `.
+  """
+  csv: String!
 }
 
 "What to change of a position. What is left out stays; null empties it."
@@ -6071,6 +6494,19 @@ type AddCartItemsPayload {
   "The cart."
   cart: Cart
   "What went wrong."
+  errors: [UserError!]!
+}
+
+"The cart with the good lines in it."
+type AddCartItemsFromCsvPayload {
+  "The cart."
+  cart: Cart
+  "How many lines went in."
+  added: Int!
+  """
+  What is wrong with the other lines: ` + "`" + `field` + "`" + ` is ` + "`" + `["csv", "<line>", "sku"]` + "`" + `, ` + "`" + `["csv", "<line>", "quantity"]` + "`" + ` or ` + "`" + `["csv", "<line>"]` + "`" + `, and
+  the message names the line, too. Where it is ` + "`" + `["csv"]` + "`" + `, nothing went in.
+  """
   errors: [UserError!]!
 }
 
@@ -6184,6 +6620,8 @@ extend type Query {
 extend type Mutation {
   "Put products into the cart."
   addCartItems(input: AddCartItemsInput!): AddCartItemsPayload! @can(do: "cart.use")
+  "Put the good lines of a CSV text into the cart, as addCartItems does; the others come back with their line numbers."
+  addCartItemsFromCsv(input: AddCartItemsFromCsvInput!): AddCartItemsFromCsvPayload! @can(do: "cart.use")
   "Change quantity, delivery or assignment of a position."
   updateCartItem(input: UpdateCartItemInput!): UpdateCartItemPayload! @can(do: "cart.use")
   "Take positions out of the cart."
@@ -6413,6 +6851,7 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `PRODUCT_NOT_ORDERABLE` + "`" + ` | the product can no longer be ordered |
 | ` + "`" + `PRICE_CHANGED` + "`" + ` | the price changed since it was seen |
 | ` + "`" + `QUANTITY_INVALID` + "`" + ` | the quantity is not above zero, or has too many decimal places |
+| ` + "`" + `QUANTITY_AMBIGUOUS` + "`" + ` | the text could mean thousands or decimal places |
 | ` + "`" + `QUANTITY_TOO_LARGE` + "`" + ` | more than can be ordered at once |
 | ` + "`" + `QUANTITY_TOO_SMALL` + "`" + ` | below the product's minimum quantity |
 | ` + "`" + `QUANTITY_STEP` + "`" + ` | not a multiple of the product's quantity step |
@@ -6422,6 +6861,13 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `VALUE_TOO_LONG` + "`" + ` | longer than allowed |
 | ` + "`" + `VALUE_INVALID` + "`" + ` | contains characters that are not allowed, such as control characters |
 | ` + "`" + `TOO_MANY_ITEMS` + "`" + ` | more than can be handled at once |
+| ` + "`" + `CSV_LINE_INVALID` + "`" + ` | a line that is not a product number and a quantity |
+| ` + "`" + `CSV_HEADER_INVALID` + "`" + ` | the first line names columns, but not each of the two that are needed exactly once |
+| ` + "`" + `CSV_ENCODING` + "`" + ` | a text that lost characters when it was read: the file is not in UTF-8 |
+| ` + "`" + `TOO_MANY_SAVED_CARTS` + "`" + ` | no more carts can be saved: delete one first |
+| ` + "`" + `SAVED_CART_UNKNOWN` + "`" + ` | no such saved cart among the viewer's and the shared ones |
+| ` + "`" + `SAVED_CART_NOT_YOURS` + "`" + ` | a shared cart is changed by its owner only |
+| ` + "`" + `ORDER_UNKNOWN` + "`" + ` | no such order, or none that the viewer may see |
 | ` + "`" + `CART_EMPTY` + "`" + ` | there is nothing in the cart to order |
 | ` + "`" + `COUNTRY_INVALID` + "`" + ` | not a country code of two capital letters |
 | ` + "`" + `ADDRESS_UNKNOWN` + "`" + ` | no such address among the viewer's |
@@ -7627,6 +8073,48 @@ type Subscription {
     orderId: ID
   ): Order! @can(do: "order.view")
 }
+
+"A saved cart to order at once."
+input OrderSavedCartInput {
+  "One of the viewer's, or a shared one."
+  id: ID!
+  "1 to 255 printable characters. The same key with the same input gives the same order again."
+  idempotencyKey: String!
+  "The gross amount that the user saw. Where it is the right one, changed prices are no obstacle."
+  expectedGross: Decimal
+}
+
+"The placed order."
+type OrderSavedCartPayload {
+  "The order; its name, address and account assignment are those of the saved cart."
+  order: Order
+  "What went wrong, such as ` + "`" + `[\"items\", \"3\"]` + "`" + ` for the fourth position. Then nothing was ordered."
+  errors: [UserError!]!
+}
+
+"An order to put into the cart again."
+input ReorderToCartInput {
+  "An order that the viewer may see."
+  orderId: ID!
+}
+
+"The cart with the positions of the order."
+type ReorderToCartPayload {
+  "The cart; what cannot be ordered any more or costs something else now is told at its position."
+  cart: Cart
+  "What went wrong. Then nothing went in."
+  errors: [UserError!]!
+}
+
+extend type Mutation {
+  "Place an order from a saved cart as it stands. The current cart stays as it is."
+  orderSavedCart(input: OrderSavedCartInput!): OrderSavedCartPayload! @can(do: "order.place")
+  """
+  Add the positions of an order to the current cart, whose own positions stay; those that differ in the quantity only become one.
+  Wished dates that are over are left out; an address that is not among the viewer's is added to them.
+  """
+  reorderToCart(input: ReorderToCartInput!): ReorderToCartPayload! @can(do: "cart.use")
+}
 `, BuiltIn: false},
 	{Name: "../schema/registration.graphqls", Input: `"What became of a link."
 enum LinkStatus {
@@ -7870,6 +8358,153 @@ extend type Mutation {
   inviteCompany(input: InviteCompanyInput!): InviteCompanyPayload! @can(do: "tenant.invite")
   "Mail a new activation code to somebody who registered. For service agents."
   reissueActivationCode(input: ReissueActivationCodeInput!): ReissueActivationCodePayload! @can(do: "tenant.invite")
+}
+`, BuiltIn: false},
+	{Name: "../schema/savedcart.graphqls", Input: `"""
+A cart under a name: of a user for the tenant that it worked for, and of all users of that tenant where it is shared. It keeps quantities,
+wished dates, addresses and account assignments as they were; prices are always those of the viewer's company as they are now.
+"""
+type SavedCart implements Node {
+  "Global ID."
+  id: ID!
+  "Name. Several may have the same one."
+  name: String!
+  "Whether all users of the company see it. Only its owner changes it."
+  shared: Boolean!
+  "How many positions it has."
+  itemCount: Int!
+  "Sum of the positions, net, at the prices as they are now; what has no price any more is not in it."
+  net: Money!
+  "Whether it can be ordered as it stands."
+  orderable: Boolean!
+  "Whose it is."
+  owner: Person!
+  "When it was saved."
+  createdAt: DateTime!
+  "When it was changed last."
+  updatedAt: DateTime!
+}
+
+"A saved cart in the page."
+type SavedCartEdge {
+  "The saved cart."
+  node: SavedCart
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of saved carts, those that were changed last first."
+type SavedCartConnection {
+  "Saved carts with their cursors."
+  edges: [SavedCartEdge]
+  "Saved carts without."
+  nodes: [SavedCart!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are."
+  totalCount: Int!
+}
+
+"How to save the current cart, which stays as it is."
+input SaveCartInput {
+  "Name, at most 100 characters."
+  name: String!
+  "Whether all users of the company may see, load and order it. They see its addresses and account assignments, too."
+  shared: Boolean = false
+}
+
+"The saved cart."
+type SaveCartPayload {
+  "The saved cart."
+  savedCart: SavedCart
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Which saved cart to load."
+input LoadSavedCartInput {
+  "One of the viewer's, or a shared one."
+  id: ID!
+}
+
+"What the current cart was before another one replaced it."
+type ReplacedCart {
+  "Its name."
+  name: String!
+  "How many positions it had."
+  itemCount: Int!
+  "Sum of its positions, net."
+  net: Money!
+}
+
+"The loaded cart."
+type LoadSavedCartPayload {
+  "The cart. A price that changed since it was seen is told as ` + "`" + `PRICE_CHANGED` + "`" + ` at the position."
+  cart: Cart
+  "What was in the cart before and is not there any more."
+  replaced: ReplacedCart
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"What to change of a saved cart. What is left out stays."
+input UpdateSavedCartInput {
+  "One of the viewer's own."
+  id: ID!
+  "New name, at most 100 characters."
+  name: String
+  "Whether all users of the company may see, load and order it."
+  shared: Boolean
+}
+
+"The saved cart after a change."
+type UpdateSavedCartPayload {
+  "The saved cart."
+  savedCart: SavedCart
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Which saved cart to delete."
+input DeleteSavedCartInput {
+  "One of the viewer's own."
+  id: ID!
+}
+
+"The deleted saved cart."
+type DeleteSavedCartPayload {
+  "Its ID."
+  deletedId: ID
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type Query {
+  "The saved carts of the viewer for the tenant that it works for, and those that are shared there."
+  savedCarts(
+    "How many from the beginning, 1 to 100."
+    first: Int
+    "Only those after this cursor."
+    after: String
+    "How many from the end, 1 to 100."
+    last: Int
+    "Only those before this cursor."
+    before: String
+  ): SavedCartConnection! @can(do: "saved_cart.use")
+}
+
+extend type Mutation {
+  "Keep the current cart under a name; at most 100 of them. The cart stays as it is."
+  saveCart(input: SaveCartInput!): SaveCartPayload! @can(do: "saved_cart.use")
+  """
+  Replace the current cart, with its name, numbers, address and assignment, by a saved one. An address that is not among the viewer's
+  is added to them, so that nothing goes elsewhere.
+  """
+  loadSavedCart(input: LoadSavedCartInput!): LoadSavedCartPayload! @can(do: "saved_cart.use")
+  "Rename a saved cart, share it, or share it no more."
+  updateSavedCart(input: UpdateSavedCartInput!): UpdateSavedCartPayload! @can(do: "saved_cart.use")
+  "Delete a saved cart."
+  deleteSavedCart(input: DeleteSavedCartInput!): DeleteSavedCartPayload! @can(do: "saved_cart.use")
 }
 `, BuiltIn: false},
 	{Name: "../schema/users.graphqls", Input: `"Which users to list. Everything given must hold."
@@ -8213,6 +8848,18 @@ func (ec *executionContext) childFields_ActivateAccountPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type ActivateAccountPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AddCartItemsFromCsvPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cart":
+		return ec.fieldContext_AddCartItemsFromCsvPayload_cart(ctx, field)
+	case "added":
+		return ec.fieldContext_AddCartItemsFromCsvPayload_added(ctx, field)
+	case "errors":
+		return ec.fieldContext_AddCartItemsFromCsvPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddCartItemsFromCsvPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AddCartItemsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cart":
@@ -8395,6 +9042,8 @@ func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.
 		return ec.fieldContext_Cart_orderable(ctx, field)
 	case "version":
 		return ec.fieldContext_Cart_version(ctx, field)
+	case "download":
+		return ec.fieldContext_Cart_download(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Cart", field.Name)
 }
@@ -8703,6 +9352,16 @@ func (ec *executionContext) childFields_DeleteApprovalRulePayload(ctx context.Co
 	return nil, fmt.Errorf("no field named %q was found under type DeleteApprovalRulePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeleteSavedCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_DeleteSavedCartPayload_deletedId(ctx, field)
+	case "errors":
+		return ec.fieldContext_DeleteSavedCartPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSavedCartPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeliveryAddress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "company":
@@ -8859,6 +9518,18 @@ func (ec *executionContext) childFields_LinkCustomerCentrePayload(ctx context.Co
 		return ec.fieldContext_LinkCustomerCentrePayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LinkCustomerCentrePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_LoadSavedCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cart":
+		return ec.fieldContext_LoadSavedCartPayload_cart(ctx, field)
+	case "replaced":
+		return ec.fieldContext_LoadSavedCartPayload_replaced(ctx, field)
+	case "errors":
+		return ec.fieldContext_LoadSavedCartPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LoadSavedCartPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LoginChallenge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9073,6 +9744,16 @@ func (ec *executionContext) childFields_OrderMessage(ctx context.Context, field 
 		return ec.fieldContext_OrderMessage_text(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderMessage", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderSavedCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_OrderSavedCartPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_OrderSavedCartPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderSavedCartPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_OrderedProduct(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9295,6 +9976,28 @@ func (ec *executionContext) childFields_RemoveCartItemsPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type RemoveCartItemsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReorderToCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cart":
+		return ec.fieldContext_ReorderToCartPayload_cart(ctx, field)
+	case "errors":
+		return ec.fieldContext_ReorderToCartPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReorderToCartPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReplacedCart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_ReplacedCart_name(ctx, field)
+	case "itemCount":
+		return ec.fieldContext_ReplacedCart_itemCount(ctx, field)
+	case "net":
+		return ec.fieldContext_ReplacedCart_net(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReplacedCart", field.Name)
+}
+
 func (ec *executionContext) childFields_RequestPasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "accepted":
@@ -9447,6 +10150,16 @@ func (ec *executionContext) childFields_SaveApprovalRulePayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type SaveApprovalRulePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SaveCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "savedCart":
+		return ec.fieldContext_SaveCartPayload_savedCart(ctx, field)
+	case "errors":
+		return ec.fieldContext_SaveCartPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveCartPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SaveTransfersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "granted":
@@ -9477,6 +10190,54 @@ func (ec *executionContext) childFields_SavedAccountAssignment(ctx context.Conte
 		return ec.fieldContext_SavedAccountAssignment_isDefault(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SavedAccountAssignment", field.Name)
+}
+
+func (ec *executionContext) childFields_SavedCart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_SavedCart_id(ctx, field)
+	case "name":
+		return ec.fieldContext_SavedCart_name(ctx, field)
+	case "shared":
+		return ec.fieldContext_SavedCart_shared(ctx, field)
+	case "itemCount":
+		return ec.fieldContext_SavedCart_itemCount(ctx, field)
+	case "net":
+		return ec.fieldContext_SavedCart_net(ctx, field)
+	case "orderable":
+		return ec.fieldContext_SavedCart_orderable(ctx, field)
+	case "owner":
+		return ec.fieldContext_SavedCart_owner(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_SavedCart_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SavedCart_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedCart", field.Name)
+}
+
+func (ec *executionContext) childFields_SavedCartConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SavedCartConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_SavedCartConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SavedCartConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SavedCartConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedCartConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SavedCartEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_SavedCartEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_SavedCartEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedCartEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_SavedTransfer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9779,6 +10540,16 @@ func (ec *executionContext) childFields_UpdateContactDataPayload(ctx context.Con
 		return ec.fieldContext_UpdateContactDataPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateContactDataPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateSavedCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "savedCart":
+		return ec.fieldContext_UpdateSavedCartPayload_savedCart(ctx, field)
+	case "errors":
+		return ec.fieldContext_UpdateSavedCartPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSavedCartPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateTenantSettingsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

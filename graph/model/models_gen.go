@@ -45,6 +45,17 @@ type ActivateAccountPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The cart with the good lines in it.
+type AddCartItemsFromCSVPayload struct {
+	// The cart.
+	Cart *cart.Cart `json:"cart,omitempty"`
+	// How many lines went in.
+	Added int `json:"added"`
+	// What is wrong with the other lines: `field` is `["csv", "<line>", "sku"]`, `["csv", "<line>", "quantity"]` or `["csv", "<line>"]`, and
+	// the message names the line, too. Where it is `["csv"]`, nothing went in.
+	Errors []*UserError `json:"errors"`
+}
+
 // The cart after a change.
 type AddCartItemsPayload struct {
 	// The cart.
@@ -207,6 +218,20 @@ type DeleteApprovalRulePayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// Which saved cart to delete.
+type DeleteSavedCartInput struct {
+	// One of the viewer's own.
+	ID gid.ID `json:"id"`
+}
+
+// The deleted saved cart.
+type DeleteSavedCartPayload struct {
+	// Its ID.
+	DeletedID *gid.ID `json:"deletedId,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of switching one-time codes off.
 type DisableOtpPayload struct {
 	// What went wrong.
@@ -295,6 +320,16 @@ type LinkCustomerCentrePayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The loaded cart.
+type LoadSavedCartPayload struct {
+	// The cart. A price that changed since it was seen is told as `PRICE_CHANGED` at the position.
+	Cart *cart.Cart `json:"cart,omitempty"`
+	// What was in the cart before and is not there any more.
+	Replaced *cart.ReplacedCart `json:"replaced,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // A second factor that is asked for before a login is complete.
 type LoginChallenge struct {
 	// Names the challenge when it is answered.
@@ -328,6 +363,14 @@ type NotifyApproverPayload struct {
 	// The order.
 	Order *ent.Order `json:"order,omitempty"`
 	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The placed order.
+type OrderSavedCartPayload struct {
+	// The order; its name, address and account assignment are those of the saved cart.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong, such as `["items", "3"]` for the fourth position. Then nothing was ordered.
 	Errors []*UserError `json:"errors"`
 }
 
@@ -398,6 +441,14 @@ type RemoveCartItemsPayload struct {
 	// The cart.
 	Cart *cart.Cart `json:"cart,omitempty"`
 	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The cart with the positions of the order.
+type ReorderToCartPayload struct {
+	// The cart; what cannot be ordered any more or costs something else now is told at its position.
+	Cart *cart.Cart `json:"cart,omitempty"`
+	// What went wrong. Then nothing went in.
 	Errors []*UserError `json:"errors"`
 }
 
@@ -497,6 +548,14 @@ type SaveAddressPayload struct {
 type SaveApprovalRulePayload struct {
 	// The rule.
 	Rule *ent.ApprovalRule `json:"rule,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The saved cart.
+type SaveCartPayload struct {
+	// The saved cart.
+	SavedCart *ent.SavedCart `json:"savedCart,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -629,6 +688,14 @@ type UpdateContactDataPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The saved cart after a change.
+type UpdateSavedCartPayload struct {
+	// The saved cart.
+	SavedCart *ent.SavedCart `json:"savedCart,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of changing settings.
 type UpdateTenantSettingsPayload struct {
 	// The tenant; null when it did not work.
@@ -648,6 +715,7 @@ type UpdateTenantSettingsPayload struct {
 // | `PRODUCT_NOT_ORDERABLE` | the product can no longer be ordered |
 // | `PRICE_CHANGED` | the price changed since it was seen |
 // | `QUANTITY_INVALID` | the quantity is not above zero, or has too many decimal places |
+// | `QUANTITY_AMBIGUOUS` | the text could mean thousands or decimal places |
 // | `QUANTITY_TOO_LARGE` | more than can be ordered at once |
 // | `QUANTITY_TOO_SMALL` | below the product's minimum quantity |
 // | `QUANTITY_STEP` | not a multiple of the product's quantity step |
@@ -657,6 +725,13 @@ type UpdateTenantSettingsPayload struct {
 // | `VALUE_TOO_LONG` | longer than allowed |
 // | `VALUE_INVALID` | contains characters that are not allowed, such as control characters |
 // | `TOO_MANY_ITEMS` | more than can be handled at once |
+// | `CSV_LINE_INVALID` | a line that is not a product number and a quantity |
+// | `CSV_HEADER_INVALID` | the first line names columns, but not each of the two that are needed exactly once |
+// | `CSV_ENCODING` | a text that lost characters when it was read: the file is not in UTF-8 |
+// | `TOO_MANY_SAVED_CARTS` | no more carts can be saved: delete one first |
+// | `SAVED_CART_UNKNOWN` | no such saved cart among the viewer's and the shared ones |
+// | `SAVED_CART_NOT_YOURS` | a shared cart is changed by its owner only |
+// | `ORDER_UNKNOWN` | no such order, or none that the viewer may see |
 // | `CART_EMPTY` | there is nothing in the cart to order |
 // | `COUNTRY_INVALID` | not a country code of two capital letters |
 // | `ADDRESS_UNKNOWN` | no such address among the viewer's |

@@ -1,6 +1,13 @@
-// Package account holds the two values that a cart, an order and their positions
+// Package account holds the values that a cart, an order and their positions
 // carry along as they stood: how the costs are assigned, and where it goes to.
 package account
+
+import (
+	"github.com/google/uuid"
+
+	"kontor/internal/day"
+	"kontor/internal/money"
+)
 
 // Assignment says which accounts of the customer's books a position belongs to
 // (Kontierungsdaten, CA-05). Every part may be empty.
@@ -22,6 +29,24 @@ type Address struct {
 	PostalCode string `json:"postalCode,omitempty"`
 	City       string `json:"city,omitempty"`
 	Country    string `json:"country,omitempty"`
+}
+
+// SavedAddress is where a saved cart or a position of it goes to: an address of its owner,
+// and a copy for others and for when that one is gone.
+type SavedAddress struct {
+	ID uuid.UUID `json:"id"`
+	Address
+}
+
+// SavedPosition is a position of a saved cart (CA-06).
+type SavedPosition struct {
+	ProductID  uuid.UUID      `json:"productId"`
+	Unit       string         `json:"unit"`
+	Quantity   money.Decimal  `json:"quantity"`
+	SeenPrice  *money.Decimal `json:"seenPrice,omitempty"` // the unit price that was seen last (CA-09)
+	WishedDate *day.Day       `json:"wishedDate,omitempty"`
+	Address    *SavedAddress  `json:"address,omitempty"`
+	Assignment *Assignment    `json:"assignment,omitempty"`
 }
 
 // OrderedProduct is the product as it was called when it was ordered (OR-01).

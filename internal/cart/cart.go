@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"entgo.io/ent/dialect"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -91,6 +92,25 @@ func (s *Service) Lock(ctx context.Context, tx *ent.Tx) (*ent.Cart, error) {
 	return nil, fmt.Errorf("taking the cart for a change: it could not be made")
 }
 
+// Hold holds the viewer's cart as Lock does, and leaves it as it is.
+func (s *Service) Hold(ctx context.Context, tx *ent.Tx) error {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.make(ctx, tx, v); err != nil {
+		return fmt.Errorf("holding the cart: %w", err)
+	}
+	q := tx.Cart.Query().Where(cart.UserID(v.User), cart.TenantID(v.Tenant))
+	if s.db.Dialect == dialect.Postgres {
+		q.ForUpdate()
+	}
+	if _, err := q.Only(ctx); err != nil {
+		return fmt.Errorf("holding the cart: %w", err)
+	}
+	return nil
+}
+
 func (s *Service) touch(ctx context.Context, tx *ent.Tx, v *authz.Viewer) (int, error) {
 	return tx.Cart.Update().Where(cart.UserID(v.User), cart.TenantID(v.Tenant)).
 		AddVersion(1).SetUpdatedAt(s.now()).Save(ctx)
@@ -142,6 +162,12 @@ func (s *Service) Price(ctx context.Context, client *ent.Client, row *ent.Cart) 
 	if err != nil {
 		return nil, err
 	}
+	return s.priceWith(ctx, client, row, items, addresses, currency)
+}
+
+// priceWith prices positions whose products are loaded; the currency is that of a cart
+// where nothing has a price.
+func (s *Service) priceWith(ctx context.Context, client *ent.Client, row *ent.Cart, items []*ent.CartItem, addresses map[uuid.UUID]*ent.Address, currency string) (*Cart, error) {
 	c := &Cart{Cart: row, Items: make([]*Item, len(items)), Orderable: len(items) > 0}
 	if row.DeliveryAddressID != nil {
 		c.DeliveryAddress = addresses[*row.DeliveryAddressID]
@@ -246,6 +272,11 @@ func (s *Service) addressesOf(ctx context.Context, client *ent.Client, row *ent.
 			ids = append(ids, *item.DeliveryAddressID)
 		}
 	}
+	return s.ownAddresses(ctx, client, ids)
+}
+
+// ownAddresses are those of the addresses that are the viewer's.
+func (s *Service) ownAddresses(ctx context.Context, client *ent.Client, ids []uuid.UUID) (map[uuid.UUID]*ent.Address, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}

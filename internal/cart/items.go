@@ -3,7 +3,6 @@ package cart
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
@@ -61,13 +60,17 @@ func (s *Service) Add(ctx context.Context, in AddCartItemsInput) (*Cart, error) 
 		return nil, fault.New("TOO_MANY_ITEMS", "items").With("max", maxItems)
 	}
 	return s.change(ctx, func(tx *ent.Tx, row *ent.Cart) error {
-		products, err := s.productsBySKU(ctx, tx, in.Items)
+		skus := make([]string, len(in.Items))
+		for i, each := range in.Items {
+			skus[i] = each.Sku
+		}
+		products, err := s.productsBySKU(ctx, tx, skus)
 		if err != nil {
 			return err
 		}
-		existing, err := tx.CartItem.Query().Where(cartitem.CartID(row.ID)).Order(cartitem.ByID()).All(ctx)
+		f, err := s.filling(ctx, tx, row)
 		if err != nil {
-			return fmt.Errorf("reading the positions of the cart: %w", err)
+			return err
 		}
 		var faults fault.List
 		for i, each := range in.Items {
@@ -86,14 +89,17 @@ func (s *Service) Add(ctx context.Context, in AddCartItemsInput) (*Cart, error) 
 				}
 				continue
 			}
-			if existing, err = s.put(ctx, tx, row, existing, p, *position, at("items", i, "quantity"), &faults); err != nil {
+			if err := f.put(ctx, p, *position, at("items", i, "quantity"), &faults); err != nil {
 				return err
 			}
 		}
-		if len(existing) > maxPositions {
+		if len(f.items) > maxPositions {
 			faults.Add(fault.New("TOO_MANY_ITEMS", "items").With("max", maxPositions))
 		}
-		return faults.Err()
+		if len(faults) > 0 {
+			return faults
+		}
+		return f.write(ctx)
 	})
 }
 
@@ -121,52 +127,6 @@ func (s *Service) position(ctx context.Context, tx *ent.Tx, in *CartItemInput, i
 		return nil, nil
 	}
 	return &p, nil
-}
-
-// put adds a position to the cart's, to an existing one where only the quantity
-// differs, and gives the positions back as they are then.
-func (s *Service) put(ctx context.Context, tx *ent.Tx, row *ent.Cart, items []*ent.CartItem, p *ent.Product, add position, field []string, faults *fault.List) ([]*ent.CartItem, error) {
-	same := slices.IndexFunc(items, func(item *ent.CartItem) bool {
-		return item.ProductID == p.ID && equal(item.DeliveryAddressID, add.address) && equal(item.WishedDate, add.wished) &&
-			equal(item.AccountAssignment, add.assignment)
-	})
-	quantity := add.quantity
-	if same >= 0 {
-		var err error
-		if quantity, err = quantity.Plus(items[same].Quantity); err != nil {
-			return nil, fmt.Errorf("adding quantities: %w", err)
-		}
-	}
-	if !s.fits(p, quantity, field, faults) {
-		return items, nil
-	}
-	price, err := s.catalog.UnitPrice(ctx, tx.Client(), p, quantity)
-	if err != nil {
-		return nil, err
-	}
-	if price == nil {
-		faults.Add(fault.New("PRODUCT_NOT_ORDERABLE", field...).With("sku", p.Sku))
-		return items, nil
-	}
-	if same >= 0 {
-		changed, err := items[same].Update().SetQuantity(quantity).SetSeenPrice(price.Amount).Save(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("adding to a position: %w", err)
-		}
-		items[same] = changed
-		return items, nil
-	}
-	create := tx.CartItem.Create().SetTenantID(row.TenantID).SetCartID(row.ID).SetUserID(row.UserID).
-		SetProductID(p.ID).SetQuantity(quantity).SetSeenPrice(price.Amount).SetProductUnit(p.Unit).
-		SetNillableWishedDate(add.wished).SetNillableDeliveryAddressID(add.address).SetCreatedAt(s.now())
-	if add.assignment != nil {
-		create.SetAccountAssignment(add.assignment)
-	}
-	created, err := create.Save(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("adding a position: %w", err)
-	}
-	return append(items, created), nil
 }
 
 // UpdateItem changes a position (CA-03).
@@ -274,11 +234,7 @@ func (s *Service) change(ctx context.Context, apply func(*ent.Tx, *ent.Cart) err
 	return s.Price(ctx, s.db.Client, row)
 }
 
-func (s *Service) productsBySKU(ctx context.Context, tx *ent.Tx, items []*CartItemInput) (map[string]*ent.Product, error) {
-	skus := make([]string, len(items))
-	for i, item := range items {
-		skus[i] = item.Sku
-	}
+func (s *Service) productsBySKU(ctx context.Context, tx *ent.Tx, skus []string) (map[string]*ent.Product, error) {
 	found, err := tx.Product.Query().Where(product.SkuIn(skus...)).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding products by number: %w", err)

@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"kontor/internal/sheet"
 )
 
 // maxHeader bounds the header line in bytes.
@@ -64,23 +66,7 @@ func separatorOf(text *bufio.Reader) (rune, error) {
 		return 0, err
 	}
 	first, _, _ := bytes.Cut(bytes.TrimLeft(start, "\r\n"), []byte("\n"))
-	quoted := false
-	semicolons, commas := 0, 0
-	for _, b := range first {
-		switch {
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == ';':
-			semicolons++
-		case b == ',':
-			commas++
-		}
-	}
-	if commas > semicolons {
-		return ',', nil
-	}
-	return ';', nil
+	return sheet.Separator(first, ';', ','), nil
 }
 
 func checkHeader(kind Kind, t *table, header []string) error {

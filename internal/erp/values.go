@@ -1,6 +1,7 @@
 package erp
 
 import (
+	"errors"
 	"fmt"
 	"net/mail"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"kontor/internal/account"
 	"kontor/internal/day"
 	"kontor/internal/money"
+	"kontor/internal/sheet"
 )
 
 // Type is which values a column takes.
@@ -74,30 +76,18 @@ func readable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError)
 }
 
-var (
-	plain     = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]+)?$`)
-	grouped   = regexp.MustCompile(`^[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$`)
-	ambiguous = regexp.MustCompile(`^([+-]?[1-9][0-9]{0,2})([.,])([0-9]{3})$`)
-)
-
-// parseDecimal reads a decimal as people and programs in German-speaking countries
-// write it. A comma is a decimal comma, and a single dot a decimal point: 1234,50
-// and 1234.50. Dots may separate thousands only together with a decimal comma:
-// 1.234,50. One to three digits, a dot or comma, and exactly three digits (1.234)
-// could be meant either way, and a factor of a thousand is nothing to guess: that
-// is refused, except after a leading zero (0.125).
+// parseDecimal reads a decimal as people write it: sheet.Decimal, with a reason for whoever
+// has to put it right.
 func parseDecimal(text string) (money.Decimal, *RowError) {
-	if parts := ambiguous.FindStringSubmatch(text); parts != nil {
-		whole, separator, rest := parts[1], parts[2], parts[3]
-		return money.Decimal{}, flaw(CodeDecimalAmbiguous, text, whole+rest, whole+separator+rest+"0")
-	}
+	d, err := sheet.Decimal(text)
+	var twofold *sheet.Ambiguous
 	switch {
-	case grouped.MatchString(text):
-		text = strings.ReplaceAll(text, ".", "")
-	case !plain.MatchString(text):
-		return money.Decimal{}, flaw(CodeDecimalInvalid, quote(text))
+	case errors.As(err, &twofold):
+		return d, flaw(CodeDecimalAmbiguous, twofold.Text, twofold.Whole, twofold.Places)
+	case err != nil:
+		return d, flaw(CodeDecimalInvalid, quote(text))
 	}
-	return exactDecimal(strings.Replace(text, ",", ".", 1))
+	return d, nil
 }
 
 // exactDecimal reads a decimal whose dot can only be a decimal point.

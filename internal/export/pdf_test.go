@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"kontor/internal/day"
+	"kontor/internal/money"
 )
 
 // streams matches what is packed in a PDF.
@@ -113,5 +116,51 @@ func TestPDFHasABound(t *testing.T) {
 	}
 	if err := Write(&out, PDF, table); !errors.Is(err, ErrTooLong) || out.Len() > 0 || read != maxPDFRows {
 		t.Errorf("%d bytes after %d rows: %v", out.Len(), read, err)
+	}
+}
+
+// A document has its letterhead and facts once, the head of its table on each page, and
+// amounts as the language writes them.
+//
+// Requirement: CA-08
+func TestDocument(t *testing.T) {
+	for language, texts := range map[string]map[string]int{
+		"de": {"1.234,50 EUR": 1, "23.11.2026": 1, "1.200 St": 60, "Größe": 3, "Hansa & Söhne": 1, "Warenkorb": 1},
+		"en": {"1,234.50 EUR": 1, "2026-11-23": 1, "1,200 St": 60, "Größe": 3},
+	} {
+		d := Document{Title: "Warenkorb", Language: language, From: []string{"Hansa & Söhne", "Kontakt"},
+			Facts:   []Fact{{"Datum", day.Day("2026-11-23")}, {"Leer", ""}, {"Summe", money.Of(money.MustParse("1234.5"), "EUR")}},
+			Columns: []DocumentColumn{{Title: "Größe"}, {Title: "Menge", Width: 30, Right: true}}}
+		for range 60 {
+			d.Positions = append(d.Positions, DocumentPosition{Cells: []any{strings.Repeat("sehr lang ", 20), Measured{money.MustParse("1200"), "St"}}, Notes: []string{"Notiz"}})
+		}
+		var out bytes.Buffer
+		if err := WriteDocument(&out, d); err != nil {
+			t.Fatal(err)
+		}
+		tree, drawing := unpack(t, out.Bytes())
+		sheets := bytes.Count(tree, []byte("/Type /Page\n"))
+		if sheets < 3 || bytes.Contains(drawing, drawn("Leer")) || !bytes.Contains(drawing, drawn(fmt.Sprintf("%d/%d", sheets, sheets))) {
+			t.Errorf("%s: %d pages", language, sheets)
+		}
+		for text, times := range texts {
+			if text == "Größe" {
+				times = sheets
+			}
+			if got := bytes.Count(drawing, drawn(text)); got != times {
+				t.Errorf("%s: %s is there %d times, want %d", language, text, got, times)
+			}
+		}
+	}
+	for _, text := range slices.Concat(formulas, hostile) {
+		var out bytes.Buffer
+		d := Document{Title: text, From: []string{text}, Facts: []Fact{{text, text}}, Columns: []DocumentColumn{{Title: text}, {Title: text, Width: 20}},
+			Positions: []DocumentPosition{{Cells: []any{text, text}, Notes: []string{text}}}, Totals: []Fact{{text, text}}}
+		if err := WriteDocument(&out, d); err != nil {
+			t.Fatal(err)
+		}
+		if tree, _ := unpack(t, out.Bytes()); bytes.Contains(tree, []byte("/Annot")) || bytes.Contains(tree, []byte("/OpenAction")) || bytes.Contains(tree, []byte("/JS")) {
+			t.Errorf("%.20q became more than text", text)
+		}
 	}
 }

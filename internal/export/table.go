@@ -1,5 +1,5 @@
-// Package export writes a table as a file: CSV, XLSX or PDF. It knows nothing of
-// what the table is about.
+// Package export writes a table as a file: CSV, XLSX or PDF; and a document as PDF. It
+// knows nothing of what they are about.
 package export
 
 import (

@@ -145,6 +145,19 @@ func (d *Decimal) Scan(value any) error {
 // Value is the stored count of ten-thousandths.
 func (d Decimal) Value() (driver.Value, error) { return d.Units() }
 
+// MarshalText writes the decimal as it is shown, for JSON.
+func (d Decimal) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (d *Decimal) UnmarshalText(text []byte) error {
+	read, err := Parse(string(text))
+	if err != nil {
+		return err
+	}
+	*d = read
+	return nil
+}
+
 // MarshalGQL writes the decimal as a string, the way every client reads it.
 func (d Decimal) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(d.String())) }
 

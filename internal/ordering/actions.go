@@ -15,7 +15,7 @@ import (
 // OrderAction is what a viewer can do with a placed order.
 type OrderAction string
 
-// The actions. LinkSIM and Reorder are offered by nothing yet.
+// The actions. LinkSIM is offered by nothing yet.
 const (
 	Approve        OrderAction = "APPROVE"
 	Reject         OrderAction = "REJECT"
@@ -34,6 +34,7 @@ var offers = []struct {
 	{Reject, (*waiting).mayDecide},
 	{Withdraw, (*waiting).mayWithdraw},
 	{NotifyApprover, (*waiting).mayNotify},
+	{Reorder, func(*waiting, *authz.Viewer) error { return nil }}, // whoever sees an order may have it again (OR-11)
 }
 
 // Actions are what the viewer can do with an order now (AC-14): the same few statements

@@ -56,6 +56,18 @@ func (s *Service) Author(ctx context.Context, m *ent.OrderMessage) (*ent.User, e
 	return people[m.AuthorID], err
 }
 
+// OwnerOf is whose saved cart it is, told as PlacedBy tells it.
+func (s *Service) OwnerOf(ctx context.Context, saved *ent.SavedCart) (*ent.User, error) {
+	people, err := ent.Load(ctx, saved.Siblings(), "people", func(ctx context.Context, all []*ent.SavedCart) (map[uuid.UUID]*ent.User, error) {
+		ids := make([]uuid.UUID, len(all))
+		for i, each := range all {
+			ids[i] = each.UserID
+		}
+		return s.people(ctx, ids)
+	})
+	return people[saved.UserID], err
+}
+
 // people are users by their keys: as the viewer may see them, and the others by name.
 func (s *Service) people(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*ent.User, error) {
 	people := make(map[uuid.UUID]*ent.User, len(ids))

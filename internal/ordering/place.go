@@ -54,34 +54,44 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 		if err != nil {
 			return nil, err
 		}
-		if err := check(c, in); err != nil {
-			return nil, err
-		}
-		about, err := s.contract(ctx, tx, in)
-		if err != nil {
-			return nil, err
-		}
-		number, err := s.nextNumber(ctx, tx, v)
-		if err != nil {
-			return nil, err
-		}
-		placed, err := s.write(ctx, tx, v, c, in, about, number)
+		placed, err := s.place(ctx, tx, v, c, in)
 		if err != nil {
 			return nil, err
 		}
 		if err := s.cart.Empty(ctx, tx, row); err != nil {
 			return nil, err
 		}
-		err = s.audit.Record(ctx, tx, audit.Change{
-			Tenant: placed.TenantID, Action: "order.place", Kind: "Order", Subject: placed.ID, Label: placed.Number,
-			After: map[string]any{"state": placed.State, "businessCase": placed.BusinessCase, "gross": placed.Gross()},
-		})
-		if err != nil {
-			return nil, err
-		}
-		s.changed(tx, placed)
 		return placed, request.Remember(ctx, tx, v, placed.ID, s.now())
 	})
+}
+
+// place makes an order of a priced cart, be it the current or a saved one: it checks,
+// numbers, writes and records.
+func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput) (*ent.Order, error) {
+	if err := check(c, in); err != nil {
+		return nil, err
+	}
+	about, err := s.contract(ctx, tx, in)
+	if err != nil {
+		return nil, err
+	}
+	number, err := s.nextNumber(ctx, tx, v)
+	if err != nil {
+		return nil, err
+	}
+	placed, err := s.write(ctx, tx, v, c, in, about, number)
+	if err != nil {
+		return nil, err
+	}
+	err = s.audit.Record(ctx, tx, audit.Change{
+		Tenant: placed.TenantID, Action: "order.place", Kind: "Order", Subject: placed.ID, Label: placed.Number,
+		After: map[string]any{"state": placed.State, "businessCase": placed.BusinessCase, "gross": placed.Gross()},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.changed(tx, placed)
+	return placed, nil
 }
 
 // check tells everything that stands in the way of the order (CA-09). A price

@@ -1,0 +1,23 @@
+-- +goose Up
+
+-- Carts under a name, of a user for the tenant that it worked for, which may be another than its own. They are
+-- written and read as a whole; what is in them is checked against the assortment whenever they are shown.
+CREATE TABLE saved_carts (
+    id uuid NOT NULL PRIMARY KEY,
+    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    account_assignment json,
+    user_id uuid NOT NULL REFERENCES users (id),
+    name text NOT NULL CHECK (name <> ''),
+    shared bool NOT NULL CHECK (shared IN (0, 1)),
+    customer_order_number text NOT NULL,
+    reference_number text NOT NULL,
+    delivery_address json,
+    positions json NOT NULL,
+    created_at datetime NOT NULL,
+    updated_at datetime NOT NULL
+);
+CREATE INDEX saved_carts_of_user ON saved_carts (tenant_id, user_id, updated_at, id);
+CREATE INDEX saved_carts_shared ON saved_carts (tenant_id, updated_at, id) WHERE shared;
+
+-- +goose Down
+DROP TABLE saved_carts;
