@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"entgo.io/contrib/entgql"
 	"entgo.io/ent/dialect/sql"
@@ -49,7 +50,7 @@ func (l inner[Edge]) of(ctx context.Context, t *ent.Tenant, first int) (innerPag
 	if first < 1 || first > maxInner {
 		return page, fault.Invalid(fmt.Sprintf("first is 1 to %d here: ask for the list itself to read on", maxInner))
 	}
-	name := l.name + " " + graphql.GetFieldContext(ctx).Field.Alias
+	name := l.name + " " + place(ctx)
 	selected, wantsElements, wantsTotal := selectInner(ctx)
 	if wantsTotal {
 		totals, err := ent.Load(ctx, t.Siblings(), name+" total", func(ctx context.Context, all []*ent.Tenant) (map[uuid.UUID]int, error) {
@@ -94,6 +95,18 @@ func (l inner[Edge]) of(ctx context.Context, t *ent.Tenant, first int) (innerPag
 		page.info.StartCursor, page.info.EndCursor = &start, &end
 	}
 	return page, nil
+}
+
+// place is where in the answer a field stands, whichever element of a list it is of: the
+// same company may be asked for in several places, each time for something else.
+func place(ctx context.Context) string {
+	var names []string
+	for _, element := range graphql.GetFieldContext(ctx).Path() {
+		if name, ok := element.(ast.PathName); ok {
+			names = append(names, string(name))
+		}
+	}
+	return strings.Join(names, ".")
 }
 
 // limitPerTenant keeps the first so many rows of each tenant, in an order of columns.

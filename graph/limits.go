@@ -14,6 +14,9 @@ import (
 const (
 	maxDepth  = 15
 	maxFields = 3000
+	// maxWeight bounds the fields of the answer, if every list is as long as it may be: lists
+	// within lists multiply.
+	maxWeight = 100_000
 	// maxTries: whoever tries passwords, codes or links in bulk needs a request for each.
 	maxTries = 1
 )
@@ -63,6 +66,12 @@ func (limits) MutateOperationContext(_ context.Context, op *graphql.OperationCon
 		return refuse("the operation is nested too deeply: at most 15 levels")
 	case s.fields > maxFields:
 		return refuse("the operation selects too many fields: at most 3000, fragments written out")
+	case s.weight > maxWeight:
+		return refuse("the answer could be too large: ask for fewer elements in lists within lists")
+	case s.switches > 0 && s.roots > 1:
+		err := gqlerror.Errorf("actFor stands alone: what else the operation does would still be for whom the session acted before")
+		errcode.Set(err, CodeBadUserInput)
+		return err
 	case s.tries > maxTries:
 		return refuse("one operation that takes a password, a code or a link for each request")
 	}
@@ -76,8 +85,10 @@ func refuse(message string) *gqlerror.Error {
 }
 
 type size struct {
-	depth, fields, tries int
-	badPage              bool
+	depth, fields, tries, weight int
+	// roots are the fields of the outermost level, and switches those that say for whom.
+	roots, switches int
+	badPage         bool
 }
 
 type measurer struct {
@@ -94,6 +105,11 @@ func (m measurer) measure(selections ast.SelectionSet) size {
 			s = m.measure(selection.SelectionSet)
 			s.depth++
 			s.fields++
+			s.weight = 1 + m.elements(selection)*s.weight
+			s.roots, s.switches = 1, 0
+			if selection.Name == "actFor" {
+				s.switches = 1
+			}
 			if isTry(selection) {
 				s.tries++
 			}
@@ -108,6 +124,9 @@ func (m measurer) measure(selections ast.SelectionSet) size {
 		// Bounded, so that doubling fragments cannot overflow the count.
 		total.fields = min(total.fields+s.fields, 2*maxFields)
 		total.tries = min(total.tries+s.tries, 2*maxFields)
+		total.weight = min(total.weight+s.weight, 2*maxWeight)
+		total.roots = min(total.roots+s.roots, 2*maxFields)
+		total.switches = min(total.switches+s.switches, 2*maxFields)
 	}
 	return total
 }
@@ -119,6 +138,21 @@ func (m measurer) fragment(spread *ast.FragmentSpread) size {
 	s := m.measure(spread.Definition.SelectionSet)
 	m.fragments[spread.Name] = s
 	return s
+}
+
+// elements is how many elements a list has at most, as it is asked for; 1 for all else.
+func (m measurer) elements(f *ast.Field) int {
+	if f.Definition == nil {
+		return 1
+	}
+	most := 1
+	arguments := f.ArgumentMap(m.variables)
+	for _, name := range []string{"first", "last"} {
+		if size, err := graphql.UnmarshalInt(arguments[name]); err == nil {
+			most = max(most, min(size, maxPage))
+		}
+	}
+	return most
 }
 
 // badPage tells whether a connection below the root is asked for without a size or

@@ -46,6 +46,7 @@ type Server struct {
 	rooms    graph.Rooms
 	executor *executor.Executor
 	live     *live.Hub
+	sockets  sockets
 	page     *page.Page
 	outbox   *mail.Outbox
 	sender   *mail.Sender // nil in a demonstration, where mails are shown on a page

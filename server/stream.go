@@ -6,27 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/executor"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
-	"github.com/coder/websocket"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"kontor/authz"
 	"kontor/graph"
-	"kontor/internal/fault"
-	"kontor/internal/lang"
-	"kontor/internal/session"
 )
 
 const (
-	// initTimeout is how long a WebSocket may take to say who it is.
-	initTimeout = 5 * time.Second
 	// pingEvery keeps proxies from closing a quiet stream, and finds clients that are gone.
 	pingEvery = 15 * time.Second
 	// eventTimeout is how long a client may take to read an event.
@@ -34,22 +25,14 @@ const (
 
 	typeEvents  = "text/event-stream"
 	subprotocol = "graphql-transport-ws"
-	// closeForbidden is the code of the subprotocol for a connection that may not be.
-	closeForbidden = 4403
+
+	// mutationsByPost: what a change answers may be a new cookie, for which a stream has no place.
+	mutationsByPost = "send mutations by POST, without a stream"
 )
 
 // streams answers what goes on for longer than a request (OR-10): WebSockets, and server-sent
 // events, one operation each (the "distinct connections mode" of graphql-sse).
 func (s *Server) streams(next http.Handler) http.Handler {
-	frame := int64(maxBodyBytes)
-	sockets := transport.Websocket{
-		// Where the request comes from is checked before, for every way in.
-		Implementation:   transport.CoderWebsocketImplementation{AcceptOptions: websocket.AcceptOptions{InsecureSkipVerify: true}},
-		InitFunc:         s.connect,
-		InitTimeout:      initTimeout,
-		PingPongInterval: pingEvery,
-		PayloadReadLimit: &frame,
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get("Upgrade") != "":
@@ -58,7 +41,7 @@ func (s *Server) streams(next http.Handler) http.Handler {
 				return
 			}
 			r.Header.Set("Sec-WebSocket-Protocol", subprotocol)
-			sockets.Do(w, r, renewing{s.executor, s})
+			s.serveSocket(w, r)
 		case strings.Contains(r.Header.Get("Accept"), typeEvents):
 			s.events(w, r)
 		default:
@@ -75,61 +58,6 @@ func offers(r *http.Request, protocol string) bool {
 		}
 	}
 	return false
-}
-
-// connect says who a WebSocket is of: the cookie of its request tells, or the token that
-// an app sends first, as Authorization: Bearer TOKEN.
-func (s *Server) connect(ctx context.Context, init transport.InitPayload) (context.Context, *transport.InitPayload, error) {
-	header := init.Authorization()
-	if header == "" {
-		return ctx, nil, nil
-	}
-	refused := func(code string) (context.Context, *transport.InitPayload, error) {
-		ctx := transport.AppendCloseReason(transport.WithWebsocketCloseCode(ctx, closeForbidden), code)
-		return ctx, nil, errors.New(lang.Text(lang.FromContext(ctx), code, nil))
-	}
-	token, found := strings.CutPrefix(header, "Bearer ")
-	if _, err := authz.FromContext(ctx); err == nil || !found {
-		return refused(graph.CodeBadUserInput)
-	}
-	v, preferred, err := s.rooms.Identity.Authenticate(ctx, strings.TrimSpace(token), session.Bearer)
-	if errors.Is(err, fault.ErrUnauthenticated) {
-		return refused(graph.CodeUnauthenticated)
-	}
-	if err != nil {
-		s.log.ErrorContext(ctx, "looking up a session failed", "error", err)
-		return refused(graph.CodeUnavailable)
-	}
-	return lang.NewContext(authz.NewContext(ctx, v), preferred), nil, nil
-}
-
-// renewing runs each operation of a WebSocket by what its viewer may now: the connection
-// may be hours old. What is no subscription has to be done in the time of a request.
-type renewing struct {
-	*executor.Executor
-	server *Server
-}
-
-func (x renewing) DispatchOperation(ctx context.Context, op *graphql.OperationContext) (graphql.ResponseHandler, context.Context) {
-	if v, err := authz.FromContext(ctx); err == nil {
-		again, err := x.server.rooms.Identity.Again(ctx, v)
-		if err != nil {
-			return graphql.OneShot(x.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)})), ctx
-		}
-		ctx = authz.NewContext(ctx, again)
-	}
-	if op.Operation.Operation == ast.Subscription {
-		return x.Executor.DispatchOperation(ctx, op)
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	responses, ctx := x.Executor.DispatchOperation(ctx, op)
-	return func(ctx context.Context) *graphql.Response {
-		response := responses(ctx)
-		if response == nil {
-			cancel()
-		}
-		return response
-	}, ctx
 }
 
 // events answers one operation as server-sent events.
@@ -152,6 +80,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		write(w, http.StatusBadRequest, response, false)
 		return
 	}
+	if op.Operation.Operation == ast.Mutation {
+		refuseJSON(w, http.StatusBadRequest, graph.CodeBadUserInput, mutationsByPost)
+		return
+	}
 	if op.Operation.Operation != ast.Subscription {
 		var end context.CancelFunc
 		ctx, end = context.WithTimeout(ctx, requestTimeout)
@@ -171,6 +103,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	arrived := make(chan *graphql.Response)
 	go func() {
 		defer close(arrived)
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				s.log.ErrorContext(ctx, "a stream panicked", "requestId", requestID(ctx), "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+			}
+		}()
 		for {
 			response := responses(ctx)
 			if response == nil {

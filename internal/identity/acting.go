@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"slices"
 
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/actingsession"
 	"kontor/ent/tenant"
+	"kontor/ent/user"
 	"kontor/internal/audit"
 	"kontor/internal/db"
 	"kontor/internal/fault"
@@ -50,27 +53,40 @@ func (s *Service) ActFor(ctx context.Context, in ActForInput) (*authz.Viewer, er
 		}
 		becomes, customer = acting, t.ID
 	}
-	sessions, err := s.OwnSessions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	switched, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (bool, error) { return s.switchTo(ctx, tx, &home, customer, sessions) })
+	switched, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (bool, error) { return s.switchTo(ctx, tx, &home, customer) })
 	if err != nil || !switched {
 		return becomes, err
 	}
 	// What goes on in this session is about another company now.
 	s.Live.Tell(ctx, live.News{Kind: live.Session, User: v.User, Session: v.Session})
-	// Another privilege, another token (AUTH-08).
-	return becomes, s.renew(ctx, v)
+	// Another privilege, another token (AUTH-08). The switch has happened: a failure here must
+	// not tell that it has not.
+	if err := s.renew(ctx, v); err != nil {
+		s.Log.ErrorContext(ctx, "giving a session another token failed", "error", err)
+	}
+	return becomes, nil
 }
 
 // switchTo notes which customer the session acts for, and tells the audit logs of those
 // that it begins and stops to act for. It clears away what ended sessions left behind.
-func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, customer uuid.UUID, sessions []session.Session) (bool, error) {
+func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, customer uuid.UUID) (bool, error) {
 	system := authz.System(ctx)
+	// Two switches at once follow one another, so that each that begins also ends.
+	agent := tx.User.Query().Where(user.ID(home.User))
+	if s.DB.Dialect == dialect.Postgres {
+		agent.ForUpdate(sql.WithLockClause("FOR NO KEY UPDATE"))
+	}
+	if _, err := agent.OnlyID(system); err != nil {
+		return false, fmt.Errorf("holding the agent: %w", err)
+	}
 	rows, err := tx.ActingSession.Query().Where(actingsession.UserID(home.User)).All(system)
 	if err != nil {
 		return false, fmt.Errorf("reading whom the viewer acts for: %w", err)
+	}
+	// After the rows: whoever logged in meanwhile has none among them.
+	sessions, err := s.OwnSessions(ctx)
+	if err != nil {
+		return false, err
 	}
 	former, over := uuid.Nil, []uuid.UUID{}
 	for _, row := range rows {

@@ -9,6 +9,7 @@ import (
 	"kontor/authz"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
+	"kontor/internal/live"
 	"kontor/internal/session"
 )
 
@@ -106,6 +107,8 @@ func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
 			return unavailable(err)
 		}
 		clientOf(ctx).SetCookie(fresh, renewed.ExpiresAt)
+		// Whoever listens by the old token hears no more.
+		s.Live.Tell(ctx, live.News{Kind: live.Session, User: v.User, Session: v.Session})
 	}
 	return nil
 }

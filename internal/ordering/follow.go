@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,8 +24,10 @@ const (
 	// catchUp is how far back a subscription to all orders begins: whoever lost its
 	// connection and comes back within that misses nothing (OR-10).
 	catchUp = 2 * time.Minute
-	// maxCaughtUp bounds what a subscription begins with.
+	// maxCaughtUp bounds what a subscription begins with, and maxWaiting what waits for a client:
+	// one that does not read is let go.
 	maxCaughtUp = 100
+	maxWaiting  = 500
 )
 
 // changed tells the replicas of an order, once it is committed.
@@ -168,18 +171,18 @@ func (f *follower) run(ctx context.Context, next []*ent.Order) {
 	defer f.listener.Close()
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
-	for {
-		for _, o := range next {
-			select {
-			case f.orders <- o:
-			case <-f.listener.Ended():
-				return
-			case <-ctx.Done():
-				return
-			}
+	for len(next) <= maxWaiting {
+		// Nothing is sent to a nil channel: then there are only news to wait for. A client that
+		// reads slowly must not be given what its rights no longer are.
+		var to chan<- *ent.Order
+		var first *ent.Order
+		if len(next) > 0 {
+			to, first = f.orders, next[0]
 		}
-		next = nil
 		select {
+		case to <- first:
+			next = next[1:]
+			continue
 		case <-ctx.Done():
 			return
 		case <-f.listener.Ended():
@@ -187,15 +190,23 @@ func (f *follower) run(ctx context.Context, next []*ent.Order) {
 		case <-tick.C:
 		case <-f.listener.Ready():
 		}
-		var ok bool
-		if next, ok = f.look(ctx, f.listener.Take()); !ok {
+		more, ok := f.look(ctx, f.listener.Take())
+		if !ok {
 			return
 		}
+		// What is known anew replaces what waits to be sent.
+		next = slices.DeleteFunc(next, func(o *ent.Order) bool {
+			return slices.ContainsFunc(more, func(m *ent.Order) bool { return m.ID == o.ID })
+		})
+		next = append(next, more...)
 	}
 }
 
 // look is what news bring to the viewer, or ok is false: it may not go on.
 func (f *follower) look(ctx context.Context, news []live.News) (next []*ent.Order, ok bool) {
+	if slices.ContainsFunc(news, func(n live.News) bool { return n.Kind == live.Session }) {
+		return nil, false // it ended, got another token, or is about another company
+	}
 	again, err := f.again(ctx, f.viewer)
 	if err != nil || !reflect.DeepEqual(again, f.viewer) {
 		return nil, false
