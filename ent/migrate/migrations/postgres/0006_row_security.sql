@@ -107,9 +107,9 @@ SELECT kontor_wall('users', 'user.view', also => 'id = (SELECT kontor_user())');
 SELECT kontor_wall('user_roles', 'user.view', also => 'user_id = (SELECT kontor_user())');
 SELECT kontor_wall('acting_sessions', 'viewer.view');
 SELECT kontor_wall('password_hashes', 'account.change');
-SELECT kontor_wall('one_time_links', NULL);
-SELECT kontor_wall('registrations', NULL);
-SELECT kontor_wall('recovery_codes', NULL);
+SELECT kontor_wall('one_time_links', NULL, false);
+SELECT kontor_wall('registrations', NULL, false);
+SELECT kontor_wall('recovery_codes', NULL, false);
 
 -- What the operator offers, and each company's prices.
 SELECT kontor_wall('categories', 'category.view', false, 'tenant_id = (SELECT kontor_operator())');
@@ -123,7 +123,7 @@ SELECT kontor_wall('contracts', 'contract.VIEW', false, contract => 'id');
 SELECT kontor_wall('contract_positions', 'contract.VIEW', false, contract => 'contract_id');
 SELECT kontor_wall('grants', 'grant.view', also => 'holder_id = (SELECT kontor_user())');
 SELECT kontor_wall('transfers', 'transfer.view', also => 'receiver_id = (SELECT kontor_user())');
-SELECT kontor_wall('one_time_passwords', NULL);
+SELECT kontor_wall('one_time_passwords', NULL, false);
 
 -- Carts and orders.
 SELECT kontor_wall('addresses', 'address.use');
@@ -137,9 +137,9 @@ SELECT kontor_wall('number_series', 'order.place');
 SELECT kontor_wall('idempotency_keys', 'request.repeat');
 
 -- What the server keeps for itself.
-SELECT kontor_wall('mails', NULL);
-SELECT kontor_wall('audit_entries', 'audit.view');
-SELECT kontor_wall('audit_heads', 'audit.view');
+SELECT kontor_wall('mails', NULL, false);
+SELECT kontor_wall('audit_entries', 'audit.view', false);
+SELECT kontor_wall('audit_heads', 'audit.view', false);
 
 -- +goose Down
 -- +goose StatementBegin
