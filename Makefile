@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race bench generate lint verify setup web contract
+.PHONY: help run centre build test race soak bench generate lint verify setup web contract
 .NOTPARALLEL:
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
@@ -28,6 +28,13 @@ test: setup web lint contract ## lint and run all tests, on SQLite and on a Post
 
 race: setup web lint contract ## the same as test, under the race detector
 	go test $(RACE) ./...
+
+SOAK ?= 50
+soak: setup ## compare lists, checks and explanations in so many other worlds: make soak SOAK=200
+	for seed in $$(shuf -i 3-1000000000 -n $(SOAK)); do \
+		echo "seed $$seed"; KONTOR_SEED=$$seed go test -count=1 ./internal/access -run 'TestListsAndChecksAgree' || exit 1; \
+	done
+	go test ./authz -rapid.checks=20000
 
 bench: setup build ## measure Kontor against hand-written comparators on PostgreSQL
 	go run ./cmd/bench

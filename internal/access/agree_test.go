@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -60,7 +62,7 @@ func TestListsAndChecksAgree(t *testing.T) {
 			if _, err := db.Migrate(ctx, d); err != nil {
 				t.Fatal(err)
 			}
-			w := generate(ctx, t, d, rand.New(rand.NewPCG(1, 2)))
+			w := generate(ctx, t, d, rand.New(rand.NewPCG(1, seed(t))))
 			asked, allowed := 0, 0
 			for step := range 6 {
 				when := fmt.Sprintf("step %d", step)
@@ -72,6 +74,9 @@ func TestListsAndChecksAgree(t *testing.T) {
 					w.change(t)
 				}
 			}
+			if os.Getenv("KONTOR_SEED") != "" {
+				return // not every world has everything; the usual one has
+			}
 			w.expectTellingChanges(t)
 			if d.Dialect == dialect.Postgres && w.done["foreign contracts through the wall"] == 0 {
 				t.Fatal("nobody saw a contract of another company by a right: the wall was not asked for it")
@@ -81,6 +86,17 @@ func TestListsAndChecksAgree(t *testing.T) {
 			}
 		})
 	}
+}
+
+// seed is that of the world: the same for every run, unless `make soak` gives others.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	text := cmp.Or(os.Getenv("KONTOR_SEED"), "2")
+	number, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("KONTOR_SEED: %v", err)
+	}
+	return number
 }
 
 type world struct {
