@@ -100,7 +100,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	responses, ctx := s.executor.DispatchOperation(ctx, op)
-	arrived := make(chan *graphql.Response)
+	arrived := make(chan []byte)
 	go func() {
 		defer close(arrived)
 		defer func() {
@@ -113,8 +113,14 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			if response == nil {
 				return
 			}
+			// At once: what it holds is overwritten by the next one.
+			text, err := json.Marshal(response)
+			if err != nil {
+				s.log.ErrorContext(ctx, "writing an event failed", "requestId", requestID(ctx), "error", err)
+				return
+			}
 			select {
-			case arrived <- response:
+			case arrived <- text:
 			case <-ctx.Done():
 				return
 			}
@@ -132,7 +138,7 @@ type eventStream struct {
 }
 
 // pass sends what arrives until there is no more, and lets a quiet stream be heard.
-func (e eventStream) pass(ctx context.Context, arrived <-chan *graphql.Response) error {
+func (e eventStream) pass(ctx context.Context, arrived <-chan []byte) error {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	for {
@@ -143,13 +149,9 @@ func (e eventStream) pass(ctx context.Context, arrived <-chan *graphql.Response)
 			if err := e.send(": ping\n\n"); err != nil {
 				return err
 			}
-		case response, more := <-arrived:
+		case text, more := <-arrived:
 			if !more {
 				return nil
-			}
-			text, err := json.Marshal(response)
-			if err != nil {
-				return fmt.Errorf("writing an event: %w", err)
 			}
 			if err := e.send("event: next\ndata: " + string(text) + "\n\n"); err != nil {
 				return err
