@@ -102,6 +102,9 @@ func TestAdministrationKnowsNoPasswords(t *testing.T) {
 		seen[name] = true
 		for _, f := range api.Types[name].Fields {
 			lower := strings.ToLower(f.Name)
+			if f.Name == "onlineBillingNeedsLink" { // to the customer centre: no link that anybody follows
+				continue
+			}
 			for _, secret := range []string{"password", "secret", "hash", "token", "otpsecret", "link", "code"} {
 				if strings.Contains(lower, secret) && name != "UserError" && f.Name != "postalCode" && !strings.HasPrefix(f.Name, "passwordPolicy") && f.Name != "sendPasswordReset" {
 					t.Errorf("%s.%s", name, f.Name)

@@ -59,7 +59,7 @@ func TestLinkKeepsTheFilter(t *testing.T) {
 		&ordering.OrderFilter{
 			Search: some("Büro & Co"), States: []order.State{order.StateCOMPLETED, order.StateERROR}, BusinessCases: []order.BusinessCase{order.BusinessCaseNEW_ORDER},
 			Channel: some(order.ChannelPHONE), PlacedFrom: some(day.Day("2026-01-31")), PlacedTo: some(day.Day("2026-12-01")), ContractID: some(gid.ID("con_06a8g5v3t1c0p2m8d4q6n9v7rs")),
-			TenantID: some(gid.ID("ten_06a8g5v3t1c0p2m8d4q6n9v7rs")),
+			TenantID: some(gid.ID("ten_06a8g5v3t1c0p2m8d4q6n9v7rs")), AwaitingMyApproval: some(true),
 		},
 		&company.ContractFilter{
 			Types: []contract.Type{contract.TypeFRAME_AGREEMENT}, States: []contract.State{contract.StateEXPIRED}, Search: some("<&>\"'\n"), ProductSku: some("TEL-1"),
