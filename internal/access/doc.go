@@ -48,4 +48,4 @@ func New(n Needs) *Service {
 }
 
 // moment is the present as databases keep it.
-func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+func (s *Service) moment() time.Time { return db.Moment(s.now()) }

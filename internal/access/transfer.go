@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"entgo.io/ent/dialect"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -163,11 +162,7 @@ func (s *Service) parties(ctx context.Context, tx *ent.Tx, v *authz.Viewer, targ
 // changes them locks both sides first, in the order of their keys, so that no two wait
 // for each other.
 func (s *Service) lock(ctx context.Context, tx *ent.Tx, ids ...uuid.UUID) (map[uuid.UUID]*ent.User, error) {
-	q := tx.User.Query().Where(user.IDIn(ids...)).WithTenant().Order(user.ByID())
-	if s.db.Dialect == dialect.Postgres {
-		q.ForUpdate()
-	}
-	found, err := q.All(ctx)
+	found, err := db.ForUpdate(s.db, tx.User.Query().Where(user.IDIn(ids...)).WithTenant().Order(user.ByID())).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("locking whose rights change: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"entgo.io/ent/dialect"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -78,7 +77,7 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 	if err != nil {
 		return err
 	}
-	now, rows := l.now().UTC().Truncate(time.Microsecond), make([]*ent.AuditEntryCreate, len(entries))
+	now, rows := db.Moment(l.now()), make([]*ent.AuditEntryCreate, len(entries))
 	for i, e := range entries {
 		e.Sequence, e.PreviousHash, e.At = head.Sequence+1, head.Hash, now
 		e.ActorID, e.ActorUsername, e.ActorTenant = by.id, by.username, by.tenant
@@ -105,15 +104,7 @@ func (l *Log) tell(tx *ent.Tx, changes []Change) {
 	if l.live == nil || !slices.ContainsFunc(changes, func(c Change) bool { return !isOrder(c) }) {
 		return
 	}
-	tx.OnCommit(func(next ent.Committer) ent.Committer {
-		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
-			if err := next.Commit(ctx, tx); err != nil {
-				return err
-			}
-			l.live.Tell(ctx, live.News{Kind: live.Rights, Tenant: changes[0].Tenant})
-			return nil
-		})
-	})
+	db.AfterCommit(tx, func(ctx context.Context) { l.live.Tell(ctx, live.News{Kind: live.Rights, Tenant: changes[0].Tenant}) })
 }
 
 // entriesOf are what is to be written of changes; one that changed nothing is none.
@@ -152,11 +143,7 @@ func FromContext(ctx context.Context) Origin {
 // head is the end of a tenant's chain, held until the transaction ends.
 func (l *Log) head(ctx context.Context, tx *ent.Tx, of uuid.UUID) (*ent.AuditHead, error) {
 	find := func() (*ent.AuditHead, error) {
-		q := tx.AuditHead.Query().Where(audithead.TenantID(of))
-		if l.db.Dialect == dialect.Postgres {
-			q.ForUpdate()
-		}
-		return q.Only(ctx)
+		return db.ForUpdate(l.db, tx.AuditHead.Query().Where(audithead.TenantID(of))).Only(ctx)
 	}
 	head, err := find()
 	if ent.IsNotFound(err) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"entgo.io/ent/dialect"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -101,11 +100,7 @@ func (s *Service) Hold(ctx context.Context, tx *ent.Tx) error {
 	if err := s.make(ctx, tx, v); err != nil {
 		return fmt.Errorf("holding the cart: %w", err)
 	}
-	q := tx.Cart.Query().Where(cart.UserID(v.User), cart.TenantID(v.Tenant))
-	if s.db.Dialect == dialect.Postgres {
-		q.ForUpdate()
-	}
-	if _, err := q.Only(ctx); err != nil {
+	if _, err := db.ForUpdate(s.db, tx.Cart.Query().Where(cart.UserID(v.User), cart.TenantID(v.Tenant))).Only(ctx); err != nil {
 		return fmt.Errorf("holding the cart: %w", err)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -15,6 +14,7 @@ import (
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/internal/db"
 	"kontor/internal/identity"
 	"kontor/internal/password"
 )
@@ -162,7 +162,7 @@ func (w *writer) writeUser(row *Row) (outcome, error) {
 }
 
 func (w *writer) createUser(row *Row, t *ent.Tenant, superior *uuid.UUID, roles []string) error {
-	now := w.now().UTC().Truncate(time.Microsecond)
+	now := db.Moment(w.now())
 	create := w.tx.User.Create().SetTenantID(t.ID).SetUsername(row.Text("username")).SetUsernameKey(identity.Key(row.Text("username"))).
 		SetEmail(row.Text("email")).SetEmailKey(identity.Key(row.Text("email"))).SetTitle(row.Text("title")).
 		SetFirstName(row.Text("first_name")).SetLastName(row.Text("last_name")).SetPhone(row.Text("phone")).SetMobile(row.Text("mobile")).

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -72,11 +70,7 @@ func (s *Service) ActFor(ctx context.Context, in ActForInput) (*authz.Viewer, er
 func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, customer uuid.UUID) (bool, error) {
 	system := authz.System(ctx)
 	// Two switches at once follow one another, so that each that begins also ends.
-	agent := tx.User.Query().Where(user.ID(home.User))
-	if s.DB.Dialect == dialect.Postgres {
-		agent.ForUpdate(sql.WithLockClause("FOR NO KEY UPDATE"))
-	}
-	if _, err := agent.OnlyID(system); err != nil {
+	if _, err := db.ForUpdate(s.DB, tx.User.Query().Where(user.ID(home.User)), db.KeepingKeys).OnlyID(system); err != nil {
 		return false, fmt.Errorf("holding the agent: %w", err)
 	}
 	rows, err := tx.ActingSession.Query().Where(actingsession.UserID(home.User)).All(system)

@@ -86,7 +86,7 @@ func (s *Service) record(ctx context.Context, tx *ent.Tx, action string, u *ent.
 }
 
 // moment is the present as databases keep it.
-func (s *Service) moment() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
+func (s *Service) moment() time.Time { return db.Moment(s.Now()) }
 
 // Client is the program at the other end of a request.
 type Client struct {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -14,6 +12,7 @@ import (
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/mail"
@@ -140,14 +139,10 @@ func same(a, b []authz.Role) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(role authz.Role) bool { return !slices.Contains(b, role) })
 }
 
-// lockTenant lets one at a time change who its master admins are. SQLite has one
-// writer anyway.
+// lockTenant lets one at a time change who its master admins are.
 func (s *Service) lockTenant(ctx context.Context, tx *ent.Tx, id uuid.UUID) error {
-	q := tx.Tenant.Query().Where(tenant.ID(id))
-	if s.DB.Dialect == dialect.Postgres {
-		q.ForUpdate(sql.WithLockClause("FOR NO KEY UPDATE")) // orders and all else of the tenant go on
-	}
-	if _, err := q.OnlyID(ctx); err != nil {
+	// Orders and all else of the tenant go on.
+	if _, err := db.ForUpdate(s.DB, tx.Tenant.Query().Where(tenant.ID(id)), db.KeepingKeys).OnlyID(ctx); err != nil {
 		return fmt.Errorf("locking a tenant: %w", err)
 	}
 	return nil

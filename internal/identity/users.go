@@ -7,7 +7,6 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -58,7 +57,7 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (*ent.User, error) 
 		created, err := tx.User.Create().SetTenantID(t.ID).SetUsername(n.Username).SetUsernameKey(Key(n.Username)).
 			SetEmail(n.Email).SetEmailKey(Key(n.Email)).SetFirstName(n.FirstName).SetLastName(n.LastName).
 			SetLanguage(user.Language(n.Language)).SetPasswordHash(hash).SetMustChangePassword(n.MustChangePassword).
-			SetSessionsValidAfter(s.Now().UTC().Truncate(time.Microsecond)).SetCreatedAt(s.Now().UTC()).Save(ctx)
+			SetSessionsValidAfter(s.moment()).SetCreatedAt(s.Now().UTC()).Save(ctx)
 		if ent.IsConstraintError(err) {
 			return nil, fmt.Errorf("the user name %q or the e-mail address %q is taken", n.Username, n.Email)
 		}

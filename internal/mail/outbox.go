@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"kontor/ent"
+	"kontor/internal/db"
 	"kontor/internal/seal"
 )
 
@@ -32,15 +33,7 @@ func (o *Outbox) Put(ctx context.Context, tx *ent.Tx, which Template, c Content)
 	if err := o.store(ctx, tx, m, c); err != nil {
 		return fmt.Errorf("putting the mail %s into the outbox: %w", which, err)
 	}
-	tx.OnCommit(func(next ent.Committer) ent.Committer {
-		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
-			err := next.Commit(ctx, tx)
-			if err == nil {
-				o.wake()
-			}
-			return err
-		})
-	})
+	db.AfterCommit(tx, func(context.Context) { o.wake() })
 	return nil
 }
 

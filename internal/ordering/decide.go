@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"entgo.io/ent/dialect"
-	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"kontor/authz"
@@ -107,11 +105,7 @@ func (s *Service) on(ctx context.Context, id gid.ID, do func(tx *ent.Tx, v *auth
 		return nil, err
 	}
 	return db.InTx(ctx, s.db, func(tx *ent.Tx) (*ent.Order, error) {
-		q := tx.Order.Query().Where(order.ID(id.Of(ent.KindOrder)))
-		if s.db.Dialect == dialect.Postgres {
-			q.ForUpdate(sql.WithLockClause("FOR NO KEY UPDATE"))
-		}
-		o, err := q.Only(ctx)
+		o, err := db.ForUpdate(s.db, tx.Order.Query().Where(order.ID(id.Of(ent.KindOrder))), db.KeepingKeys).Only(ctx)
 		if ent.IsNotFound(err) {
 			return nil, fault.ErrNotFound
 		}
@@ -183,4 +177,4 @@ func (s *Service) happened(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *
 }
 
 // moment is now, as precise as the databases keep it.
-func (s *Service) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+func (s *Service) moment() time.Time { return db.Moment(s.now()) }

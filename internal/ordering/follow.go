@@ -13,6 +13,7 @@ import (
 	"kontor/ent"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
+	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/live"
@@ -36,15 +37,7 @@ func (s *Service) changed(tx *ent.Tx, o *ent.Order) {
 	if o.ContractID != nil {
 		news.Contract = *o.ContractID
 	}
-	tx.OnCommit(func(next ent.Committer) ent.Committer {
-		return ent.CommitFunc(func(ctx context.Context, tx *ent.Tx) error {
-			if err := next.Commit(ctx, tx); err != nil {
-				return err
-			}
-			s.live.Tell(ctx, news)
-			return nil
-		})
-	})
+	db.AfterCommit(tx, func(ctx context.Context) { s.live.Tell(ctx, news) })
 }
 
 // Follow gives an order whenever it changed, or with a nil ID every order of the
