@@ -1,7 +1,10 @@
 package ent
 
 import (
+	"fmt"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"kontor/internal/account"
 	"kontor/internal/fault"
@@ -19,6 +22,21 @@ func (u *User) TenantName() string {
 		return ""
 	}
 	return u.Edges.Tenant.Name
+}
+
+// Copy is the address as it stands, for what must not change with it.
+func (a *Address) Copy() account.Address {
+	return account.Address{Company: a.Company, Contact: a.Contact, Street: a.Street, PostalCode: a.PostalCode, City: a.City, Country: a.Country}
+}
+
+// OperatorOf is the root of the tree that a tenant's path lies in: whose portal it uses.
+func OperatorOf(path string) (uuid.UUID, error) {
+	root, _, _ := strings.Cut(path, "/")
+	id, err := uuid.Parse(root)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("reading the operator from a tenant's path: %w", err)
+	}
+	return id, nil
 }
 
 // ContactPerson is whom the tenant turns to.

@@ -3,10 +3,8 @@ package access
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
 
 	"kontor/authz"
 	"kontor/ent"
@@ -115,10 +113,9 @@ func (s *Service) explain(ctx context.Context, u *ent.User, c *ent.Contract, rig
 
 // subject is a user as the viewer that it would be.
 func (s *Service) subject(ctx context.Context, u *ent.User) (*authz.Viewer, error) {
-	root, _, _ := strings.Cut(u.Edges.Tenant.Path, "/")
-	operator, err := uuid.Parse(root)
+	operator, err := ent.OperatorOf(u.Edges.Tenant.Path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the operator from a tenant's path: %w", err)
+		return nil, err
 	}
 	v := &authz.Viewer{User: u.ID, Tenant: u.TenantID, TenantPath: u.Edges.Tenant.Path, Operator: operator, HoldsGrants: true, HoldsConnections: true}
 	for _, r := range u.Edges.Roles {

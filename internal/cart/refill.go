@@ -168,7 +168,7 @@ func (f *filling) adopt(ctx context.Context, kept []account.SavedAddress) (adopt
 	ids, alike := map[uuid.UUID]bool{}, map[account.Address]uuid.UUID{}
 	for _, a := range mine {
 		ids[a.ID] = true
-		alike[copyOf(a)] = a.ID
+		alike[a.Copy()] = a.ID
 	}
 	var creates []*ent.AddressCreate
 	for _, k := range kept {

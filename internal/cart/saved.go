@@ -97,11 +97,7 @@ func savedPositions(c *Cart) []account.SavedPosition {
 }
 
 func savedAddress(a *ent.Address) *account.SavedAddress {
-	return &account.SavedAddress{ID: a.ID, Address: copyOf(a)}
-}
-
-func copyOf(a *ent.Address) account.Address {
-	return account.Address{Company: a.Company, Contact: a.Contact, Street: a.Street, PostalCode: a.PostalCode, City: a.City, Country: a.Country}
+	return &account.SavedAddress{ID: a.ID, Address: a.Copy()}
 }
 
 // UpdateSaved renames a saved cart of the viewer's, or shares it, or shares it no more.

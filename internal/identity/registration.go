@@ -331,8 +331,11 @@ func (s *Service) operatorFor(ctx context.Context, number string) (*ent.Tenant, 
 			if err != nil {
 				return nil, fmt.Errorf("reading the company of a customer number: %w", err)
 			}
-			root, _, _ := strings.Cut(t.Path, "/")
-			q.Where(tenant.Path(root + "/"))
+			id, err := ent.OperatorOf(t.Path)
+			if err != nil {
+				return nil, err
+			}
+			q.Where(tenant.ID(id))
 		}
 	}
 	operator, err := q.Order(tenant.ByID()).First(ctx)

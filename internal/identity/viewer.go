@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -99,9 +98,8 @@ func (s *Service) viewer(ctx context.Context, of session.Session) (*authz.Viewer
 	}
 	slices.SortFunc(v.Roles, inOrder)
 	v.TenantPath, v.Pending = t.Path, Pending(&u, &t)
-	root, _, _ := strings.Cut(v.TenantPath, "/")
-	if v.Operator, err = uuid.Parse(root); err != nil {
-		return nil, "", fmt.Errorf("reading the operator from the tenant's path: %w", err)
+	if v.Operator, err = ent.OperatorOf(v.TenantPath); err != nil {
+		return nil, "", err
 	}
 	if customer.Valid {
 		v, err = acting(v, customer.UUID, *path)

@@ -16,56 +16,46 @@ import (
 // that the viewer may not see otherwise, such as an agent or somebody of the company that
 // shares a contract, there is no more than name and company.
 func (s *Service) PlacedBy(ctx context.Context, o *ent.Order) (*ent.User, error) {
-	people, err := ent.Load(ctx, o.Siblings(), "people", func(ctx context.Context, all []*ent.Order) (map[uuid.UUID]*ent.User, error) {
-		ids := make([]uuid.UUID, len(all))
-		for i, each := range all {
-			ids[i] = each.PlacedByID
-		}
-		return s.people(ctx, ids)
-	})
-	return people[o.PlacedByID], err
+	return personOf(ctx, s, o, o.Siblings(), func(o *ent.Order) uuid.UUID { return o.PlacedByID })
 }
 
 // Actor is who took a step in the life of an order, told as PlacedBy tells it; nil where
 // nobody did.
 func (s *Service) Actor(ctx context.Context, e *ent.OrderEvent) (*ent.User, error) {
-	if e.ActorID == nil {
-		return nil, nil
-	}
-	people, err := ent.Load(ctx, e.Siblings(), "people", func(ctx context.Context, all []*ent.OrderEvent) (map[uuid.UUID]*ent.User, error) {
-		var ids []uuid.UUID
-		for _, each := range all {
-			if each.ActorID != nil {
-				ids = append(ids, *each.ActorID)
-			}
+	return personOf(ctx, s, e, e.Siblings(), func(e *ent.OrderEvent) uuid.UUID {
+		if e.ActorID == nil {
+			return uuid.Nil
 		}
-		return s.people(ctx, ids)
+		return *e.ActorID
 	})
-	return people[*e.ActorID], err
 }
 
 // Author is who wrote a message on an order, told as PlacedBy tells it.
 func (s *Service) Author(ctx context.Context, m *ent.OrderMessage) (*ent.User, error) {
-	people, err := ent.Load(ctx, m.Siblings(), "people", func(ctx context.Context, all []*ent.OrderMessage) (map[uuid.UUID]*ent.User, error) {
-		ids := make([]uuid.UUID, len(all))
-		for i, each := range all {
-			ids[i] = each.AuthorID
-		}
-		return s.people(ctx, ids)
-	})
-	return people[m.AuthorID], err
+	return personOf(ctx, s, m, m.Siblings(), func(m *ent.OrderMessage) uuid.UUID { return m.AuthorID })
 }
 
 // OwnerOf is whose saved cart it is, told as PlacedBy tells it.
 func (s *Service) OwnerOf(ctx context.Context, saved *ent.SavedCart) (*ent.User, error) {
-	people, err := ent.Load(ctx, saved.Siblings(), "people", func(ctx context.Context, all []*ent.SavedCart) (map[uuid.UUID]*ent.User, error) {
-		ids := make([]uuid.UUID, len(all))
-		for i, each := range all {
-			ids[i] = each.UserID
+	return personOf(ctx, s, saved, saved.Siblings(), func(c *ent.SavedCart) uuid.UUID { return c.UserID })
+}
+
+// personOf is the person behind an entity, read for all entities that were loaded together;
+// nil where who gives no key.
+func personOf[T any](ctx context.Context, s *Service, of *T, siblings *ent.Siblings[T], who func(*T) uuid.UUID) (*ent.User, error) {
+	if who(of) == uuid.Nil {
+		return nil, nil
+	}
+	people, err := ent.Load(ctx, siblings, "people", func(ctx context.Context, all []*T) (map[uuid.UUID]*ent.User, error) {
+		ids := make([]uuid.UUID, 0, len(all))
+		for _, each := range all {
+			if id := who(each); id != uuid.Nil {
+				ids = append(ids, id)
+			}
 		}
 		return s.people(ctx, ids)
 	})
-	return people[saved.UserID], err
+	return people[who(of)], err
 }
 
 // people are users by their keys: as the viewer may see them, and the others by name.

@@ -10,7 +10,6 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
-	"kontor/internal/account"
 	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/db"
@@ -200,9 +199,8 @@ func snapshot(tx *ent.Tx, o *ent.Order, item *cart.Item, position int) *ent.Orde
 		SetQuantity(item.Quantity).SetUnitPriceAmount(item.UnitPrice.Amount).SetLineTotalAmount(item.LineTotal.Amount).
 		SetTaxRate(item.Product.TaxRate).SetCurrency(item.LineTotal.Currency).SetNillableWishedDate(item.WishedDate)
 	if a := item.DeliveryAddress; a != nil {
-		create.SetDeliveryAddress(&account.Address{
-			Company: a.Company, Contact: a.Contact, Street: a.Street, PostalCode: a.PostalCode, City: a.City, Country: a.Country,
-		})
+		copied := a.Copy()
+		create.SetDeliveryAddress(&copied)
 	}
 	if item.EffectiveAssignment != nil {
 		create.SetAccountAssignment(item.EffectiveAssignment)
