@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,18 +36,20 @@ var refusals = []struct {
 	err        error
 	code, text string
 }{
-	{fault.ErrUnauthenticated, CodeUnauthenticated, CodeUnauthenticated},
-	{fault.ErrForbidden, "FORBIDDEN", "FORBIDDEN"},
-	{errActing, "FORBIDDEN", "FORBIDDEN_WHILE_ACTING"},
-	{fault.ErrNotFound, "NOT_FOUND", "NOT_FOUND"},
-	{steps[authz.ChangePassword].err, "PASSWORD_CHANGE_REQUIRED", "PASSWORD_CHANGE_REQUIRED"},
-	{steps[authz.CompleteContactData].err, "CONTACT_DATA_REQUIRED", "CONTACT_DATA_REQUIRED"},
-	{steps[authz.EnrolOTP].err, "OTP_ENROLMENT_REQUIRED", "OTP_ENROLMENT_REQUIRED"},
-	{steps[authz.StopActing].err, "FORBIDDEN", "STOP_ACTING_REQUIRED"},
-	{fault.ErrUnavailable, CodeUnavailable, CodeUnavailable},
-	{context.DeadlineExceeded, CodeUnavailable, CodeUnavailable},
-	{identity.ErrBusy, CodeRateLimited, CodeRateLimited},
+	{err: fault.ErrUnauthenticated, code: CodeUnauthenticated},
+	{err: fault.ErrForbidden, code: codeForbidden},
+	{err: errActing, code: codeForbidden, text: "FORBIDDEN_WHILE_ACTING"},
+	{err: fault.ErrNotFound, code: "NOT_FOUND"},
+	{err: steps[authz.ChangePassword].err, code: "PASSWORD_CHANGE_REQUIRED"},
+	{err: steps[authz.CompleteContactData].err, code: "CONTACT_DATA_REQUIRED"},
+	{err: steps[authz.EnrolOTP].err, code: "OTP_ENROLMENT_REQUIRED"},
+	{err: steps[authz.StopActing].err, code: codeForbidden, text: "STOP_ACTING_REQUIRED"},
+	{err: fault.ErrUnavailable, code: CodeUnavailable},
+	{err: context.DeadlineExceeded, code: CodeUnavailable},
+	{err: identity.ErrBusy, code: CodeRateLimited},
 }
+
+const codeForbidden = "FORBIDDEN"
 
 // presenter makes of an error what a client sees. What it does not know becomes
 // INTERNAL with the request's ID, and the whole of it goes to the log and nowhere
@@ -72,7 +75,7 @@ func presenter(requestID func(context.Context) string, log *slog.Logger) graphql
 		}
 		for _, known := range refusals {
 			if errors.Is(err, known.err) {
-				return tell(known.code, lang.Text(language, known.text, nil))
+				return tell(known.code, lang.Text(language, cmp.Or(known.text, known.code), nil))
 			}
 		}
 		var invalid fault.Invalid

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/connection"

@@ -64,9 +64,8 @@ func (c *Client) Begin(ctx context.Context, v *authz.Viewer) (string, error) {
 }
 
 // Finish ends a login that the same session of the same user began, and tells who it is
-// there. Once the customer
-// centre can be asked it works once, whatever comes of it. issuer is what the answer in the browser
-// names as such, or empty.
+// there. Once the customer centre can be asked it works once, whatever comes of it. issuer is
+// what the answer in the browser names as such, or empty.
 func (c *Client) Finish(ctx context.Context, v *authz.Viewer, code, state, issuer string) (Identity, error) {
 	d, err := c.provider(ctx)
 	if err != nil {

@@ -39,6 +39,16 @@ func NeededAt(text string, maximum int, field []string, faults *List) string {
 	return line
 }
 
+// NeededText is Text for what must not be empty.
+func NeededText(text string, maximum int, field string, faults *List) string {
+	before := len(*faults)
+	written := Text(&text, maximum, []string{field}, faults)
+	if written == "" && len(*faults) == before {
+		faults.Add(New("VALUE_REQUIRED", field))
+	}
+	return written
+}
+
 // Text is Line for what may have several lines, such as a message.
 func Text(text *string, maximum int, field []string, faults *List) string {
 	if text == nil {

@@ -35,6 +35,23 @@ func (s *Service) OwnSessions(ctx context.Context) ([]session.Session, error) {
 	return all, nil
 }
 
+// OwnSession is the session of this request, or fault.ErrUnauthenticated where it ended
+// while it was asked about.
+func (s *Service) OwnSession(ctx context.Context) (session.Session, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return session.Session{}, err
+	}
+	own, err := s.Sessions.Find(ctx, v.User, v.Session)
+	if errors.Is(err, session.ErrNotFound) {
+		return own, fault.ErrUnauthenticated
+	}
+	if err != nil {
+		return own, unavailable(err)
+	}
+	return own, nil
+}
+
 // EndSessions ends sessions of the viewer, and gives those that go on (ID-02).
 func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]session.Session, error) {
 	v, err := authz.FromContext(ctx)
@@ -91,25 +108,23 @@ func (s *Service) endFormer(ctx context.Context) error {
 // renew gives a browser another token for its session, after a change of privilege.
 // An app keeps its token: no answer of these operations has a place for another one.
 func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
-	all, err := s.Sessions.List(ctx, v.User)
+	own, err := s.Sessions.Find(ctx, v.User, v.Session)
+	if err == nil && own.Transport != session.Cookie {
+		return nil
+	}
+	var fresh string
+	if err == nil {
+		fresh, own, err = s.Sessions.Rotate(ctx, v.User, v.Session)
+	}
+	if errors.Is(err, session.ErrNotFound) {
+		return nil // it ended meanwhile
+	}
 	if err != nil {
 		return unavailable(err)
 	}
-	for _, each := range all {
-		if each.ID != v.Session || each.Transport != session.Cookie {
-			continue
-		}
-		fresh, renewed, err := s.Sessions.Rotate(ctx, v.User, v.Session)
-		if errors.Is(err, session.ErrNotFound) {
-			return nil // it ended meanwhile
-		}
-		if err != nil {
-			return unavailable(err)
-		}
-		clientOf(ctx).SetCookie(fresh, renewed.ExpiresAt)
-		// Whoever listens by the old token hears no more.
-		s.Live.Tell(ctx, live.News{Kind: live.Session, User: v.User, Session: v.Session})
-	}
+	clientOf(ctx).SetCookie(fresh, own.ExpiresAt)
+	// Whoever listens by the old token hears no more.
+	s.Live.Tell(ctx, live.News{Kind: live.Session, User: v.User, Session: v.Session})
 	return nil
 }
 

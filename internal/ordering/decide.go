@@ -71,10 +71,7 @@ func (s *Service) Approve(ctx context.Context, in ApproveOrderInput) (*ent.Order
 // is asked.
 func (s *Service) Reject(ctx context.Context, in RejectOrderInput) (*ent.Order, error) {
 	var faults fault.List
-	reason := fault.Text(&in.Reason, maxText, []string{"reason"}, &faults)
-	if reason == "" && len(faults) == 0 {
-		faults.Add(fault.New("VALUE_REQUIRED", "reason"))
-	}
+	reason := fault.NeededText(in.Reason, maxText, "reason", &faults)
 	if len(faults) > 0 {
 		return nil, faults
 	}

@@ -28,10 +28,7 @@ const maxMessages = 20
 // ORDER_ALREADY_APPROVED, with whom to ask.
 func (s *Service) Notify(ctx context.Context, in NotifyApproverInput) (*ent.Order, error) {
 	var faults fault.List
-	text := fault.Text(&in.Text, maxText, []string{"text"}, &faults)
-	if text == "" && len(faults) == 0 {
-		faults.Add(fault.New("VALUE_REQUIRED", "text"))
-	}
+	text := fault.NeededText(in.Text, maxText, "text", &faults)
 	if len(faults) > 0 {
 		return nil, faults
 	}
