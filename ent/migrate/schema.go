@@ -464,7 +464,7 @@ var (
 	NumberSeriesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "tenant_id", Type: field.TypeUUID},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"ORDER"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"ORDER", "QUOTE", "CONTRACT"}},
 		{Name: "next", Type: field.TypeInt64, Default: 1},
 	}
 	// NumberSeriesTable holds the schema information for the "number_series" table.

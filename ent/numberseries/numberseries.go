@@ -64,7 +64,9 @@ type Kind string
 
 // Kind values.
 const (
-	KindORDER Kind = "ORDER"
+	KindORDER    Kind = "ORDER"
+	KindQUOTE    Kind = "QUOTE"
+	KindCONTRACT Kind = "CONTRACT"
 )
 
 func (k Kind) String() string {
@@ -74,7 +76,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindORDER:
+	case KindORDER, KindQUOTE, KindCONTRACT:
 		return nil
 	default:
 		return fmt.Errorf("numberseries: invalid enum value for kind field: %q", k)

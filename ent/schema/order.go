@@ -132,15 +132,15 @@ func (OrderEvent) Annotations() []entschema.Annotation {
 
 func (OrderEvent) Hooks() []ent.Hook { return []ent.Hook{appendOnly} }
 
-// NumberSeries hands out the order numbers of a tenant, without gaps: its row is
-// locked until the order is committed.
+// NumberSeries hands out the numbers of a tenant, of orders, quotes and contracts, without gaps: its row is
+// locked until what it numbers is committed.
 type NumberSeries struct{ ent.Schema }
 
 func (NumberSeries) Mixin() []ent.Mixin { return []ent.Mixin{scopedBy("order.place", rows.Columns{})} }
 
 func (NumberSeries) Fields() []ent.Field {
 	return []ent.Field{
-		field.Enum("kind").Values("ORDER").Immutable(),
+		field.Enum("kind").Values("ORDER", "QUOTE", "CONTRACT").Immutable(),
 		field.Int64("next").Default(1),
 	}
 }

@@ -4,44 +4,53 @@ import (
 	"context"
 	"fmt"
 
-	"kontor/authz"
+	"github.com/google/uuid"
+
 	"kontor/ent"
 	"kontor/ent/numberseries"
 )
 
-// nextNumber is the next order number of the viewer's tenant, such as
-// "HANSA-000042". The row of the series is held until the transaction ends and a
-// rollback gives the number back, so there are no gaps (OR-01).
-func (s *Service) nextNumber(ctx context.Context, tx *ent.Tx, v *authz.Viewer) (string, error) {
-	n, err := s.countUp(ctx, tx)
+// formats are how numbers of a series look, after the organization ID of their tenant:
+// "HANSA-000042" is an order.
+var formats = map[numberseries.Kind]string{
+	numberseries.KindORDER:    "%s-%06d",
+	numberseries.KindQUOTE:    "%s-Q%06d",
+	numberseries.KindCONTRACT: "%s-C%06d",
+}
+
+// nextNumber is the next number of a tenant's series. The row of the series is held
+// until the transaction ends and a rollback gives the number back, so there are no
+// gaps (OR-01).
+func (s *Service) nextNumber(ctx context.Context, tx *ent.Tx, tenant uuid.UUID, kind numberseries.Kind) (string, error) {
+	n, err := s.countUp(ctx, tx, tenant, kind)
 	if err != nil {
 		return "", err
 	}
 	if n == 0 {
-		err := tx.NumberSeries.Create().SetTenantID(v.Tenant).SetKind(numberseries.KindORDER).
+		err := tx.NumberSeries.Create().SetTenantID(tenant).SetKind(kind).
 			OnConflictColumns(numberseries.FieldTenantID, numberseries.FieldKind).Ignore().Exec(ctx)
 		if err != nil {
-			return "", fmt.Errorf("starting the series of order numbers: %w", err)
+			return "", fmt.Errorf("starting the series of %s numbers: %w", kind, err)
 		}
-		if _, err := s.countUp(ctx, tx); err != nil {
+		if _, err := s.countUp(ctx, tx, tenant, kind); err != nil {
 			return "", err
 		}
 	}
-	series, err := tx.NumberSeries.Query().Where(numberseries.KindEQ(numberseries.KindORDER)).Only(ctx)
+	series, err := tx.NumberSeries.Query().Where(numberseries.TenantID(tenant), numberseries.KindEQ(kind)).Only(ctx)
 	if err != nil {
-		return "", fmt.Errorf("reading the next order number: %w", err)
+		return "", fmt.Errorf("reading the next %s number: %w", kind, err)
 	}
-	t, err := tx.Tenant.Get(ctx, v.Tenant)
+	t, err := tx.Tenant.Get(ctx, tenant)
 	if err != nil {
-		return "", fmt.Errorf("reading whose order number it is: %w", err)
+		return "", fmt.Errorf("reading whose %s number it is: %w", kind, err)
 	}
-	return fmt.Sprintf("%s-%06d", t.OrganizationID, series.Next-1), nil
+	return fmt.Sprintf(formats[kind], t.OrganizationID, series.Next-1), nil
 }
 
-func (s *Service) countUp(ctx context.Context, tx *ent.Tx) (int, error) {
-	n, err := tx.NumberSeries.Update().Where(numberseries.KindEQ(numberseries.KindORDER)).AddNext(1).Save(ctx)
+func (s *Service) countUp(ctx context.Context, tx *ent.Tx, tenant uuid.UUID, kind numberseries.Kind) (int, error) {
+	n, err := tx.NumberSeries.Update().Where(numberseries.TenantID(tenant), numberseries.KindEQ(kind)).AddNext(1).Save(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("taking the next order number: %w", err)
+		return 0, fmt.Errorf("taking the next %s number: %w", kind, err)
 	}
 	return n, nil
 }

@@ -8,6 +8,7 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/contract"
+	"kontor/ent/numberseries"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/internal/audit"
@@ -74,7 +75,7 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err != nil {
 		return nil, err
 	}
-	number, err := s.nextNumber(ctx, tx, v)
+	number, err := s.nextNumber(ctx, tx, v.Tenant, numberseries.KindORDER)
 	if err != nil {
 		return nil, err
 	}
