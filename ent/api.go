@@ -323,6 +323,14 @@ func (_m *OrderItem) GlobalID() gid.ID { return gid.New(KindOrderItem, _m.ID) }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *OrderJobQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.OrderJob(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *OrderMessageQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.OrderMessage(p))

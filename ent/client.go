@@ -35,6 +35,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
@@ -109,6 +110,8 @@ type Client struct {
 	OrderEvent *OrderEventClient
 	// OrderItem is the client for interacting with the OrderItem builders.
 	OrderItem *OrderItemClient
+	// OrderJob is the client for interacting with the OrderJob builders.
+	OrderJob *OrderJobClient
 	// OrderMessage is the client for interacting with the OrderMessage builders.
 	OrderMessage *OrderMessageClient
 	// PasswordHash is the client for interacting with the PasswordHash builders.
@@ -170,6 +173,7 @@ func (c *Client) init() {
 	c.Order = NewOrderClient(c.config)
 	c.OrderEvent = NewOrderEventClient(c.config)
 	c.OrderItem = NewOrderItemClient(c.config)
+	c.OrderJob = NewOrderJobClient(c.config)
 	c.OrderMessage = NewOrderMessageClient(c.config)
 	c.PasswordHash = NewPasswordHashClient(c.config)
 	c.Price = NewPriceClient(c.config)
@@ -299,6 +303,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Order:              NewOrderClient(cfg),
 		OrderEvent:         NewOrderEventClient(cfg),
 		OrderItem:          NewOrderItemClient(cfg),
+		OrderJob:           NewOrderJobClient(cfg),
 		OrderMessage:       NewOrderMessageClient(cfg),
 		PasswordHash:       NewPasswordHashClient(cfg),
 		Price:              NewPriceClient(cfg),
@@ -355,6 +360,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Order:              NewOrderClient(cfg),
 		OrderEvent:         NewOrderEventClient(cfg),
 		OrderItem:          NewOrderItemClient(cfg),
+		OrderJob:           NewOrderJobClient(cfg),
 		OrderMessage:       NewOrderMessageClient(cfg),
 		PasswordHash:       NewPasswordHashClient(cfg),
 		Price:              NewPriceClient(cfg),
@@ -401,10 +407,10 @@ func (c *Client) Use(hooks ...Hook) {
 		c.AuditHead, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
 		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
 		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderMessage,
-		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User,
-		c.UserRole,
+		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
+		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.RecoveryCode,
+		c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant,
+		c.Transfer, c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -418,10 +424,10 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.AuditHead, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
 		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
 		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderMessage,
-		c.PasswordHash, c.Price, c.Product, c.RecoveryCode, c.Registration,
-		c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User,
-		c.UserRole,
+		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
+		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.RecoveryCode,
+		c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant,
+		c.Transfer, c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -478,6 +484,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.OrderEvent.mutate(ctx, m)
 	case *OrderItemMutation:
 		return c.OrderItem.mutate(ctx, m)
+	case *OrderJobMutation:
+		return c.OrderJob.mutate(ctx, m)
 	case *OrderMessageMutation:
 		return c.OrderMessage.mutate(ctx, m)
 	case *PasswordHashMutation:
@@ -3900,6 +3908,22 @@ func (c *OrderClient) QueryMessages(_m *Order) *OrderMessageQuery {
 	return query
 }
 
+// QueryJob queries the job edge of a Order.
+func (c *OrderClient) QueryJob(_m *Order) *OrderJobQuery {
+	query := (&OrderJobClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, id),
+			sqlgraph.To(orderjob.Table, orderjob.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, order.JobTable, order.JobColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryNeeds queries the needs edge of a Order.
 func (c *OrderClient) QueryNeeds(_m *Order) *ApprovalNeedQuery {
 	query := (&ApprovalNeedClient{config: c.config}).Query()
@@ -4306,6 +4330,157 @@ func (c *OrderItemClient) mutate(ctx context.Context, m *OrderItemMutation) (Val
 		return (&OrderItemDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown OrderItem mutation op: %q", m.Op())
+	}
+}
+
+// OrderJobClient is a client for the OrderJob schema.
+type OrderJobClient struct {
+	config
+}
+
+// NewOrderJobClient returns a client for the OrderJob from the given config.
+func NewOrderJobClient(c config) *OrderJobClient {
+	return &OrderJobClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `orderjob.Hooks(f(g(h())))`.
+func (c *OrderJobClient) Use(hooks ...Hook) {
+	c.hooks.OrderJob = append(c.hooks.OrderJob, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `orderjob.Intercept(f(g(h())))`.
+func (c *OrderJobClient) Intercept(interceptors ...Interceptor) {
+	c.inters.OrderJob = append(c.inters.OrderJob, interceptors...)
+}
+
+// Create returns a builder for creating a OrderJob entity.
+func (c *OrderJobClient) Create() *OrderJobCreate {
+	mutation := newOrderJobMutation(c.config, OpCreate)
+	return &OrderJobCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of OrderJob entities.
+func (c *OrderJobClient) CreateBulk(builders ...*OrderJobCreate) *OrderJobCreateBulk {
+	return &OrderJobCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *OrderJobClient) MapCreateBulk(slice any, setFunc func(*OrderJobCreate, int)) *OrderJobCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &OrderJobCreateBulk{err: fmt.Errorf("calling to OrderJobClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*OrderJobCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &OrderJobCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for OrderJob.
+func (c *OrderJobClient) Update() *OrderJobUpdate {
+	mutation := newOrderJobMutation(c.config, OpUpdate)
+	return &OrderJobUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *OrderJobClient) UpdateOne(_m *OrderJob) *OrderJobUpdateOne {
+	mutation := newOrderJobMutation(c.config, OpUpdateOne, withOrderJob(_m))
+	return &OrderJobUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *OrderJobClient) UpdateOneID(id uuid.UUID) *OrderJobUpdateOne {
+	mutation := newOrderJobMutation(c.config, OpUpdateOne, withOrderJobID(id))
+	return &OrderJobUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for OrderJob.
+func (c *OrderJobClient) Delete() *OrderJobDelete {
+	mutation := newOrderJobMutation(c.config, OpDelete)
+	return &OrderJobDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *OrderJobClient) DeleteOne(_m *OrderJob) *OrderJobDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *OrderJobClient) DeleteOneID(id uuid.UUID) *OrderJobDeleteOne {
+	builder := c.Delete().Where(orderjob.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &OrderJobDeleteOne{builder}
+}
+
+// Query returns a query builder for OrderJob.
+func (c *OrderJobClient) Query() *OrderJobQuery {
+	return &OrderJobQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeOrderJob},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a OrderJob entity by its id.
+func (c *OrderJobClient) Get(ctx context.Context, id uuid.UUID) (*OrderJob, error) {
+	return c.Query().Where(orderjob.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *OrderJobClient) GetX(ctx context.Context, id uuid.UUID) *OrderJob {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrder queries the order edge of a OrderJob.
+func (c *OrderJobClient) QueryOrder(_m *OrderJob) *OrderQuery {
+	query := (&OrderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(orderjob.Table, orderjob.FieldID, id),
+			sqlgraph.To(order.Table, order.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, true, orderjob.OrderTable, orderjob.OrderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *OrderJobClient) Hooks() []Hook {
+	hooks := c.hooks.OrderJob
+	return append(hooks[:len(hooks):len(hooks)], orderjob.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *OrderJobClient) Interceptors() []Interceptor {
+	inters := c.inters.OrderJob
+	return append(inters[:len(inters):len(inters)], orderjob.Interceptors[:]...)
+}
+
+func (c *OrderJobClient) mutate(ctx context.Context, m *OrderJobMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&OrderJobCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&OrderJobUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&OrderJobUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&OrderJobDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown OrderJob mutation op: %q", m.Op())
 	}
 }
 
@@ -6278,16 +6453,18 @@ type (
 		ActingSession, Address, ApprovalNeed, ApprovalRule, AuditEntry, AuditHead, Cart,
 		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
 		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderMessage,
-		PasswordHash, Price, Product, RecoveryCode, Registration, RuleApprover,
-		SavedAssignment, SavedCart, Tenant, Transfer, User, UserRole []ent.Hook
+		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
+		OrderMessage, PasswordHash, Price, Product, RecoveryCode, Registration,
+		RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
+		UserRole []ent.Hook
 	}
 	inters struct {
 		ActingSession, Address, ApprovalNeed, ApprovalRule, AuditEntry, AuditHead, Cart,
 		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
 		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderMessage,
-		PasswordHash, Price, Product, RecoveryCode, Registration, RuleApprover,
-		SavedAssignment, SavedCart, Tenant, Transfer, User, UserRole []ent.Interceptor
+		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
+		OrderMessage, PasswordHash, Price, Product, RecoveryCode, Registration,
+		RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
+		UserRole []ent.Interceptor
 	}
 )

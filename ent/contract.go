@@ -3,11 +3,13 @@
 package ent
 
 import (
+	"encoding/json"
 	"fmt"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/product"
 	"kontor/ent/tenant"
+	"kontor/internal/account"
 	"kontor/internal/day"
 	"kontor/internal/money"
 	"strings"
@@ -47,6 +49,12 @@ type Contract struct {
 	CalledOffQuantity *money.Decimal `json:"called_off_quantity,omitempty"`
 	// Unit holds the value of the "unit" field.
 	Unit *string `json:"unit,omitempty"`
+	// Site holds the value of the "site" field.
+	Site *account.Address `json:"site,omitempty"`
+	// Numbers holds the value of the "numbers" field.
+	Numbers []string `json:"numbers,omitempty"`
+	// PreviousProvider holds the value of the "previous_provider" field.
+	PreviousProvider string `json:"previous_provider,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -141,9 +149,11 @@ func (*Contract) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(money.Decimal)}
 		case contract.FieldCustomerNumberID, contract.FieldProductID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case contract.FieldSite, contract.FieldNumbers:
+			values[i] = new([]byte)
 		case contract.FieldValidFrom:
 			values[i] = new(day.Day)
-		case contract.FieldNumber, contract.FieldAccessNumber, contract.FieldType, contract.FieldState, contract.FieldUnit:
+		case contract.FieldNumber, contract.FieldAccessNumber, contract.FieldType, contract.FieldState, contract.FieldUnit, contract.FieldPreviousProvider:
 			values[i] = new(sql.NullString)
 		case contract.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -247,6 +257,28 @@ func (_m *Contract) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Unit = new(string)
 				*_m.Unit = value.String
+			}
+		case contract.FieldSite:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field site", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Site); err != nil {
+					return fmt.Errorf("unmarshal field site: %w", err)
+				}
+			}
+		case contract.FieldNumbers:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field numbers", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Numbers); err != nil {
+					return fmt.Errorf("unmarshal field numbers: %w", err)
+				}
+			}
+		case contract.FieldPreviousProvider:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field previous_provider", values[i])
+			} else if value.Valid {
+				_m.PreviousProvider = value.String
 			}
 		case contract.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -362,6 +394,15 @@ func (_m *Contract) String() string {
 		builder.WriteString("unit=")
 		builder.WriteString(*v)
 	}
+	builder.WriteString(", ")
+	builder.WriteString("site=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Site))
+	builder.WriteString(", ")
+	builder.WriteString("numbers=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Numbers))
+	builder.WriteString(", ")
+	builder.WriteString("previous_provider=")
+	builder.WriteString(_m.PreviousProvider)
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

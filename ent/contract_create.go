@@ -12,6 +12,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/product"
 	"kontor/ent/tenant"
+	"kontor/internal/account"
 	"kontor/internal/day"
 	"kontor/internal/money"
 	"time"
@@ -167,6 +168,32 @@ func (_c *ContractCreate) SetNillableUnit(v *string) *ContractCreate {
 	return _c
 }
 
+// SetSite sets the "site" field.
+func (_c *ContractCreate) SetSite(v *account.Address) *ContractCreate {
+	_c.mutation.SetSite(v)
+	return _c
+}
+
+// SetNumbers sets the "numbers" field.
+func (_c *ContractCreate) SetNumbers(v []string) *ContractCreate {
+	_c.mutation.SetNumbers(v)
+	return _c
+}
+
+// SetPreviousProvider sets the "previous_provider" field.
+func (_c *ContractCreate) SetPreviousProvider(v string) *ContractCreate {
+	_c.mutation.SetPreviousProvider(v)
+	return _c
+}
+
+// SetNillablePreviousProvider sets the "previous_provider" field if the given value is not nil.
+func (_c *ContractCreate) SetNillablePreviousProvider(v *string) *ContractCreate {
+	if v != nil {
+		_c.SetPreviousProvider(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *ContractCreate) SetCreatedAt(v time.Time) *ContractCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -277,6 +304,14 @@ func (_c *ContractCreate) defaults() error {
 		v := contract.DefaultState
 		_c.mutation.SetState(v)
 	}
+	if _, ok := _c.mutation.Numbers(); !ok {
+		v := contract.DefaultNumbers
+		_c.mutation.SetNumbers(v)
+	}
+	if _, ok := _c.mutation.PreviousProvider(); !ok {
+		v := contract.DefaultPreviousProvider
+		_c.mutation.SetPreviousProvider(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if contract.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized contract.DefaultID (forgotten import ent/runtime?)")
@@ -316,6 +351,12 @@ func (_c *ContractCreate) check() error {
 	}
 	if _, ok := _c.mutation.ValidFrom(); !ok {
 		return &ValidationError{Name: "valid_from", err: errors.New(`ent: missing required field "Contract.valid_from"`)}
+	}
+	if _, ok := _c.mutation.Numbers(); !ok {
+		return &ValidationError{Name: "numbers", err: errors.New(`ent: missing required field "Contract.numbers"`)}
+	}
+	if _, ok := _c.mutation.PreviousProvider(); !ok {
+		return &ValidationError{Name: "previous_provider", err: errors.New(`ent: missing required field "Contract.previous_provider"`)}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "Contract.created_at"`)}
@@ -394,6 +435,18 @@ func (_c *ContractCreate) createSpec() (*Contract, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Unit(); ok {
 		_spec.SetField(contract.FieldUnit, field.TypeString, value)
 		_node.Unit = &value
+	}
+	if value, ok := _c.mutation.Site(); ok {
+		_spec.SetField(contract.FieldSite, field.TypeJSON, value)
+		_node.Site = value
+	}
+	if value, ok := _c.mutation.Numbers(); ok {
+		_spec.SetField(contract.FieldNumbers, field.TypeJSON, value)
+		_node.Numbers = value
+	}
+	if value, ok := _c.mutation.PreviousProvider(); ok {
+		_spec.SetField(contract.FieldPreviousProvider, field.TypeString, value)
+		_node.PreviousProvider = value
 	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(contract.FieldCreatedAt, field.TypeTime, value)
@@ -702,6 +755,48 @@ func (u *ContractUpsert) ClearUnit() *ContractUpsert {
 	return u
 }
 
+// SetSite sets the "site" field.
+func (u *ContractUpsert) SetSite(v *account.Address) *ContractUpsert {
+	u.Set(contract.FieldSite, v)
+	return u
+}
+
+// UpdateSite sets the "site" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateSite() *ContractUpsert {
+	u.SetExcluded(contract.FieldSite)
+	return u
+}
+
+// ClearSite clears the value of the "site" field.
+func (u *ContractUpsert) ClearSite() *ContractUpsert {
+	u.SetNull(contract.FieldSite)
+	return u
+}
+
+// SetNumbers sets the "numbers" field.
+func (u *ContractUpsert) SetNumbers(v []string) *ContractUpsert {
+	u.Set(contract.FieldNumbers, v)
+	return u
+}
+
+// UpdateNumbers sets the "numbers" field to the value that was provided on create.
+func (u *ContractUpsert) UpdateNumbers() *ContractUpsert {
+	u.SetExcluded(contract.FieldNumbers)
+	return u
+}
+
+// SetPreviousProvider sets the "previous_provider" field.
+func (u *ContractUpsert) SetPreviousProvider(v string) *ContractUpsert {
+	u.Set(contract.FieldPreviousProvider, v)
+	return u
+}
+
+// UpdatePreviousProvider sets the "previous_provider" field to the value that was provided on create.
+func (u *ContractUpsert) UpdatePreviousProvider() *ContractUpsert {
+	u.SetExcluded(contract.FieldPreviousProvider)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -949,6 +1044,55 @@ func (u *ContractUpsertOne) UpdateUnit() *ContractUpsertOne {
 func (u *ContractUpsertOne) ClearUnit() *ContractUpsertOne {
 	return u.Update(func(s *ContractUpsert) {
 		s.ClearUnit()
+	})
+}
+
+// SetSite sets the "site" field.
+func (u *ContractUpsertOne) SetSite(v *account.Address) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetSite(v)
+	})
+}
+
+// UpdateSite sets the "site" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateSite() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateSite()
+	})
+}
+
+// ClearSite clears the value of the "site" field.
+func (u *ContractUpsertOne) ClearSite() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.ClearSite()
+	})
+}
+
+// SetNumbers sets the "numbers" field.
+func (u *ContractUpsertOne) SetNumbers(v []string) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetNumbers(v)
+	})
+}
+
+// UpdateNumbers sets the "numbers" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdateNumbers() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateNumbers()
+	})
+}
+
+// SetPreviousProvider sets the "previous_provider" field.
+func (u *ContractUpsertOne) SetPreviousProvider(v string) *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetPreviousProvider(v)
+	})
+}
+
+// UpdatePreviousProvider sets the "previous_provider" field to the value that was provided on create.
+func (u *ContractUpsertOne) UpdatePreviousProvider() *ContractUpsertOne {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdatePreviousProvider()
 	})
 }
 
@@ -1366,6 +1510,55 @@ func (u *ContractUpsertBulk) UpdateUnit() *ContractUpsertBulk {
 func (u *ContractUpsertBulk) ClearUnit() *ContractUpsertBulk {
 	return u.Update(func(s *ContractUpsert) {
 		s.ClearUnit()
+	})
+}
+
+// SetSite sets the "site" field.
+func (u *ContractUpsertBulk) SetSite(v *account.Address) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetSite(v)
+	})
+}
+
+// UpdateSite sets the "site" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateSite() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateSite()
+	})
+}
+
+// ClearSite clears the value of the "site" field.
+func (u *ContractUpsertBulk) ClearSite() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.ClearSite()
+	})
+}
+
+// SetNumbers sets the "numbers" field.
+func (u *ContractUpsertBulk) SetNumbers(v []string) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetNumbers(v)
+	})
+}
+
+// UpdateNumbers sets the "numbers" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdateNumbers() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdateNumbers()
+	})
+}
+
+// SetPreviousProvider sets the "previous_provider" field.
+func (u *ContractUpsertBulk) SetPreviousProvider(v string) *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.SetPreviousProvider(v)
+	})
+}
+
+// UpdatePreviousProvider sets the "previous_provider" field to the value that was provided on create.
+func (u *ContractUpsertBulk) UpdatePreviousProvider() *ContractUpsertBulk {
+	return u.Update(func(s *ContractUpsert) {
+		s.UpdatePreviousProvider()
 	})
 }
 

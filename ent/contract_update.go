@@ -12,11 +12,13 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/predicate"
 	"kontor/ent/product"
+	"kontor/internal/account"
 	"kontor/internal/day"
 	"kontor/internal/money"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 )
@@ -225,6 +227,44 @@ func (_u *ContractUpdate) ClearUnit() *ContractUpdate {
 	return _u
 }
 
+// SetSite sets the "site" field.
+func (_u *ContractUpdate) SetSite(v *account.Address) *ContractUpdate {
+	_u.mutation.SetSite(v)
+	return _u
+}
+
+// ClearSite clears the value of the "site" field.
+func (_u *ContractUpdate) ClearSite() *ContractUpdate {
+	_u.mutation.ClearSite()
+	return _u
+}
+
+// SetNumbers sets the "numbers" field.
+func (_u *ContractUpdate) SetNumbers(v []string) *ContractUpdate {
+	_u.mutation.SetNumbers(v)
+	return _u
+}
+
+// AppendNumbers appends value to the "numbers" field.
+func (_u *ContractUpdate) AppendNumbers(v []string) *ContractUpdate {
+	_u.mutation.AppendNumbers(v)
+	return _u
+}
+
+// SetPreviousProvider sets the "previous_provider" field.
+func (_u *ContractUpdate) SetPreviousProvider(v string) *ContractUpdate {
+	_u.mutation.SetPreviousProvider(v)
+	return _u
+}
+
+// SetNillablePreviousProvider sets the "previous_provider" field if the given value is not nil.
+func (_u *ContractUpdate) SetNillablePreviousProvider(v *string) *ContractUpdate {
+	if v != nil {
+		_u.SetPreviousProvider(*v)
+	}
+	return _u
+}
+
 // SetCustomerNumber sets the "customer_number" edge to the CustomerNumber entity.
 func (_u *ContractUpdate) SetCustomerNumber(v *CustomerNumber) *ContractUpdate {
 	return _u.SetCustomerNumberID(v.ID)
@@ -425,6 +465,23 @@ func (_u *ContractUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.UnitCleared() {
 		_spec.ClearField(contract.FieldUnit, field.TypeString)
+	}
+	if value, ok := _u.mutation.Site(); ok {
+		_spec.SetField(contract.FieldSite, field.TypeJSON, value)
+	}
+	if _u.mutation.SiteCleared() {
+		_spec.ClearField(contract.FieldSite, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Numbers(); ok {
+		_spec.SetField(contract.FieldNumbers, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedNumbers(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, contract.FieldNumbers, value)
+		})
+	}
+	if value, ok := _u.mutation.PreviousProvider(); ok {
+		_spec.SetField(contract.FieldPreviousProvider, field.TypeString, value)
 	}
 	if _u.mutation.CustomerNumberCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -786,6 +843,44 @@ func (_u *ContractUpdateOne) ClearUnit() *ContractUpdateOne {
 	return _u
 }
 
+// SetSite sets the "site" field.
+func (_u *ContractUpdateOne) SetSite(v *account.Address) *ContractUpdateOne {
+	_u.mutation.SetSite(v)
+	return _u
+}
+
+// ClearSite clears the value of the "site" field.
+func (_u *ContractUpdateOne) ClearSite() *ContractUpdateOne {
+	_u.mutation.ClearSite()
+	return _u
+}
+
+// SetNumbers sets the "numbers" field.
+func (_u *ContractUpdateOne) SetNumbers(v []string) *ContractUpdateOne {
+	_u.mutation.SetNumbers(v)
+	return _u
+}
+
+// AppendNumbers appends value to the "numbers" field.
+func (_u *ContractUpdateOne) AppendNumbers(v []string) *ContractUpdateOne {
+	_u.mutation.AppendNumbers(v)
+	return _u
+}
+
+// SetPreviousProvider sets the "previous_provider" field.
+func (_u *ContractUpdateOne) SetPreviousProvider(v string) *ContractUpdateOne {
+	_u.mutation.SetPreviousProvider(v)
+	return _u
+}
+
+// SetNillablePreviousProvider sets the "previous_provider" field if the given value is not nil.
+func (_u *ContractUpdateOne) SetNillablePreviousProvider(v *string) *ContractUpdateOne {
+	if v != nil {
+		_u.SetPreviousProvider(*v)
+	}
+	return _u
+}
+
 // SetCustomerNumber sets the "customer_number" edge to the CustomerNumber entity.
 func (_u *ContractUpdateOne) SetCustomerNumber(v *CustomerNumber) *ContractUpdateOne {
 	return _u.SetCustomerNumberID(v.ID)
@@ -1016,6 +1111,23 @@ func (_u *ContractUpdateOne) sqlSave(ctx context.Context) (_node *Contract, err 
 	}
 	if _u.mutation.UnitCleared() {
 		_spec.ClearField(contract.FieldUnit, field.TypeString)
+	}
+	if value, ok := _u.mutation.Site(); ok {
+		_spec.SetField(contract.FieldSite, field.TypeJSON, value)
+	}
+	if _u.mutation.SiteCleared() {
+		_spec.ClearField(contract.FieldSite, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Numbers(); ok {
+		_spec.SetField(contract.FieldNumbers, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedNumbers(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, contract.FieldNumbers, value)
+		})
+	}
+	if value, ok := _u.mutation.PreviousProvider(); ok {
+		_spec.SetField(contract.FieldPreviousProvider, field.TypeString, value)
 	}
 	if _u.mutation.CustomerNumberCleared() {
 		edge := &sqlgraph.EdgeSpec{

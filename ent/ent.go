@@ -30,6 +30,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
@@ -133,6 +134,7 @@ func checkColumn(t, c string) error {
 			order.Table:              order.ValidColumn,
 			orderevent.Table:         orderevent.ValidColumn,
 			orderitem.Table:          orderitem.ValidColumn,
+			orderjob.Table:           orderjob.ValidColumn,
 			ordermessage.Table:       ordermessage.ValidColumn,
 			passwordhash.Table:       passwordhash.ValidColumn,
 			price.Table:              price.ValidColumn,

@@ -989,6 +989,21 @@ func (_q *ContractQuery) collectField(ctx context.Context, oneNode bool, opCtx *
 				selectedFields = append(selectedFields, contract.FieldUnit)
 				fieldSeen[contract.FieldUnit] = struct{}{}
 			}
+		case "site":
+			if _, ok := fieldSeen[contract.FieldSite]; !ok {
+				selectedFields = append(selectedFields, contract.FieldSite)
+				fieldSeen[contract.FieldSite] = struct{}{}
+			}
+		case "numbers":
+			if _, ok := fieldSeen[contract.FieldNumbers]; !ok {
+				selectedFields = append(selectedFields, contract.FieldNumbers)
+				fieldSeen[contract.FieldNumbers] = struct{}{}
+			}
+		case "previousProvider":
+			if _, ok := fieldSeen[contract.FieldPreviousProvider]; !ok {
+				selectedFields = append(selectedFields, contract.FieldPreviousProvider)
+				fieldSeen[contract.FieldPreviousProvider] = struct{}{}
+			}
 		case "createdAt":
 			if _, ok := fieldSeen[contract.FieldCreatedAt]; !ok {
 				selectedFields = append(selectedFields, contract.FieldCreatedAt)
@@ -1510,6 +1525,16 @@ func (_q *OrderQuery) collectField(ctx context.Context, oneNode bool, opCtx *gra
 			if _, ok := fieldSeen[order.FieldCurrency]; !ok {
 				selectedFields = append(selectedFields, order.FieldCurrency)
 				fieldSeen[order.FieldCurrency] = struct{}{}
+			}
+		case "details":
+			if _, ok := fieldSeen[order.FieldDetails]; !ok {
+				selectedFields = append(selectedFields, order.FieldDetails)
+				fieldSeen[order.FieldDetails] = struct{}{}
+			}
+		case "automatic":
+			if _, ok := fieldSeen[order.FieldAutomatic]; !ok {
+				selectedFields = append(selectedFields, order.FieldAutomatic)
+				fieldSeen[order.FieldAutomatic] = struct{}{}
 			}
 		case "id":
 		case "__typename":

@@ -30,6 +30,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/predicate"
@@ -88,6 +89,7 @@ const (
 	TypeOrder              = "Order"
 	TypeOrderEvent         = "OrderEvent"
 	TypeOrderItem          = "OrderItem"
+	TypeOrderJob           = "OrderJob"
 	TypeOrderMessage       = "OrderMessage"
 	TypePasswordHash       = "PasswordHash"
 	TypePrice              = "Price"
@@ -8854,6 +8856,10 @@ type ContractMutation struct {
 	agreed_quantity        *money.Decimal
 	called_off_quantity    *money.Decimal
 	unit                   *string
+	site                   **account.Address
+	numbers                *[]string
+	appendnumbers          []string
+	previous_provider      *string
 	created_at             *time.Time
 	clearedFields          map[string]struct{}
 	tenant                 *uuid.UUID
@@ -9487,6 +9493,142 @@ func (m *ContractMutation) ResetUnit() {
 	delete(m.clearedFields, contract.FieldUnit)
 }
 
+// SetSite sets the "site" field.
+func (m *ContractMutation) SetSite(a *account.Address) {
+	m.site = &a
+}
+
+// Site returns the value of the "site" field in the mutation.
+func (m *ContractMutation) Site() (r *account.Address, exists bool) {
+	v := m.site
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSite returns the old "site" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldSite(ctx context.Context) (v *account.Address, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSite is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSite requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSite: %w", err)
+	}
+	return oldValue.Site, nil
+}
+
+// ClearSite clears the value of the "site" field.
+func (m *ContractMutation) ClearSite() {
+	m.site = nil
+	m.clearedFields[contract.FieldSite] = struct{}{}
+}
+
+// SiteCleared returns if the "site" field was cleared in this mutation.
+func (m *ContractMutation) SiteCleared() bool {
+	_, ok := m.clearedFields[contract.FieldSite]
+	return ok
+}
+
+// ResetSite resets all changes to the "site" field.
+func (m *ContractMutation) ResetSite() {
+	m.site = nil
+	delete(m.clearedFields, contract.FieldSite)
+}
+
+// SetNumbers sets the "numbers" field.
+func (m *ContractMutation) SetNumbers(s []string) {
+	m.numbers = &s
+	m.appendnumbers = nil
+}
+
+// Numbers returns the value of the "numbers" field in the mutation.
+func (m *ContractMutation) Numbers() (r []string, exists bool) {
+	v := m.numbers
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumbers returns the old "numbers" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldNumbers(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumbers is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumbers requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumbers: %w", err)
+	}
+	return oldValue.Numbers, nil
+}
+
+// AppendNumbers adds s to the "numbers" field.
+func (m *ContractMutation) AppendNumbers(s []string) {
+	m.appendnumbers = append(m.appendnumbers, s...)
+}
+
+// AppendedNumbers returns the list of values that were appended to the "numbers" field in this mutation.
+func (m *ContractMutation) AppendedNumbers() ([]string, bool) {
+	if len(m.appendnumbers) == 0 {
+		return nil, false
+	}
+	return m.appendnumbers, true
+}
+
+// ResetNumbers resets all changes to the "numbers" field.
+func (m *ContractMutation) ResetNumbers() {
+	m.numbers = nil
+	m.appendnumbers = nil
+}
+
+// SetPreviousProvider sets the "previous_provider" field.
+func (m *ContractMutation) SetPreviousProvider(s string) {
+	m.previous_provider = &s
+}
+
+// PreviousProvider returns the value of the "previous_provider" field in the mutation.
+func (m *ContractMutation) PreviousProvider() (r string, exists bool) {
+	v := m.previous_provider
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPreviousProvider returns the old "previous_provider" field's value of the Contract entity.
+// If the Contract object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContractMutation) OldPreviousProvider(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPreviousProvider is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPreviousProvider requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPreviousProvider: %w", err)
+	}
+	return oldValue.PreviousProvider, nil
+}
+
+// ResetPreviousProvider resets all changes to the "previous_provider" field.
+func (m *ContractMutation) ResetPreviousProvider() {
+	m.previous_provider = nil
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (m *ContractMutation) SetCreatedAt(t time.Time) {
 	m.created_at = &t
@@ -9746,7 +9888,7 @@ func (m *ContractMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContractMutation) Fields() []string {
-	fields := make([]string, 0, 13)
+	fields := make([]string, 0, 16)
 	if m.tenant != nil {
 		fields = append(fields, contract.FieldTenantID)
 	}
@@ -9783,6 +9925,15 @@ func (m *ContractMutation) Fields() []string {
 	if m.unit != nil {
 		fields = append(fields, contract.FieldUnit)
 	}
+	if m.site != nil {
+		fields = append(fields, contract.FieldSite)
+	}
+	if m.numbers != nil {
+		fields = append(fields, contract.FieldNumbers)
+	}
+	if m.previous_provider != nil {
+		fields = append(fields, contract.FieldPreviousProvider)
+	}
 	if m.created_at != nil {
 		fields = append(fields, contract.FieldCreatedAt)
 	}
@@ -9818,6 +9969,12 @@ func (m *ContractMutation) Field(name string) (ent.Value, bool) {
 		return m.CalledOffQuantity()
 	case contract.FieldUnit:
 		return m.Unit()
+	case contract.FieldSite:
+		return m.Site()
+	case contract.FieldNumbers:
+		return m.Numbers()
+	case contract.FieldPreviousProvider:
+		return m.PreviousProvider()
 	case contract.FieldCreatedAt:
 		return m.CreatedAt()
 	}
@@ -9853,6 +10010,12 @@ func (m *ContractMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldCalledOffQuantity(ctx)
 	case contract.FieldUnit:
 		return m.OldUnit(ctx)
+	case contract.FieldSite:
+		return m.OldSite(ctx)
+	case contract.FieldNumbers:
+		return m.OldNumbers(ctx)
+	case contract.FieldPreviousProvider:
+		return m.OldPreviousProvider(ctx)
 	case contract.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	}
@@ -9948,6 +10111,27 @@ func (m *ContractMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetUnit(v)
 		return nil
+	case contract.FieldSite:
+		v, ok := value.(*account.Address)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSite(v)
+		return nil
+	case contract.FieldNumbers:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumbers(v)
+		return nil
+	case contract.FieldPreviousProvider:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPreviousProvider(v)
+		return nil
 	case contract.FieldCreatedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -10006,6 +10190,9 @@ func (m *ContractMutation) ClearedFields() []string {
 	if m.FieldCleared(contract.FieldUnit) {
 		fields = append(fields, contract.FieldUnit)
 	}
+	if m.FieldCleared(contract.FieldSite) {
+		fields = append(fields, contract.FieldSite)
+	}
 	return fields
 }
 
@@ -10037,6 +10224,9 @@ func (m *ContractMutation) ClearField(name string) error {
 		return nil
 	case contract.FieldUnit:
 		m.ClearUnit()
+		return nil
+	case contract.FieldSite:
+		m.ClearSite()
 		return nil
 	}
 	return fmt.Errorf("unknown Contract nullable field %s", name)
@@ -10081,6 +10271,15 @@ func (m *ContractMutation) ResetField(name string) error {
 		return nil
 	case contract.FieldUnit:
 		m.ResetUnit()
+		return nil
+	case contract.FieldSite:
+		m.ResetSite()
+		return nil
+	case contract.FieldNumbers:
+		m.ResetNumbers()
+		return nil
+	case contract.FieldPreviousProvider:
+		m.ResetPreviousProvider()
 		return nil
 	case contract.FieldCreatedAt:
 		m.ResetCreatedAt()
@@ -17790,6 +17989,8 @@ type OrderMutation struct {
 	tax_amount            *money.Decimal
 	gross_amount          *money.Decimal
 	currency              *string
+	details               **account.OrderDetails
+	automatic             *bool
 	clearedFields         map[string]struct{}
 	items                 map[uuid.UUID]struct{}
 	removeditems          map[uuid.UUID]struct{}
@@ -17800,6 +18001,8 @@ type OrderMutation struct {
 	messages              map[uuid.UUID]struct{}
 	removedmessages       map[uuid.UUID]struct{}
 	clearedmessages       bool
+	job                   *uuid.UUID
+	clearedjob            bool
 	needs                 map[uuid.UUID]struct{}
 	removedneeds          map[uuid.UUID]struct{}
 	clearedneeds          bool
@@ -18520,6 +18723,91 @@ func (m *OrderMutation) ResetCurrency() {
 	m.currency = nil
 }
 
+// SetDetails sets the "details" field.
+func (m *OrderMutation) SetDetails(ad *account.OrderDetails) {
+	m.details = &ad
+}
+
+// Details returns the value of the "details" field in the mutation.
+func (m *OrderMutation) Details() (r *account.OrderDetails, exists bool) {
+	v := m.details
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDetails returns the old "details" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldDetails(ctx context.Context) (v *account.OrderDetails, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDetails is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDetails requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDetails: %w", err)
+	}
+	return oldValue.Details, nil
+}
+
+// ClearDetails clears the value of the "details" field.
+func (m *OrderMutation) ClearDetails() {
+	m.details = nil
+	m.clearedFields[order.FieldDetails] = struct{}{}
+}
+
+// DetailsCleared returns if the "details" field was cleared in this mutation.
+func (m *OrderMutation) DetailsCleared() bool {
+	_, ok := m.clearedFields[order.FieldDetails]
+	return ok
+}
+
+// ResetDetails resets all changes to the "details" field.
+func (m *OrderMutation) ResetDetails() {
+	m.details = nil
+	delete(m.clearedFields, order.FieldDetails)
+}
+
+// SetAutomatic sets the "automatic" field.
+func (m *OrderMutation) SetAutomatic(b bool) {
+	m.automatic = &b
+}
+
+// Automatic returns the value of the "automatic" field in the mutation.
+func (m *OrderMutation) Automatic() (r bool, exists bool) {
+	v := m.automatic
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAutomatic returns the old "automatic" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldAutomatic(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAutomatic is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAutomatic requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAutomatic: %w", err)
+	}
+	return oldValue.Automatic, nil
+}
+
+// ResetAutomatic resets all changes to the "automatic" field.
+func (m *OrderMutation) ResetAutomatic() {
+	m.automatic = nil
+}
+
 // AddItemIDs adds the "items" edge to the OrderItem entity by ids.
 func (m *OrderMutation) AddItemIDs(ids ...uuid.UUID) {
 	if m.items == nil {
@@ -18680,6 +18968,45 @@ func (m *OrderMutation) ResetMessages() {
 	m.messages = nil
 	m.clearedmessages = false
 	m.removedmessages = nil
+}
+
+// SetJobID sets the "job" edge to the OrderJob entity by id.
+func (m *OrderMutation) SetJobID(id uuid.UUID) {
+	m.job = &id
+}
+
+// ClearJob clears the "job" edge to the OrderJob entity.
+func (m *OrderMutation) ClearJob() {
+	m.clearedjob = true
+}
+
+// JobCleared reports if the "job" edge to the OrderJob entity was cleared.
+func (m *OrderMutation) JobCleared() bool {
+	return m.clearedjob
+}
+
+// JobID returns the "job" edge ID in the mutation.
+func (m *OrderMutation) JobID() (id uuid.UUID, exists bool) {
+	if m.job != nil {
+		return *m.job, true
+	}
+	return
+}
+
+// JobIDs returns the "job" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// JobID instead. It exists only for internal usage by the builders.
+func (m *OrderMutation) JobIDs() (ids []uuid.UUID) {
+	if id := m.job; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetJob resets all changes to the "job" edge.
+func (m *OrderMutation) ResetJob() {
+	m.job = nil
+	m.clearedjob = false
 }
 
 // AddNeedIDs adds the "needs" edge to the ApprovalNeed entity by ids.
@@ -18851,7 +19178,7 @@ func (m *OrderMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrderMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 18)
 	if m.tenant != nil {
 		fields = append(fields, order.FieldTenantID)
 	}
@@ -18900,6 +19227,12 @@ func (m *OrderMutation) Fields() []string {
 	if m.currency != nil {
 		fields = append(fields, order.FieldCurrency)
 	}
+	if m.details != nil {
+		fields = append(fields, order.FieldDetails)
+	}
+	if m.automatic != nil {
+		fields = append(fields, order.FieldAutomatic)
+	}
 	return fields
 }
 
@@ -18940,6 +19273,10 @@ func (m *OrderMutation) Field(name string) (ent.Value, bool) {
 		return m.GrossAmount()
 	case order.FieldCurrency:
 		return m.Currency()
+	case order.FieldDetails:
+		return m.Details()
+	case order.FieldAutomatic:
+		return m.Automatic()
 	}
 	return nil, false
 }
@@ -18981,6 +19318,10 @@ func (m *OrderMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldGrossAmount(ctx)
 	case order.FieldCurrency:
 		return m.OldCurrency(ctx)
+	case order.FieldDetails:
+		return m.OldDetails(ctx)
+	case order.FieldAutomatic:
+		return m.OldAutomatic(ctx)
 	}
 	return nil, fmt.Errorf("unknown Order field %s", name)
 }
@@ -19102,6 +19443,20 @@ func (m *OrderMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetCurrency(v)
 		return nil
+	case order.FieldDetails:
+		v, ok := value.(*account.OrderDetails)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDetails(v)
+		return nil
+	case order.FieldAutomatic:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAutomatic(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Order field %s", name)
 }
@@ -19141,6 +19496,9 @@ func (m *OrderMutation) ClearedFields() []string {
 	if m.FieldCleared(order.FieldContractID) {
 		fields = append(fields, order.FieldContractID)
 	}
+	if m.FieldCleared(order.FieldDetails) {
+		fields = append(fields, order.FieldDetails)
+	}
 	return fields
 }
 
@@ -19160,6 +19518,9 @@ func (m *OrderMutation) ClearField(name string) error {
 		return nil
 	case order.FieldContractID:
 		m.ClearContractID()
+		return nil
+	case order.FieldDetails:
+		m.ClearDetails()
 		return nil
 	}
 	return fmt.Errorf("unknown Order nullable field %s", name)
@@ -19217,13 +19578,19 @@ func (m *OrderMutation) ResetField(name string) error {
 	case order.FieldCurrency:
 		m.ResetCurrency()
 		return nil
+	case order.FieldDetails:
+		m.ResetDetails()
+		return nil
+	case order.FieldAutomatic:
+		m.ResetAutomatic()
+		return nil
 	}
 	return fmt.Errorf("unknown Order field %s", name)
 }
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *OrderMutation) AddedEdges() []string {
-	edges := make([]string, 0, 7)
+	edges := make([]string, 0, 8)
 	if m.items != nil {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -19232,6 +19599,9 @@ func (m *OrderMutation) AddedEdges() []string {
 	}
 	if m.messages != nil {
 		edges = append(edges, order.EdgeMessages)
+	}
+	if m.job != nil {
+		edges = append(edges, order.EdgeJob)
 	}
 	if m.needs != nil {
 		edges = append(edges, order.EdgeNeeds)
@@ -19270,6 +19640,10 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case order.EdgeJob:
+		if id := m.job; id != nil {
+			return []ent.Value{*id}
+		}
 	case order.EdgeNeeds:
 		ids := make([]ent.Value, 0, len(m.needs))
 		for id := range m.needs {
@@ -19294,7 +19668,7 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *OrderMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 7)
+	edges := make([]string, 0, 8)
 	if m.removeditems != nil {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -19344,7 +19718,7 @@ func (m *OrderMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *OrderMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 7)
+	edges := make([]string, 0, 8)
 	if m.cleareditems {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -19353,6 +19727,9 @@ func (m *OrderMutation) ClearedEdges() []string {
 	}
 	if m.clearedmessages {
 		edges = append(edges, order.EdgeMessages)
+	}
+	if m.clearedjob {
+		edges = append(edges, order.EdgeJob)
 	}
 	if m.clearedneeds {
 		edges = append(edges, order.EdgeNeeds)
@@ -19379,6 +19756,8 @@ func (m *OrderMutation) EdgeCleared(name string) bool {
 		return m.clearedevents
 	case order.EdgeMessages:
 		return m.clearedmessages
+	case order.EdgeJob:
+		return m.clearedjob
 	case order.EdgeNeeds:
 		return m.clearedneeds
 	case order.EdgePlacedBy:
@@ -19395,6 +19774,9 @@ func (m *OrderMutation) EdgeCleared(name string) bool {
 // if that edge is not defined in the schema.
 func (m *OrderMutation) ClearEdge(name string) error {
 	switch name {
+	case order.EdgeJob:
+		m.ClearJob()
+		return nil
 	case order.EdgePlacedBy:
 		m.ClearPlacedBy()
 		return nil
@@ -19420,6 +19802,9 @@ func (m *OrderMutation) ResetEdge(name string) error {
 		return nil
 	case order.EdgeMessages:
 		m.ResetMessages()
+		return nil
+	case order.EdgeJob:
+		m.ResetJob()
 		return nil
 	case order.EdgeNeeds:
 		m.ResetNeeds()
@@ -21651,6 +22036,988 @@ func (m *OrderItemMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown OrderItem edge %s", name)
+}
+
+// OrderJobMutation represents an operation that mutates the OrderJob nodes in the graph.
+type OrderJobMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	tenant_id       *uuid.UUID
+	step            *orderjob.Step
+	answer          **account.Provisioned
+	failures        *int
+	addfailures     *int
+	takes           *int
+	addtakes        *int
+	next_attempt_at *time.Time
+	last_error      *string
+	created_at      *time.Time
+	ended_at        *time.Time
+	clearedFields   map[string]struct{}
+	_order          *uuid.UUID
+	cleared_order   bool
+	done            bool
+	oldValue        func(context.Context) (*OrderJob, error)
+	predicates      []predicate.OrderJob
+}
+
+var _ ent.Mutation = (*OrderJobMutation)(nil)
+
+// orderjobOption allows management of the mutation configuration using functional options.
+type orderjobOption func(*OrderJobMutation)
+
+// newOrderJobMutation creates new mutation for the OrderJob entity.
+func newOrderJobMutation(c config, op Op, opts ...orderjobOption) *OrderJobMutation {
+	m := &OrderJobMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeOrderJob,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withOrderJobID sets the ID field of the mutation.
+func withOrderJobID(id uuid.UUID) orderjobOption {
+	return func(m *OrderJobMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *OrderJob
+		)
+		m.oldValue = func(ctx context.Context) (*OrderJob, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().OrderJob.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withOrderJob sets the old OrderJob of the mutation.
+func withOrderJob(node *OrderJob) orderjobOption {
+	return func(m *OrderJobMutation) {
+		m.oldValue = func(context.Context) (*OrderJob, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m OrderJobMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m OrderJobMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of OrderJob entities.
+func (m *OrderJobMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *OrderJobMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *OrderJobMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().OrderJob.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *OrderJobMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *OrderJobMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *OrderJobMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetOrderID sets the "order_id" field.
+func (m *OrderJobMutation) SetOrderID(u uuid.UUID) {
+	m._order = &u
+}
+
+// OrderID returns the value of the "order_id" field in the mutation.
+func (m *OrderJobMutation) OrderID() (r uuid.UUID, exists bool) {
+	v := m._order
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderID returns the old "order_id" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldOrderID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderID: %w", err)
+	}
+	return oldValue.OrderID, nil
+}
+
+// ResetOrderID resets all changes to the "order_id" field.
+func (m *OrderJobMutation) ResetOrderID() {
+	m._order = nil
+}
+
+// SetStep sets the "step" field.
+func (m *OrderJobMutation) SetStep(o orderjob.Step) {
+	m.step = &o
+}
+
+// Step returns the value of the "step" field in the mutation.
+func (m *OrderJobMutation) Step() (r orderjob.Step, exists bool) {
+	v := m.step
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStep returns the old "step" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldStep(ctx context.Context) (v orderjob.Step, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStep is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStep requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStep: %w", err)
+	}
+	return oldValue.Step, nil
+}
+
+// ResetStep resets all changes to the "step" field.
+func (m *OrderJobMutation) ResetStep() {
+	m.step = nil
+}
+
+// SetAnswer sets the "answer" field.
+func (m *OrderJobMutation) SetAnswer(a *account.Provisioned) {
+	m.answer = &a
+}
+
+// Answer returns the value of the "answer" field in the mutation.
+func (m *OrderJobMutation) Answer() (r *account.Provisioned, exists bool) {
+	v := m.answer
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAnswer returns the old "answer" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldAnswer(ctx context.Context) (v *account.Provisioned, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAnswer is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAnswer requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAnswer: %w", err)
+	}
+	return oldValue.Answer, nil
+}
+
+// ClearAnswer clears the value of the "answer" field.
+func (m *OrderJobMutation) ClearAnswer() {
+	m.answer = nil
+	m.clearedFields[orderjob.FieldAnswer] = struct{}{}
+}
+
+// AnswerCleared returns if the "answer" field was cleared in this mutation.
+func (m *OrderJobMutation) AnswerCleared() bool {
+	_, ok := m.clearedFields[orderjob.FieldAnswer]
+	return ok
+}
+
+// ResetAnswer resets all changes to the "answer" field.
+func (m *OrderJobMutation) ResetAnswer() {
+	m.answer = nil
+	delete(m.clearedFields, orderjob.FieldAnswer)
+}
+
+// SetFailures sets the "failures" field.
+func (m *OrderJobMutation) SetFailures(i int) {
+	m.failures = &i
+	m.addfailures = nil
+}
+
+// Failures returns the value of the "failures" field in the mutation.
+func (m *OrderJobMutation) Failures() (r int, exists bool) {
+	v := m.failures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailures returns the old "failures" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldFailures(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailures is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailures requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailures: %w", err)
+	}
+	return oldValue.Failures, nil
+}
+
+// AddFailures adds i to the "failures" field.
+func (m *OrderJobMutation) AddFailures(i int) {
+	if m.addfailures != nil {
+		*m.addfailures += i
+	} else {
+		m.addfailures = &i
+	}
+}
+
+// AddedFailures returns the value that was added to the "failures" field in this mutation.
+func (m *OrderJobMutation) AddedFailures() (r int, exists bool) {
+	v := m.addfailures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFailures resets all changes to the "failures" field.
+func (m *OrderJobMutation) ResetFailures() {
+	m.failures = nil
+	m.addfailures = nil
+}
+
+// SetTakes sets the "takes" field.
+func (m *OrderJobMutation) SetTakes(i int) {
+	m.takes = &i
+	m.addtakes = nil
+}
+
+// Takes returns the value of the "takes" field in the mutation.
+func (m *OrderJobMutation) Takes() (r int, exists bool) {
+	v := m.takes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTakes returns the old "takes" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldTakes(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTakes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTakes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTakes: %w", err)
+	}
+	return oldValue.Takes, nil
+}
+
+// AddTakes adds i to the "takes" field.
+func (m *OrderJobMutation) AddTakes(i int) {
+	if m.addtakes != nil {
+		*m.addtakes += i
+	} else {
+		m.addtakes = &i
+	}
+}
+
+// AddedTakes returns the value that was added to the "takes" field in this mutation.
+func (m *OrderJobMutation) AddedTakes() (r int, exists bool) {
+	v := m.addtakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTakes resets all changes to the "takes" field.
+func (m *OrderJobMutation) ResetTakes() {
+	m.takes = nil
+	m.addtakes = nil
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (m *OrderJobMutation) SetNextAttemptAt(t time.Time) {
+	m.next_attempt_at = &t
+}
+
+// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
+func (m *OrderJobMutation) NextAttemptAt() (r time.Time, exists bool) {
+	v := m.next_attempt_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextAttemptAt returns the old "next_attempt_at" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldNextAttemptAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
+	}
+	return oldValue.NextAttemptAt, nil
+}
+
+// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
+func (m *OrderJobMutation) ResetNextAttemptAt() {
+	m.next_attempt_at = nil
+}
+
+// SetLastError sets the "last_error" field.
+func (m *OrderJobMutation) SetLastError(s string) {
+	m.last_error = &s
+}
+
+// LastError returns the value of the "last_error" field in the mutation.
+func (m *OrderJobMutation) LastError() (r string, exists bool) {
+	v := m.last_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastError returns the old "last_error" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldLastError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastError: %w", err)
+	}
+	return oldValue.LastError, nil
+}
+
+// ResetLastError resets all changes to the "last_error" field.
+func (m *OrderJobMutation) ResetLastError() {
+	m.last_error = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *OrderJobMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *OrderJobMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *OrderJobMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (m *OrderJobMutation) SetEndedAt(t time.Time) {
+	m.ended_at = &t
+}
+
+// EndedAt returns the value of the "ended_at" field in the mutation.
+func (m *OrderJobMutation) EndedAt() (r time.Time, exists bool) {
+	v := m.ended_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedAt returns the old "ended_at" field's value of the OrderJob entity.
+// If the OrderJob object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderJobMutation) OldEndedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedAt: %w", err)
+	}
+	return oldValue.EndedAt, nil
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (m *OrderJobMutation) ClearEndedAt() {
+	m.ended_at = nil
+	m.clearedFields[orderjob.FieldEndedAt] = struct{}{}
+}
+
+// EndedAtCleared returns if the "ended_at" field was cleared in this mutation.
+func (m *OrderJobMutation) EndedAtCleared() bool {
+	_, ok := m.clearedFields[orderjob.FieldEndedAt]
+	return ok
+}
+
+// ResetEndedAt resets all changes to the "ended_at" field.
+func (m *OrderJobMutation) ResetEndedAt() {
+	m.ended_at = nil
+	delete(m.clearedFields, orderjob.FieldEndedAt)
+}
+
+// ClearOrder clears the "order" edge to the Order entity.
+func (m *OrderJobMutation) ClearOrder() {
+	m.cleared_order = true
+	m.clearedFields[orderjob.FieldOrderID] = struct{}{}
+}
+
+// OrderCleared reports if the "order" edge to the Order entity was cleared.
+func (m *OrderJobMutation) OrderCleared() bool {
+	return m.cleared_order
+}
+
+// OrderIDs returns the "order" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrderID instead. It exists only for internal usage by the builders.
+func (m *OrderJobMutation) OrderIDs() (ids []uuid.UUID) {
+	if id := m._order; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrder resets all changes to the "order" edge.
+func (m *OrderJobMutation) ResetOrder() {
+	m._order = nil
+	m.cleared_order = false
+}
+
+// Where appends a list predicates to the OrderJobMutation builder.
+func (m *OrderJobMutation) Where(ps ...predicate.OrderJob) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the OrderJobMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *OrderJobMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.OrderJob, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *OrderJobMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *OrderJobMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (OrderJob).
+func (m *OrderJobMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *OrderJobMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.tenant_id != nil {
+		fields = append(fields, orderjob.FieldTenantID)
+	}
+	if m._order != nil {
+		fields = append(fields, orderjob.FieldOrderID)
+	}
+	if m.step != nil {
+		fields = append(fields, orderjob.FieldStep)
+	}
+	if m.answer != nil {
+		fields = append(fields, orderjob.FieldAnswer)
+	}
+	if m.failures != nil {
+		fields = append(fields, orderjob.FieldFailures)
+	}
+	if m.takes != nil {
+		fields = append(fields, orderjob.FieldTakes)
+	}
+	if m.next_attempt_at != nil {
+		fields = append(fields, orderjob.FieldNextAttemptAt)
+	}
+	if m.last_error != nil {
+		fields = append(fields, orderjob.FieldLastError)
+	}
+	if m.created_at != nil {
+		fields = append(fields, orderjob.FieldCreatedAt)
+	}
+	if m.ended_at != nil {
+		fields = append(fields, orderjob.FieldEndedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *OrderJobMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case orderjob.FieldTenantID:
+		return m.TenantID()
+	case orderjob.FieldOrderID:
+		return m.OrderID()
+	case orderjob.FieldStep:
+		return m.Step()
+	case orderjob.FieldAnswer:
+		return m.Answer()
+	case orderjob.FieldFailures:
+		return m.Failures()
+	case orderjob.FieldTakes:
+		return m.Takes()
+	case orderjob.FieldNextAttemptAt:
+		return m.NextAttemptAt()
+	case orderjob.FieldLastError:
+		return m.LastError()
+	case orderjob.FieldCreatedAt:
+		return m.CreatedAt()
+	case orderjob.FieldEndedAt:
+		return m.EndedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *OrderJobMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case orderjob.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case orderjob.FieldOrderID:
+		return m.OldOrderID(ctx)
+	case orderjob.FieldStep:
+		return m.OldStep(ctx)
+	case orderjob.FieldAnswer:
+		return m.OldAnswer(ctx)
+	case orderjob.FieldFailures:
+		return m.OldFailures(ctx)
+	case orderjob.FieldTakes:
+		return m.OldTakes(ctx)
+	case orderjob.FieldNextAttemptAt:
+		return m.OldNextAttemptAt(ctx)
+	case orderjob.FieldLastError:
+		return m.OldLastError(ctx)
+	case orderjob.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case orderjob.FieldEndedAt:
+		return m.OldEndedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown OrderJob field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OrderJobMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case orderjob.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case orderjob.FieldOrderID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderID(v)
+		return nil
+	case orderjob.FieldStep:
+		v, ok := value.(orderjob.Step)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStep(v)
+		return nil
+	case orderjob.FieldAnswer:
+		v, ok := value.(*account.Provisioned)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAnswer(v)
+		return nil
+	case orderjob.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailures(v)
+		return nil
+	case orderjob.FieldTakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTakes(v)
+		return nil
+	case orderjob.FieldNextAttemptAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextAttemptAt(v)
+		return nil
+	case orderjob.FieldLastError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastError(v)
+		return nil
+	case orderjob.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case orderjob.FieldEndedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown OrderJob field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *OrderJobMutation) AddedFields() []string {
+	var fields []string
+	if m.addfailures != nil {
+		fields = append(fields, orderjob.FieldFailures)
+	}
+	if m.addtakes != nil {
+		fields = append(fields, orderjob.FieldTakes)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *OrderJobMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case orderjob.FieldFailures:
+		return m.AddedFailures()
+	case orderjob.FieldTakes:
+		return m.AddedTakes()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *OrderJobMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case orderjob.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFailures(v)
+		return nil
+	case orderjob.FieldTakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTakes(v)
+		return nil
+	}
+	return fmt.Errorf("unknown OrderJob numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *OrderJobMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(orderjob.FieldAnswer) {
+		fields = append(fields, orderjob.FieldAnswer)
+	}
+	if m.FieldCleared(orderjob.FieldEndedAt) {
+		fields = append(fields, orderjob.FieldEndedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *OrderJobMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *OrderJobMutation) ClearField(name string) error {
+	switch name {
+	case orderjob.FieldAnswer:
+		m.ClearAnswer()
+		return nil
+	case orderjob.FieldEndedAt:
+		m.ClearEndedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderJob nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *OrderJobMutation) ResetField(name string) error {
+	switch name {
+	case orderjob.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case orderjob.FieldOrderID:
+		m.ResetOrderID()
+		return nil
+	case orderjob.FieldStep:
+		m.ResetStep()
+		return nil
+	case orderjob.FieldAnswer:
+		m.ResetAnswer()
+		return nil
+	case orderjob.FieldFailures:
+		m.ResetFailures()
+		return nil
+	case orderjob.FieldTakes:
+		m.ResetTakes()
+		return nil
+	case orderjob.FieldNextAttemptAt:
+		m.ResetNextAttemptAt()
+		return nil
+	case orderjob.FieldLastError:
+		m.ResetLastError()
+		return nil
+	case orderjob.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case orderjob.FieldEndedAt:
+		m.ResetEndedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderJob field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *OrderJobMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m._order != nil {
+		edges = append(edges, orderjob.EdgeOrder)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *OrderJobMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case orderjob.EdgeOrder:
+		if id := m._order; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *OrderJobMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *OrderJobMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *OrderJobMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.cleared_order {
+		edges = append(edges, orderjob.EdgeOrder)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *OrderJobMutation) EdgeCleared(name string) bool {
+	switch name {
+	case orderjob.EdgeOrder:
+		return m.cleared_order
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *OrderJobMutation) ClearEdge(name string) error {
+	switch name {
+	case orderjob.EdgeOrder:
+		m.ClearOrder()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderJob unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *OrderJobMutation) ResetEdge(name string) error {
+	switch name {
+	case orderjob.EdgeOrder:
+		m.ResetOrder()
+		return nil
+	}
+	return fmt.Errorf("unknown OrderJob edge %s", name)
 }
 
 // OrderMessageMutation represents an operation that mutates the OrderMessage nodes in the graph.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"kontor/ent/contract"
 	"kontor/ent/order"
+	"kontor/ent/orderjob"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/account"
@@ -56,6 +57,10 @@ type Order struct {
 	GrossAmount money.Decimal `json:"gross_amount,omitempty"`
 	// Currency holds the value of the "currency" field.
 	Currency string `json:"currency,omitempty"`
+	// Details holds the value of the "details" field.
+	Details *account.OrderDetails `json:"details,omitempty"`
+	// Automatic holds the value of the "automatic" field.
+	Automatic bool `json:"automatic,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the OrderQuery when eager-loading is set.
 	Edges        OrderEdges `json:"edges"`
@@ -72,6 +77,8 @@ type OrderEdges struct {
 	Events []*OrderEvent `json:"events,omitempty"`
 	// Messages holds the value of the messages edge.
 	Messages []*OrderMessage `json:"messages,omitempty"`
+	// Job holds the value of the job edge.
+	Job *OrderJob `json:"job,omitempty"`
 	// Needs holds the value of the needs edge.
 	Needs []*ApprovalNeed `json:"needs,omitempty"`
 	// PlacedBy holds the value of the placed_by edge.
@@ -82,7 +89,7 @@ type OrderEdges struct {
 	Tenant *Tenant `json:"tenant,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [7]bool
+	loadedTypes [8]bool
 	// totalCount holds the count of the edges above.
 	totalCount [5]map[string]int
 
@@ -119,10 +126,21 @@ func (e OrderEdges) MessagesOrErr() ([]*OrderMessage, error) {
 	return nil, &NotLoadedError{edge: "messages"}
 }
 
+// JobOrErr returns the Job value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e OrderEdges) JobOrErr() (*OrderJob, error) {
+	if e.Job != nil {
+		return e.Job, nil
+	} else if e.loadedTypes[3] {
+		return nil, &NotFoundError{label: orderjob.Label}
+	}
+	return nil, &NotLoadedError{edge: "job"}
+}
+
 // NeedsOrErr returns the Needs value or an error if the edge
 // was not loaded in eager-loading.
 func (e OrderEdges) NeedsOrErr() ([]*ApprovalNeed, error) {
-	if e.loadedTypes[3] {
+	if e.loadedTypes[4] {
 		return e.Needs, nil
 	}
 	return nil, &NotLoadedError{edge: "needs"}
@@ -133,7 +151,7 @@ func (e OrderEdges) NeedsOrErr() ([]*ApprovalNeed, error) {
 func (e OrderEdges) PlacedByOrErr() (*User, error) {
 	if e.PlacedBy != nil {
 		return e.PlacedBy, nil
-	} else if e.loadedTypes[4] {
+	} else if e.loadedTypes[5] {
 		return nil, &NotFoundError{label: user.Label}
 	}
 	return nil, &NotLoadedError{edge: "placed_by"}
@@ -144,7 +162,7 @@ func (e OrderEdges) PlacedByOrErr() (*User, error) {
 func (e OrderEdges) ContractOrErr() (*Contract, error) {
 	if e.Contract != nil {
 		return e.Contract, nil
-	} else if e.loadedTypes[5] {
+	} else if e.loadedTypes[6] {
 		return nil, &NotFoundError{label: contract.Label}
 	}
 	return nil, &NotLoadedError{edge: "contract"}
@@ -155,7 +173,7 @@ func (e OrderEdges) ContractOrErr() (*Contract, error) {
 func (e OrderEdges) TenantOrErr() (*Tenant, error) {
 	if e.Tenant != nil {
 		return e.Tenant, nil
-	} else if e.loadedTypes[6] {
+	} else if e.loadedTypes[7] {
 		return nil, &NotFoundError{label: tenant.Label}
 	}
 	return nil, &NotLoadedError{edge: "tenant"}
@@ -168,10 +186,12 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case order.FieldContractID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case order.FieldAccountAssignment:
+		case order.FieldAccountAssignment, order.FieldDetails:
 			values[i] = new([]byte)
 		case order.FieldNetAmount, order.FieldTaxAmount, order.FieldGrossAmount:
 			values[i] = new(money.Decimal)
+		case order.FieldAutomatic:
+			values[i] = new(sql.NullBool)
 		case order.FieldNumber, order.FieldName, order.FieldCustomerOrderNumber, order.FieldReferenceNumber, order.FieldState, order.FieldBusinessCase, order.FieldChannel, order.FieldCurrency:
 			values[i] = new(sql.NullString)
 		case order.FieldPlacedAt:
@@ -298,6 +318,20 @@ func (_m *Order) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Currency = value.String
 			}
+		case order.FieldDetails:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field details", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Details); err != nil {
+					return fmt.Errorf("unmarshal field details: %w", err)
+				}
+			}
+		case order.FieldAutomatic:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field automatic", values[i])
+			} else if value.Valid {
+				_m.Automatic = value.Bool
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -324,6 +358,11 @@ func (_m *Order) QueryEvents() *OrderEventQuery {
 // QueryMessages queries the "messages" edge of the Order entity.
 func (_m *Order) QueryMessages() *OrderMessageQuery {
 	return NewOrderClient(_m.config).QueryMessages(_m)
+}
+
+// QueryJob queries the "job" edge of the Order entity.
+func (_m *Order) QueryJob() *OrderJobQuery {
+	return NewOrderClient(_m.config).QueryJob(_m)
 }
 
 // QueryNeeds queries the "needs" edge of the Order entity.
@@ -418,6 +457,12 @@ func (_m *Order) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("currency=")
 	builder.WriteString(_m.Currency)
+	builder.WriteString(", ")
+	builder.WriteString("details=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Details))
+	builder.WriteString(", ")
+	builder.WriteString("automatic=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Automatic))
 	builder.WriteByte(')')
 	return builder.String()
 }

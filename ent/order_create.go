@@ -11,6 +11,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
@@ -161,6 +162,26 @@ func (_c *OrderCreate) SetCurrency(v string) *OrderCreate {
 	return _c
 }
 
+// SetDetails sets the "details" field.
+func (_c *OrderCreate) SetDetails(v *account.OrderDetails) *OrderCreate {
+	_c.mutation.SetDetails(v)
+	return _c
+}
+
+// SetAutomatic sets the "automatic" field.
+func (_c *OrderCreate) SetAutomatic(v bool) *OrderCreate {
+	_c.mutation.SetAutomatic(v)
+	return _c
+}
+
+// SetNillableAutomatic sets the "automatic" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableAutomatic(v *bool) *OrderCreate {
+	if v != nil {
+		_c.SetAutomatic(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OrderCreate) SetID(v uuid.UUID) *OrderCreate {
 	_c.mutation.SetID(v)
@@ -218,6 +239,25 @@ func (_c *OrderCreate) AddMessages(v ...*OrderMessage) *OrderCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddMessageIDs(ids...)
+}
+
+// SetJobID sets the "job" edge to the OrderJob entity by ID.
+func (_c *OrderCreate) SetJobID(id uuid.UUID) *OrderCreate {
+	_c.mutation.SetJobID(id)
+	return _c
+}
+
+// SetNillableJobID sets the "job" edge to the OrderJob entity by ID if the given value is not nil.
+func (_c *OrderCreate) SetNillableJobID(id *uuid.UUID) *OrderCreate {
+	if id != nil {
+		_c = _c.SetJobID(*id)
+	}
+	return _c
+}
+
+// SetJob sets the "job" edge to the OrderJob entity.
+func (_c *OrderCreate) SetJob(v *OrderJob) *OrderCreate {
+	return _c.SetJobID(v.ID)
 }
 
 // AddNeedIDs adds the "needs" edge to the ApprovalNeed entity by IDs.
@@ -299,6 +339,10 @@ func (_c *OrderCreate) defaults() error {
 		v := order.DefaultReferenceNumber
 		_c.mutation.SetReferenceNumber(v)
 	}
+	if _, ok := _c.mutation.Automatic(); !ok {
+		v := order.DefaultAutomatic
+		_c.mutation.SetAutomatic(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if order.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized order.DefaultID (forgotten import ent/runtime?)")
@@ -367,6 +411,9 @@ func (_c *OrderCreate) check() error {
 	}
 	if _, ok := _c.mutation.Currency(); !ok {
 		return &ValidationError{Name: "currency", err: errors.New(`ent: missing required field "Order.currency"`)}
+	}
+	if _, ok := _c.mutation.Automatic(); !ok {
+		return &ValidationError{Name: "automatic", err: errors.New(`ent: missing required field "Order.automatic"`)}
 	}
 	if len(_c.mutation.PlacedByIDs()) == 0 {
 		return &ValidationError{Name: "placed_by", err: errors.New(`ent: missing required edge "Order.placed_by"`)}
@@ -462,6 +509,14 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 		_spec.SetField(order.FieldCurrency, field.TypeString, value)
 		_node.Currency = value
 	}
+	if value, ok := _c.mutation.Details(); ok {
+		_spec.SetField(order.FieldDetails, field.TypeJSON, value)
+		_node.Details = value
+	}
+	if value, ok := _c.mutation.Automatic(); ok {
+		_spec.SetField(order.FieldAutomatic, field.TypeBool, value)
+		_node.Automatic = value
+	}
 	if nodes := _c.mutation.ItemsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -503,6 +558,22 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ordermessage.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.JobIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.JobTable,
+			Columns: []string{order.JobColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(orderjob.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {
@@ -732,6 +803,12 @@ func (u *OrderUpsertOne) UpdateNewValues() *OrderUpsertOne {
 		}
 		if _, exists := u.create.mutation.Currency(); exists {
 			s.SetIgnore(order.FieldCurrency)
+		}
+		if _, exists := u.create.mutation.Details(); exists {
+			s.SetIgnore(order.FieldDetails)
+		}
+		if _, exists := u.create.mutation.Automatic(); exists {
+			s.SetIgnore(order.FieldAutomatic)
 		}
 	}))
 	return u
@@ -1041,6 +1118,12 @@ func (u *OrderUpsertBulk) UpdateNewValues() *OrderUpsertBulk {
 			}
 			if _, exists := b.mutation.Currency(); exists {
 				s.SetIgnore(order.FieldCurrency)
+			}
+			if _, exists := b.mutation.Details(); exists {
+				s.SetIgnore(order.FieldDetails)
+			}
+			if _, exists := b.mutation.Automatic(); exists {
+				s.SetIgnore(order.FieldAutomatic)
 			}
 		}
 	}))

@@ -11,6 +11,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/predicate"
 	"kontor/ent/tenant"
@@ -35,6 +36,7 @@ type OrderQuery struct {
 	withItems         *OrderItemQuery
 	withEvents        *OrderEventQuery
 	withMessages      *OrderMessageQuery
+	withJob           *OrderJobQuery
 	withNeeds         *ApprovalNeedQuery
 	withPlacedBy      *UserQuery
 	withContract      *ContractQuery
@@ -140,6 +142,28 @@ func (_q *OrderQuery) QueryMessages() *OrderMessageQuery {
 			sqlgraph.From(order.Table, order.FieldID, selector),
 			sqlgraph.To(ordermessage.Table, ordermessage.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, order.MessagesTable, order.MessagesColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryJob chains the current query on the "job" edge.
+func (_q *OrderQuery) QueryJob() *OrderJobQuery {
+	query := (&OrderJobClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, selector),
+			sqlgraph.To(orderjob.Table, orderjob.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, order.JobTable, order.JobColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -430,6 +454,7 @@ func (_q *OrderQuery) Clone() *OrderQuery {
 		withItems:    _q.withItems.Clone(),
 		withEvents:   _q.withEvents.Clone(),
 		withMessages: _q.withMessages.Clone(),
+		withJob:      _q.withJob.Clone(),
 		withNeeds:    _q.withNeeds.Clone(),
 		withPlacedBy: _q.withPlacedBy.Clone(),
 		withContract: _q.withContract.Clone(),
@@ -471,6 +496,17 @@ func (_q *OrderQuery) WithMessages(opts ...func(*OrderMessageQuery)) *OrderQuery
 		opt(query)
 	}
 	_q.withMessages = query
+	return _q
+}
+
+// WithJob tells the query-builder to eager-load the nodes that are connected to
+// the "job" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *OrderQuery) WithJob(opts ...func(*OrderJobQuery)) *OrderQuery {
+	query := (&OrderJobClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withJob = query
 	return _q
 }
 
@@ -596,10 +632,11 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 	var (
 		nodes       = []*Order{}
 		_spec       = _q.querySpec()
-		loadedTypes = [7]bool{
+		loadedTypes = [8]bool{
 			_q.withItems != nil,
 			_q.withEvents != nil,
 			_q.withMessages != nil,
+			_q.withJob != nil,
 			_q.withNeeds != nil,
 			_q.withPlacedBy != nil,
 			_q.withContract != nil,
@@ -645,6 +682,12 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 		if err := _q.loadMessages(ctx, query, nodes,
 			func(n *Order) { n.Edges.Messages = []*OrderMessage{} },
 			func(n *Order, e *OrderMessage) { n.Edges.Messages = append(n.Edges.Messages, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withJob; query != nil {
+		if err := _q.loadJob(ctx, query, nodes, nil,
+			func(n *Order, e *OrderJob) { n.Edges.Job = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -788,6 +831,33 @@ func (_q *OrderQuery) loadMessages(ctx context.Context, query *OrderMessageQuery
 	}
 	query.Where(predicate.OrderMessage(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(order.MessagesColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.OrderID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "order_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *OrderQuery) loadJob(ctx context.Context, query *OrderJobQuery, nodes []*Order, init func(*Order), assign func(*Order, *OrderJob)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Order)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(orderjob.FieldOrderID)
+	}
+	query.Where(predicate.OrderJob(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(order.JobColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/predicate"
 	"kontor/internal/account"
@@ -126,6 +127,25 @@ func (_u *OrderUpdate) AddMessages(v ...*OrderMessage) *OrderUpdate {
 	return _u.AddMessageIDs(ids...)
 }
 
+// SetJobID sets the "job" edge to the OrderJob entity by ID.
+func (_u *OrderUpdate) SetJobID(id uuid.UUID) *OrderUpdate {
+	_u.mutation.SetJobID(id)
+	return _u
+}
+
+// SetNillableJobID sets the "job" edge to the OrderJob entity by ID if the given value is not nil.
+func (_u *OrderUpdate) SetNillableJobID(id *uuid.UUID) *OrderUpdate {
+	if id != nil {
+		_u = _u.SetJobID(*id)
+	}
+	return _u
+}
+
+// SetJob sets the "job" edge to the OrderJob entity.
+func (_u *OrderUpdate) SetJob(v *OrderJob) *OrderUpdate {
+	return _u.SetJobID(v.ID)
+}
+
 // AddNeedIDs adds the "needs" edge to the ApprovalNeed entity by IDs.
 func (_u *OrderUpdate) AddNeedIDs(ids ...uuid.UUID) *OrderUpdate {
 	_u.mutation.AddNeedIDs(ids...)
@@ -212,6 +232,12 @@ func (_u *OrderUpdate) RemoveMessages(v ...*OrderMessage) *OrderUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveMessageIDs(ids...)
+}
+
+// ClearJob clears the "job" edge to the OrderJob entity.
+func (_u *OrderUpdate) ClearJob() *OrderUpdate {
+	_u.mutation.ClearJob()
+	return _u
 }
 
 // ClearNeeds clears all "needs" edges to the ApprovalNeed entity.
@@ -310,6 +336,9 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(order.FieldState, field.TypeEnum, value)
+	}
+	if _u.mutation.DetailsCleared() {
+		_spec.ClearField(order.FieldDetails, field.TypeJSON)
 	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -439,6 +468,35 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ordermessage.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.JobCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.JobTable,
+			Columns: []string{order.JobColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(orderjob.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.JobIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.JobTable,
+			Columns: []string{order.JobColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(orderjob.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {
@@ -633,6 +691,25 @@ func (_u *OrderUpdateOne) AddMessages(v ...*OrderMessage) *OrderUpdateOne {
 	return _u.AddMessageIDs(ids...)
 }
 
+// SetJobID sets the "job" edge to the OrderJob entity by ID.
+func (_u *OrderUpdateOne) SetJobID(id uuid.UUID) *OrderUpdateOne {
+	_u.mutation.SetJobID(id)
+	return _u
+}
+
+// SetNillableJobID sets the "job" edge to the OrderJob entity by ID if the given value is not nil.
+func (_u *OrderUpdateOne) SetNillableJobID(id *uuid.UUID) *OrderUpdateOne {
+	if id != nil {
+		_u = _u.SetJobID(*id)
+	}
+	return _u
+}
+
+// SetJob sets the "job" edge to the OrderJob entity.
+func (_u *OrderUpdateOne) SetJob(v *OrderJob) *OrderUpdateOne {
+	return _u.SetJobID(v.ID)
+}
+
 // AddNeedIDs adds the "needs" edge to the ApprovalNeed entity by IDs.
 func (_u *OrderUpdateOne) AddNeedIDs(ids ...uuid.UUID) *OrderUpdateOne {
 	_u.mutation.AddNeedIDs(ids...)
@@ -719,6 +796,12 @@ func (_u *OrderUpdateOne) RemoveMessages(v ...*OrderMessage) *OrderUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveMessageIDs(ids...)
+}
+
+// ClearJob clears the "job" edge to the OrderJob entity.
+func (_u *OrderUpdateOne) ClearJob() *OrderUpdateOne {
+	_u.mutation.ClearJob()
+	return _u
 }
 
 // ClearNeeds clears all "needs" edges to the ApprovalNeed entity.
@@ -848,6 +931,9 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(order.FieldState, field.TypeEnum, value)
 	}
+	if _u.mutation.DetailsCleared() {
+		_spec.ClearField(order.FieldDetails, field.TypeJSON)
+	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -976,6 +1062,35 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ordermessage.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.JobCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.JobTable,
+			Columns: []string{order.JobColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(orderjob.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.JobIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.JobTable,
+			Columns: []string{order.JobColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(orderjob.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

@@ -60,6 +60,8 @@ type Tx struct {
 	OrderEvent *OrderEventClient
 	// OrderItem is the client for interacting with the OrderItem builders.
 	OrderItem *OrderItemClient
+	// OrderJob is the client for interacting with the OrderJob builders.
+	OrderJob *OrderJobClient
 	// OrderMessage is the client for interacting with the OrderMessage builders.
 	OrderMessage *OrderMessageClient
 	// PasswordHash is the client for interacting with the PasswordHash builders.
@@ -241,6 +243,7 @@ func (tx *Tx) init() {
 	tx.Order = NewOrderClient(tx.config)
 	tx.OrderEvent = NewOrderEventClient(tx.config)
 	tx.OrderItem = NewOrderItemClient(tx.config)
+	tx.OrderJob = NewOrderJobClient(tx.config)
 	tx.OrderMessage = NewOrderMessageClient(tx.config)
 	tx.PasswordHash = NewPasswordHashClient(tx.config)
 	tx.Price = NewPriceClient(tx.config)

@@ -63,6 +63,18 @@ func (r *mutationResolver) DeleteApprovalRule(ctx context.Context, input model.D
 	return &model.DeleteApprovalRulePayload{DeletedID: &input.ID, Errors: errors}, nil
 }
 
+func (r *mutationResolver) AdvanceOrder(ctx context.Context, input ordering.AdvanceOrderInput) (*model.AdvanceOrderPayload, error) {
+	o, err := r.ordering.Advance(ctx, input)
+	errors, err := r.userErrors(ctx, err)
+	return &model.AdvanceOrderPayload{Order: o, Errors: errors}, err
+}
+
+func (r *mutationResolver) RetryOrder(ctx context.Context, input model.RetryOrderInput) (*model.RetryOrderPayload, error) {
+	o, err := r.ordering.Retry(ctx, input.OrderID)
+	errors, err := r.userErrors(ctx, err)
+	return &model.RetryOrderPayload{Order: o, Errors: errors}, err
+}
+
 func (r *mutationResolver) OrderSavedCart(ctx context.Context, input ordering.OrderSavedCartInput) (*model.OrderSavedCartPayload, error) {
 	placed, err := r.ordering.PlaceSaved(ctx, input)
 	errors, err := r.userErrors(ctx, err)
@@ -89,6 +101,14 @@ func (r *orderResolver) AgreedBy(ctx context.Context, obj *ent.Order) (*model.Ag
 
 func (r *orderResolver) Quote(ctx context.Context, obj *ent.Order) (*model.Quote, error) {
 	return nil, nil // no order comes from a quote yet
+}
+
+func (r *orderResolver) Details(ctx context.Context, obj *ent.Order) (*ordering.OrderDetails, error) {
+	return r.ordering.Details(ctx, obj)
+}
+
+func (r *orderResolver) Processing(ctx context.Context, obj *ent.Order) (*ordering.OrderProcessing, error) {
+	return r.ordering.Processing(ctx, obj)
 }
 
 func (r *orderResolver) Approval(ctx context.Context, obj *ent.Order) (*ordering.OrderApproval, error) {

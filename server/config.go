@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"kontor/internal/provision"
 )
 
 // Config are the settings of the process; `kontor serve --help` explains each.
@@ -33,6 +35,26 @@ type Config struct {
 	TrustedProxies []string
 	// Centre is the operator's customer centre; without an issuer there is none.
 	Centre CentreConfig
+	// Provisioning is who carries out what is processed automatically; without an address
+	// nothing has to be done outside of Kontor.
+	Provisioning ProvisioningConfig
+}
+
+// ProvisioningConfig is where orders are carried out, and the key that calls are signed
+// with (OR-07).
+type ProvisioningConfig struct{ URL, Secret string }
+
+func (c ProvisioningConfig) validate(production bool) []error {
+	if c == (ProvisioningConfig{}) {
+		return nil
+	}
+	if c.URL == "" || c.Secret == "" {
+		return []error{errors.New("KONTOR_PROVISIONING_URL and KONTOR_PROVISIONING_SECRET belong together: set both or none")}
+	}
+	if err := provision.CheckWebhook(c.URL, c.Secret, production); err != nil {
+		return []error{err}
+	}
+	return nil
 }
 
 // CentreConfig is how Kontor is known to the operator's customer centre, an OpenID
@@ -94,6 +116,7 @@ func (c Config) Validate() error {
 		}
 	}
 	wrong = append(wrong, c.Centre.validate(c.Production)...)
+	wrong = append(wrong, c.Provisioning.validate(c.Production)...)
 	if c.Production {
 		wrong = append(wrong, c.production(base)...)
 	}

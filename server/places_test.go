@@ -24,6 +24,7 @@ type probe struct {
 var ofOperators = []string{
 	"Mutation.inviteCompany.input.parentId", "Mutation.updateTenantSettings.input.tenantId", "Mutation.actFor.input.tenantId", "Query.tenants.where.search",
 	"Mutation.issueOneTimePassword.input.customerNumber", "Mutation.issueOneTimePassword.input.tenantId",
+	"Mutation.advanceOrder.input.orderId", "Mutation.retryOrder.input.orderId",
 }
 
 // silent are places that never tell what there is: a form that anybody can send, and a
@@ -86,6 +87,10 @@ var probes = map[string]probe{
 		saveAccountAssignment(input: {id: $id, costCentre: "1", isDefault: true}) { accountAssignment { id costCentre } errors { code field message } } }`, ent.KindSavedAssignment},
 	"Mutation.placeOrder.input.contractId": {`mutation($id: ID!) {
 		placeOrder(input: {idempotencyKey: "by contract", businessCase: ADDITIONAL_ORDER, contractId: $id}) { order { state } errors { code field message } } }`, ent.KindContract},
+	"Mutation.placeOrder.input.details.customerNumber": {`mutation($id: String!) {
+		placeOrder(input: {idempotencyKey: "by number", expectedGross: "0.01", details: {customerNumber: $id}}) { order { state } errors { code field message } } }`, "customer number"},
+	"Mutation.advanceOrder.input.orderId": {`mutation($id: ID!) { advanceOrder(input: {orderId: $id, to: ERROR, note: "x"}) { order { state } errors { code field message } } }`, ent.KindOrder},
+	"Mutation.retryOrder.input.orderId":   {`mutation($id: ID!) { retryOrder(input: {orderId: $id}) { order { state } errors { code field message } } }`, ent.KindOrder},
 	// The amount is never that of the cart, so that nothing is ordered.
 	"Mutation.placeOrder.input.idempotencyKey": {`mutation($id: String!) {
 		placeOrder(input: {idempotencyKey: $id, expectedGross: "0.01"}) { order { number } errors { code field message } } }`, "key"},
@@ -170,7 +175,7 @@ var (
 		"costCentre", "glAccount", "project", "plant", "name", "customerOrderNumber", "referenceNumber",
 		"title", "firstName", "lastName", "phone", "mobile", "email", "newEmail", "newUsername", "currency", "mandatoryContactFields",
 		"emailDomain", "organizationId", // of a new company
-		"note", "reason", "text", // about an order
+		"note", "reason", "text", "provider", "portNumbers", "contractNumber", // about an order; the last names a contract of its own company
 		"action",                                             // of the audit log, the same for all
 		"token", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed
 		"accessNumber", "state", "iss", // of the customer centre, which is asked about them

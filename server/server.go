@@ -30,6 +30,7 @@ import (
 	"kontor/internal/mail"
 	"kontor/internal/ordering"
 	"kontor/internal/password"
+	"kontor/internal/provision"
 	"kontor/internal/seal"
 	"kontor/internal/session"
 	"kontor/internal/throttle"
@@ -160,6 +161,10 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	})
 	products := catalog.New(s.db)
 	carts := cart.New(s.db, products, log, o.now)
+	outside, err := s.provisioning(o.now)
+	if err != nil {
+		return err
+	}
 	ways := identity.New(identity.Needs{
 		DB: s.db, Sessions: sessions, Hasher: o.hasher, Throttle: attempts,
 		Sealer: sealer, Outbox: s.outbox, Audit: log, Live: news, BaseURL: base, Now: o.now, Log: s.log,
@@ -171,14 +176,25 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Audit:    log,
 		Catalog:  products,
 		Cart:     carts,
-		Ordering: ordering.New(ordering.Needs{DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Now: o.now}),
-		Company:  company.New(s.db, o.now),
-		Files:    files{s},
+		Ordering: ordering.New(ordering.Needs{
+			DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Outside: outside, Now: o.now,
+		}),
+		Company: company.New(s.db, o.now),
+		Files:   files{s},
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
 		RequestID: requestID, Log: s.log, Introspection: !s.config.Production,
 	})
 	return nil
+}
+
+// provisioning is the way to whoever carries out what is ordered; without an address
+// nothing has to be done outside.
+func (s *Server) provisioning(now func() time.Time) (provision.Connector, error) {
+	if s.config.Provisioning == (ProvisioningConfig{}) {
+		return provision.Here{}, nil
+	}
+	return provision.NewWebhook(s.config.Provisioning.URL, s.config.Provisioning.Secret, now)
 }
 
 // prepare checks the schema of the database. The embedded database is the
@@ -244,10 +260,11 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 		return errors.Join(err, server.Close())
 	}
 	defer stopDebug()
-	if s.sender != nil {
-		go s.sender.Run(ctx)
-	}
-	go s.rooms.Ordering.KeepReminding(ctx)
+	working := make(chan struct{})
+	go func() {
+		s.Work(ctx)
+		close(working)
+	}()
 	ready(listener.Addr())
 	select {
 	case err := <-failed:
@@ -262,8 +279,26 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 	if err := server.Shutdown(drain); err != nil {
 		return errors.Join(fmt.Errorf("requests did not finish in %s: %w", drainTimeout, err), server.Close())
 	}
+	select {
+	case <-working:
+	case <-drain.Done(): // what is left undone is taken over by another replica
+		s.log.Warn("shutting down: a step of an order takes longer than the time that is left")
+	}
 	return nil
 }
+
+// Work does what nobody waits for, until the context ends: sends mails, reminds approvers,
+// processes orders. It returns once the orders that were begun have come a step further.
+func (s *Server) Work(ctx context.Context) {
+	if s.sender != nil {
+		go s.sender.Run(ctx)
+	}
+	go s.rooms.Ordering.KeepReminding(ctx)
+	s.rooms.Ordering.KeepProcessing(ctx)
+}
+
+// Process processes the orders that are due now, and returns then.
+func (s *Server) Process(ctx context.Context) error { return s.rooms.Ordering.Process(ctx) }
 
 // Close gives back what New opened, the last first.
 func (s *Server) Close() error {

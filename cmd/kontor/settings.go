@@ -28,6 +28,8 @@ func settingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "centre-issuer", Sources: cli.EnvVars("KONTOR_CENTRE_ISSUER"), Usage: "`URL` of the operator's customer centre, an OpenID Connect provider, as it names itself; empty: accounts cannot be linked"},
 		&cli.StringFlag{Name: "centre-client-id", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_ID"), Usage: "`ID` of Kontor at the customer centre; its redirect URI is the base URL with /customer-centre/callback"},
 		&cli.StringFlag{Name: "centre-client-secret", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_SECRET"), Usage: "`SECRET` of Kontor at the customer centre"},
+		&cli.StringFlag{Name: "provisioning-url", Sources: cli.EnvVars("KONTOR_PROVISIONING_URL"), Usage: "`URL` that orders of automatic products are posted to, to be carried out there; empty: nothing has to be done outside of Kontor"},
+		&cli.StringFlag{Name: "provisioning-secret", Sources: cli.EnvVars("KONTOR_PROVISIONING_SECRET"), Usage: "`KEY` that these calls are signed with, 24 bytes or more in base64"},
 		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures and profiles, which must not be public; empty: off"},
 		&cli.StringFlag{Name: "log-level", Sources: cli.EnvVars("KONTOR_LOG_LEVEL"), Value: "info", Usage: "debug, info, warn or error"},
 	}
@@ -64,6 +66,7 @@ func settings(c *cli.Command) (server.Config, error) {
 		Centre: server.CentreConfig{
 			Issuer: c.String("centre-issuer"), ClientID: c.String("centre-client-id"), ClientSecret: c.String("centre-client-secret"),
 		},
+		Provisioning: server.ProvisioningConfig{URL: c.String("provisioning-url"), Secret: c.String("provisioning-secret")},
 	}, nil
 }
 

@@ -42,6 +42,12 @@ const (
 	FieldCalledOffQuantity = "called_off_quantity"
 	// FieldUnit holds the string denoting the unit field in the database.
 	FieldUnit = "unit"
+	// FieldSite holds the string denoting the site field in the database.
+	FieldSite = "site"
+	// FieldNumbers holds the string denoting the numbers field in the database.
+	FieldNumbers = "numbers"
+	// FieldPreviousProvider holds the string denoting the previous_provider field in the database.
+	FieldPreviousProvider = "previous_provider"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// EdgeTenant holds the string denoting the tenant edge name in mutations.
@@ -108,6 +114,9 @@ var Columns = []string{
 	FieldAgreedQuantity,
 	FieldCalledOffQuantity,
 	FieldUnit,
+	FieldSite,
+	FieldNumbers,
+	FieldPreviousProvider,
 	FieldCreatedAt,
 }
 
@@ -131,6 +140,10 @@ var (
 	Interceptors [1]ent.Interceptor
 	// DefaultAccessNumber holds the default value on creation for the "access_number" field.
 	DefaultAccessNumber string
+	// DefaultNumbers holds the default value on creation for the "numbers" field.
+	DefaultNumbers []string
+	// DefaultPreviousProvider holds the default value on creation for the "previous_provider" field.
+	DefaultPreviousProvider string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -252,6 +265,11 @@ func ByCalledOffQuantity(opts ...sql.OrderTermOption) OrderOption {
 // ByUnit orders the results by the unit field.
 func ByUnit(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldUnit, opts...).ToFunc()
+}
+
+// ByPreviousProvider orders the results by the previous_provider field.
+func ByPreviousProvider(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPreviousProvider, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.

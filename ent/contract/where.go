@@ -108,6 +108,11 @@ func Unit(v string) predicate.Contract {
 	return predicate.Contract(sql.FieldEQ(FieldUnit, v))
 }
 
+// PreviousProvider applies equality check predicate on the "previous_provider" field. It's identical to PreviousProviderEQ.
+func PreviousProvider(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldPreviousProvider, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.Contract {
 	return predicate.Contract(sql.FieldEQ(FieldCreatedAt, v))
@@ -686,6 +691,81 @@ func UnitEqualFold(v string) predicate.Contract {
 // UnitContainsFold applies the ContainsFold predicate on the "unit" field.
 func UnitContainsFold(v string) predicate.Contract {
 	return predicate.Contract(sql.FieldContainsFold(FieldUnit, v))
+}
+
+// SiteIsNil applies the IsNil predicate on the "site" field.
+func SiteIsNil() predicate.Contract {
+	return predicate.Contract(sql.FieldIsNull(FieldSite))
+}
+
+// SiteNotNil applies the NotNil predicate on the "site" field.
+func SiteNotNil() predicate.Contract {
+	return predicate.Contract(sql.FieldNotNull(FieldSite))
+}
+
+// PreviousProviderEQ applies the EQ predicate on the "previous_provider" field.
+func PreviousProviderEQ(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldEQ(FieldPreviousProvider, v))
+}
+
+// PreviousProviderNEQ applies the NEQ predicate on the "previous_provider" field.
+func PreviousProviderNEQ(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldNEQ(FieldPreviousProvider, v))
+}
+
+// PreviousProviderIn applies the In predicate on the "previous_provider" field.
+func PreviousProviderIn(vs ...string) predicate.Contract {
+	return predicate.Contract(sql.FieldIn(FieldPreviousProvider, vs...))
+}
+
+// PreviousProviderNotIn applies the NotIn predicate on the "previous_provider" field.
+func PreviousProviderNotIn(vs ...string) predicate.Contract {
+	return predicate.Contract(sql.FieldNotIn(FieldPreviousProvider, vs...))
+}
+
+// PreviousProviderGT applies the GT predicate on the "previous_provider" field.
+func PreviousProviderGT(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldGT(FieldPreviousProvider, v))
+}
+
+// PreviousProviderGTE applies the GTE predicate on the "previous_provider" field.
+func PreviousProviderGTE(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldGTE(FieldPreviousProvider, v))
+}
+
+// PreviousProviderLT applies the LT predicate on the "previous_provider" field.
+func PreviousProviderLT(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldLT(FieldPreviousProvider, v))
+}
+
+// PreviousProviderLTE applies the LTE predicate on the "previous_provider" field.
+func PreviousProviderLTE(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldLTE(FieldPreviousProvider, v))
+}
+
+// PreviousProviderContains applies the Contains predicate on the "previous_provider" field.
+func PreviousProviderContains(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldContains(FieldPreviousProvider, v))
+}
+
+// PreviousProviderHasPrefix applies the HasPrefix predicate on the "previous_provider" field.
+func PreviousProviderHasPrefix(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldHasPrefix(FieldPreviousProvider, v))
+}
+
+// PreviousProviderHasSuffix applies the HasSuffix predicate on the "previous_provider" field.
+func PreviousProviderHasSuffix(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldHasSuffix(FieldPreviousProvider, v))
+}
+
+// PreviousProviderEqualFold applies the EqualFold predicate on the "previous_provider" field.
+func PreviousProviderEqualFold(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldEqualFold(FieldPreviousProvider, v))
+}
+
+// PreviousProviderContainsFold applies the ContainsFold predicate on the "previous_provider" field.
+func PreviousProviderContainsFold(v string) predicate.Contract {
+	return predicate.Contract(sql.FieldContainsFold(FieldPreviousProvider, v))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.

@@ -296,6 +296,18 @@ func (f OrderItemFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OrderItemMutation", m)
 }
 
+// The OrderJobFunc type is an adapter to allow the use of ordinary
+// function as OrderJob mutator.
+type OrderJobFunc func(context.Context, *ent.OrderJobMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f OrderJobFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.OrderJobMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OrderJobMutation", m)
+}
+
 // The OrderMessageFunc type is an adapter to allow the use of ordinary
 // function as OrderMessage mutator.
 type OrderMessageFunc func(context.Context, *ent.OrderMessageMutation) (ent.Value, error)

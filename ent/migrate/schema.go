@@ -265,6 +265,9 @@ var (
 		{Name: "agreed_quantity", Type: field.TypeInt64, Nullable: true},
 		{Name: "called_off_quantity", Type: field.TypeInt64, Nullable: true},
 		{Name: "unit", Type: field.TypeString, Nullable: true},
+		{Name: "site", Type: field.TypeJSON, Nullable: true},
+		{Name: "numbers", Type: field.TypeJSON},
+		{Name: "previous_provider", Type: field.TypeString, Default: ""},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "customer_number_id", Type: field.TypeUUID, Nullable: true},
@@ -278,19 +281,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "contracts_tenants_tenant",
-				Columns:    []*schema.Column{ContractsColumns[11]},
+				Columns:    []*schema.Column{ContractsColumns[14]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "contracts_customer_numbers_customer_number",
-				Columns:    []*schema.Column{ContractsColumns[12]},
+				Columns:    []*schema.Column{ContractsColumns[15]},
 				RefColumns: []*schema.Column{CustomerNumbersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "contracts_products_product",
-				Columns:    []*schema.Column{ContractsColumns[13]},
+				Columns:    []*schema.Column{ContractsColumns[16]},
 				RefColumns: []*schema.Column{ProductsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -535,6 +538,8 @@ var (
 		{Name: "tax_amount", Type: field.TypeInt64},
 		{Name: "gross_amount", Type: field.TypeInt64},
 		{Name: "currency", Type: field.TypeString},
+		{Name: "details", Type: field.TypeJSON, Nullable: true},
+		{Name: "automatic", Type: field.TypeBool, Default: false},
 		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "placed_by_id", Type: field.TypeUUID},
 		{Name: "tenant_id", Type: field.TypeUUID},
@@ -547,19 +552,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "orders_contracts_orders",
-				Columns:    []*schema.Column{OrdersColumns[14]},
+				Columns:    []*schema.Column{OrdersColumns[16]},
 				RefColumns: []*schema.Column{ContractsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "orders_users_placed_by",
-				Columns:    []*schema.Column{OrdersColumns[15]},
+				Columns:    []*schema.Column{OrdersColumns[17]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "orders_tenants_tenant",
-				Columns:    []*schema.Column{OrdersColumns[16]},
+				Columns:    []*schema.Column{OrdersColumns[18]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -627,6 +632,34 @@ var (
 			{
 				Symbol:     "order_items_orders_items",
 				Columns:    []*schema.Column{OrderItemsColumns[17]},
+				RefColumns: []*schema.Column{OrdersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
+	// OrderJobsColumns holds the columns for the "order_jobs" table.
+	OrderJobsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "step", Type: field.TypeEnum, Enums: []string{"PROVISION", "CONCLUDE"}},
+		{Name: "answer", Type: field.TypeJSON, Nullable: true},
+		{Name: "failures", Type: field.TypeInt, Default: 0},
+		{Name: "takes", Type: field.TypeInt, Default: 0},
+		{Name: "next_attempt_at", Type: field.TypeTime},
+		{Name: "last_error", Type: field.TypeString, Default: ""},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "order_id", Type: field.TypeUUID, Unique: true},
+	}
+	// OrderJobsTable holds the schema information for the "order_jobs" table.
+	OrderJobsTable = &schema.Table{
+		Name:       "order_jobs",
+		Columns:    OrderJobsColumns,
+		PrimaryKey: []*schema.Column{OrderJobsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "order_jobs_orders_job",
+				Columns:    []*schema.Column{OrderJobsColumns[10]},
 				RefColumns: []*schema.Column{OrdersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -986,6 +1019,7 @@ var (
 		OrdersTable,
 		OrderEventsTable,
 		OrderItemsTable,
+		OrderJobsTable,
 		OrderMessagesTable,
 		PasswordHashesTable,
 		PricesTable,
@@ -1027,6 +1061,7 @@ func init() {
 	OrderEventsTable.ForeignKeys[0].RefTable = OrdersTable
 	OrderEventsTable.ForeignKeys[1].RefTable = UsersTable
 	OrderItemsTable.ForeignKeys[0].RefTable = OrdersTable
+	OrderJobsTable.ForeignKeys[0].RefTable = OrdersTable
 	OrderMessagesTable.ForeignKeys[0].RefTable = OrdersTable
 	PricesTable.ForeignKeys[0].RefTable = ProductsTable
 	ProductsTable.ForeignKeys[0].RefTable = CategoriesTable

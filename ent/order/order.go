@@ -50,12 +50,18 @@ const (
 	FieldGrossAmount = "gross_amount"
 	// FieldCurrency holds the string denoting the currency field in the database.
 	FieldCurrency = "currency"
+	// FieldDetails holds the string denoting the details field in the database.
+	FieldDetails = "details"
+	// FieldAutomatic holds the string denoting the automatic field in the database.
+	FieldAutomatic = "automatic"
 	// EdgeItems holds the string denoting the items edge name in mutations.
 	EdgeItems = "items"
 	// EdgeEvents holds the string denoting the events edge name in mutations.
 	EdgeEvents = "events"
 	// EdgeMessages holds the string denoting the messages edge name in mutations.
 	EdgeMessages = "messages"
+	// EdgeJob holds the string denoting the job edge name in mutations.
+	EdgeJob = "job"
 	// EdgeNeeds holds the string denoting the needs edge name in mutations.
 	EdgeNeeds = "needs"
 	// EdgePlacedBy holds the string denoting the placed_by edge name in mutations.
@@ -87,6 +93,13 @@ const (
 	MessagesInverseTable = "order_messages"
 	// MessagesColumn is the table column denoting the messages relation/edge.
 	MessagesColumn = "order_id"
+	// JobTable is the table that holds the job relation/edge.
+	JobTable = "order_jobs"
+	// JobInverseTable is the table name for the OrderJob entity.
+	// It exists in this package in order to avoid circular dependency with the "orderjob" package.
+	JobInverseTable = "order_jobs"
+	// JobColumn is the table column denoting the job relation/edge.
+	JobColumn = "order_id"
 	// NeedsTable is the table that holds the needs relation/edge.
 	NeedsTable = "approval_needs"
 	// NeedsInverseTable is the table name for the ApprovalNeed entity.
@@ -136,6 +149,8 @@ var Columns = []string{
 	FieldTaxAmount,
 	FieldGrossAmount,
 	FieldCurrency,
+	FieldDetails,
+	FieldAutomatic,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -162,6 +177,8 @@ var (
 	DefaultCustomerOrderNumber string
 	// DefaultReferenceNumber holds the default value on creation for the "reference_number" field.
 	DefaultReferenceNumber string
+	// DefaultAutomatic holds the default value on creation for the "automatic" field.
+	DefaultAutomatic bool
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -329,6 +346,11 @@ func ByCurrency(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCurrency, opts...).ToFunc()
 }
 
+// ByAutomatic orders the results by the automatic field.
+func ByAutomatic(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAutomatic, opts...).ToFunc()
+}
+
 // ByItemsCount orders the results by items count.
 func ByItemsCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -368,6 +390,13 @@ func ByMessagesCount(opts ...sql.OrderTermOption) OrderOption {
 func ByMessages(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newMessagesStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
+// ByJobField orders the results by job field.
+func ByJobField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newJobStep(), sql.OrderByField(field, opts...))
 	}
 }
 
@@ -424,6 +453,13 @@ func newMessagesStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(MessagesInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, MessagesTable, MessagesColumn),
+	)
+}
+func newJobStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(JobInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2O, false, JobTable, JobColumn),
 	)
 }
 func newNeedsStep() *sqlgraph.Step {

@@ -117,6 +117,11 @@ func Currency(v string) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldCurrency, v))
 }
 
+// Automatic applies equality check predicate on the "automatic" field. It's identical to AutomaticEQ.
+func Automatic(v bool) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAutomatic, v))
+}
+
 // TenantIDEQ applies the EQ predicate on the "tenant_id" field.
 func TenantIDEQ(v uuid.UUID) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldTenantID, v))
@@ -742,6 +747,26 @@ func CurrencyContainsFold(v string) predicate.Order {
 	return predicate.Order(sql.FieldContainsFold(FieldCurrency, v))
 }
 
+// DetailsIsNil applies the IsNil predicate on the "details" field.
+func DetailsIsNil() predicate.Order {
+	return predicate.Order(sql.FieldIsNull(FieldDetails))
+}
+
+// DetailsNotNil applies the NotNil predicate on the "details" field.
+func DetailsNotNil() predicate.Order {
+	return predicate.Order(sql.FieldNotNull(FieldDetails))
+}
+
+// AutomaticEQ applies the EQ predicate on the "automatic" field.
+func AutomaticEQ(v bool) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAutomatic, v))
+}
+
+// AutomaticNEQ applies the NEQ predicate on the "automatic" field.
+func AutomaticNEQ(v bool) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldAutomatic, v))
+}
+
 // HasItems applies the HasEdge predicate on the "items" edge.
 func HasItems() predicate.Order {
 	return predicate.Order(func(s *sql.Selector) {
@@ -803,6 +828,29 @@ func HasMessages() predicate.Order {
 func HasMessagesWith(preds ...predicate.OrderMessage) predicate.Order {
 	return predicate.Order(func(s *sql.Selector) {
 		step := newMessagesStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasJob applies the HasEdge predicate on the "job" edge.
+func HasJob() predicate.Order {
+	return predicate.Order(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, JobTable, JobColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasJobWith applies the HasEdge predicate on the "job" edge with a given conditions (other predicates).
+func HasJobWith(preds ...predicate.OrderJob) predicate.Order {
+	return predicate.Order(func(s *sql.Selector) {
+		step := newJobStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -78,6 +78,9 @@ type OrderEvent func(*sql.Selector)
 // OrderItem is the predicate function for orderitem builders.
 type OrderItem func(*sql.Selector)
 
+// OrderJob is the predicate function for orderjob builders.
+type OrderJob func(*sql.Selector)
+
 // OrderMessage is the predicate function for ordermessage builders.
 type OrderMessage func(*sql.Selector)
 

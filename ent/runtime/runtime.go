@@ -27,6 +27,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
+	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
@@ -239,6 +240,14 @@ func init() {
 	contractDescAccessNumber := contractFields[2].Descriptor()
 	// contract.DefaultAccessNumber holds the default value on creation for the access_number field.
 	contract.DefaultAccessNumber = contractDescAccessNumber.Default.(string)
+	// contractDescNumbers is the schema descriptor for numbers field.
+	contractDescNumbers := contractFields[12].Descriptor()
+	// contract.DefaultNumbers holds the default value on creation for the numbers field.
+	contract.DefaultNumbers = contractDescNumbers.Default.([]string)
+	// contractDescPreviousProvider is the schema descriptor for previous_provider field.
+	contractDescPreviousProvider := contractFields[13].Descriptor()
+	// contract.DefaultPreviousProvider holds the default value on creation for the previous_provider field.
+	contract.DefaultPreviousProvider = contractDescPreviousProvider.Default.(string)
 	// contractDescID is the schema descriptor for id field.
 	contractDescID := contractMixinFields0[0].Descriptor()
 	// contract.DefaultID holds the default value on creation for the id field.
@@ -418,6 +427,10 @@ func init() {
 	orderDescReferenceNumber := orderFields[3].Descriptor()
 	// order.DefaultReferenceNumber holds the default value on creation for the reference_number field.
 	order.DefaultReferenceNumber = orderDescReferenceNumber.Default.(string)
+	// orderDescAutomatic is the schema descriptor for automatic field.
+	orderDescAutomatic := orderFields[15].Descriptor()
+	// order.DefaultAutomatic holds the default value on creation for the automatic field.
+	order.DefaultAutomatic = orderDescAutomatic.Default.(bool)
 	// orderDescID is the schema descriptor for id field.
 	orderDescID := orderMixinFields0[0].Descriptor()
 	// order.DefaultID holds the default value on creation for the id field.
@@ -456,6 +469,33 @@ func init() {
 	orderitemDescID := orderitemMixinFields0[0].Descriptor()
 	// orderitem.DefaultID holds the default value on creation for the id field.
 	orderitem.DefaultID = orderitemDescID.Default.(func() uuid.UUID)
+	orderjobMixin := schema.OrderJob{}.Mixin()
+	orderjobMixinHooks0 := orderjobMixin[0].Hooks()
+	orderjobHooks := schema.OrderJob{}.Hooks()
+	orderjob.Hooks[0] = orderjobMixinHooks0[0]
+	orderjob.Hooks[1] = orderjobHooks[0]
+	orderjobMixinInters0 := orderjobMixin[0].Interceptors()
+	orderjob.Interceptors[0] = orderjobMixinInters0[0]
+	orderjobMixinFields0 := orderjobMixin[0].Fields()
+	_ = orderjobMixinFields0
+	orderjobFields := schema.OrderJob{}.Fields()
+	_ = orderjobFields
+	// orderjobDescFailures is the schema descriptor for failures field.
+	orderjobDescFailures := orderjobFields[3].Descriptor()
+	// orderjob.DefaultFailures holds the default value on creation for the failures field.
+	orderjob.DefaultFailures = orderjobDescFailures.Default.(int)
+	// orderjobDescTakes is the schema descriptor for takes field.
+	orderjobDescTakes := orderjobFields[4].Descriptor()
+	// orderjob.DefaultTakes holds the default value on creation for the takes field.
+	orderjob.DefaultTakes = orderjobDescTakes.Default.(int)
+	// orderjobDescLastError is the schema descriptor for last_error field.
+	orderjobDescLastError := orderjobFields[6].Descriptor()
+	// orderjob.DefaultLastError holds the default value on creation for the last_error field.
+	orderjob.DefaultLastError = orderjobDescLastError.Default.(string)
+	// orderjobDescID is the schema descriptor for id field.
+	orderjobDescID := orderjobMixinFields0[0].Descriptor()
+	// orderjob.DefaultID holds the default value on creation for the id field.
+	orderjob.DefaultID = orderjobDescID.Default.(func() uuid.UUID)
 	ordermessageMixin := schema.OrderMessage{}.Mixin()
 	ordermessageMixinHooks0 := ordermessageMixin[0].Hooks()
 	ordermessageHooks := schema.OrderMessage{}.Hooks()

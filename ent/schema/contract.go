@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"kontor/authz/rows"
+	"kontor/internal/account"
 	"kontor/internal/day"
 	"kontor/internal/money"
 )
@@ -93,6 +94,10 @@ func (Contract) Fields() []ent.Field {
 		field.Int64("agreed_quantity").GoType(money.Decimal{}).Optional().Nillable(),
 		field.Int64("called_off_quantity").GoType(money.Decimal{}).Optional().Nillable(),
 		field.String("unit").Optional().Nillable(),
+		// What orders made of it: where it is, its numbers, and the provider that it came from (OR-06).
+		field.JSON("site", &account.Address{}).Optional(),
+		field.JSON("numbers", []string{}).Default([]string{}),
+		field.String("previous_provider").Default(""),
 		field.Time("created_at").Immutable(),
 	}
 }

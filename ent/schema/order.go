@@ -40,6 +40,9 @@ func (Order) Fields() []ent.Field {
 		field.Int64("tax_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("gross_amount").GoType(money.Decimal{}).Immutable(),
 		field.String("currency").Immutable(),
+		field.JSON("details", &account.OrderDetails{}).Optional().Immutable(),
+		// Whether it is processed without people: all that was ordered can be (OR-07).
+		field.Bool("automatic").Immutable().Default(false),
 	}
 }
 
@@ -48,6 +51,7 @@ func (Order) Edges() []ent.Edge {
 		edge.To("items", OrderItem.Type),
 		edge.To("events", OrderEvent.Type).Annotations(entgql.MapsTo("history")),
 		edge.To("messages", OrderMessage.Type),
+		edge.To("job", OrderJob.Type).Unique().Annotations(entgql.Skip(entgql.SkipAll)),
 		edge.To("needs", ApprovalNeed.Type).Annotations(entgql.Skip(entgql.SkipAll)),
 		// Who is on an order is told by package ordering, also where it is of another company.
 		edge.To("placed_by", User.Type).Field("placed_by_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
@@ -131,6 +135,40 @@ func (OrderEvent) Annotations() []entschema.Annotation {
 }
 
 func (OrderEvent) Hooks() []ent.Hook { return []ent.Hook{appendOnly} }
+
+// OrderJob is what is left to do of an order that is processed automatically (OR-07).
+type OrderJob struct{ ent.Schema }
+
+func (OrderJob) Mixin() []ent.Mixin { return []ent.Mixin{scopedBy("job.view", rows.Columns{})} }
+
+func (OrderJob) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("order_id", uuid.UUID{}).Immutable(),
+		field.Enum("step").Values("PROVISION", "CONCLUDE"),
+		// What came back from outside; empty until then.
+		field.JSON("answer", &account.Provisioned{}).Optional(),
+		// How often the step failed since it was begun or tried again by a person.
+		field.Int("failures").Default(0),
+		// How often a worker took it: only the last one may write what became of it.
+		field.Int("takes").Default(0),
+		field.Time("next_attempt_at"),
+		field.String("last_error").Default(""),
+		field.Time("created_at").Immutable(),
+		field.Time("ended_at").Optional().Nillable(),
+	}
+}
+
+func (OrderJob) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("order", Order.Type).Ref("job").Field("order_id").Unique().Required().Immutable(),
+	}
+}
+
+func (OrderJob) Hooks() []ent.Hook { return []ent.Hook{systemOnly} }
+
+func (OrderJob) Annotations() []entschema.Annotation {
+	return []entschema.Annotation{entgql.Skip(entgql.SkipAll)}
+}
 
 // NumberSeries hands out the numbers of a tenant, of orders, quotes and contracts, without gaps: its row is
 // locked until what it numbers is committed.

@@ -10,6 +10,7 @@ import (
 	"kontor/ent/customernumber"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
+	"kontor/ent/orderjob"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/graph/direct"
@@ -91,6 +92,13 @@ var directSchema = direct.Schema{
 			"city":       nil,
 			"country":    nil,
 			"isDefault":  nil,
+		},
+	},
+	"AdvanceOrderPayload": {
+		Satisfies: advanceOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"Order"},
+			"errors": {"UserError"},
 		},
 	},
 	"Agreement": {
@@ -290,6 +298,9 @@ var directSchema = direct.Schema{
 			"agreedQuantity":    nil,
 			"calledOffQuantity": nil,
 			"unit":              nil,
+			"site":              {"DeliveryAddress"},
+			"numbers":           nil,
+			"previousProvider":  nil,
 			"positions":         {"ContractPosition"},
 		},
 	},
@@ -539,6 +550,7 @@ var directSchema = direct.Schema{
 			"channel":             nil,
 			"placedAt":            nil,
 			"contract":            {"Contract"},
+			"automatic":           nil,
 			"accountAssignment":   {"AccountAssignment"},
 			"items":               {"OrderItem"},
 			"net":                 {"Money"},
@@ -566,6 +578,17 @@ var directSchema = direct.Schema{
 			"nodes":      {"Order"},
 			"pageInfo":   {"PageInfo"},
 			"totalCount": nil,
+		},
+	},
+	"OrderDetails": {
+		Satisfies: orderDetailsImplementors,
+		Fields: map[string][]string{
+			"customerNumber": nil,
+			"provider":       nil,
+			"portNumbers":    nil,
+			"newNumbers":     nil,
+			"termMonths":     nil,
+			"missing":        nil,
 		},
 	},
 	"OrderEdge": {
@@ -603,6 +626,15 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"at":   nil,
 			"text": nil,
+		},
+	},
+	"OrderProcessing": {
+		Satisfies: orderProcessingImplementors,
+		Fields: map[string][]string{
+			"step":          nil,
+			"failures":      nil,
+			"nextAttemptAt": nil,
+			"lastError":     nil,
 		},
 	},
 	"OrderSavedCartPayload": {
@@ -785,6 +817,13 @@ var directSchema = direct.Schema{
 	"ResetPasswordPayload": {
 		Satisfies: resetPasswordPayloadImplementors,
 		Fields: map[string][]string{
+			"errors": {"UserError"},
+		},
+	},
+	"RetryOrderPayload": {
+		Satisfies: retryOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"Order"},
 			"errors": {"UserError"},
 		},
 	},
@@ -1334,6 +1373,19 @@ func selectionAddress(ctx context.Context, w *direct.Writer, plan *direct.Plan, 
 	return w.Close('}')
 }
 
+func fieldAdvanceOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AdvanceOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AdvanceOrderPayload")
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldAgreement(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.Agreement) bool {
 	switch f.Name {
 	case "__typename":
@@ -1824,6 +1876,12 @@ func fieldContract(ctx context.Context, w *direct.Writer, f *direct.Field, obj *
 		return writeODecimal2ᚖkontorᚋinternalᚋmoneyᚐDecimal(ctx, w, f, obj.CalledOffQuantity)
 	case "unit":
 		return writeOString2ᚖstring(ctx, w, f, obj.Unit)
+	case "site":
+		return writeODeliveryAddress2ᚖkontorᚋinternalᚋaccountᚐAddress(ctx, w, f, obj.Site)
+	case "numbers":
+		return writeNString2ᚕstringᚄ(ctx, w, f, obj.Numbers)
+	case "previousProvider":
+		return writeNString2string(ctx, w, f, obj.PreviousProvider)
 	case "positions":
 		v, err := obj.NamedPositions(f.Alias)
 		return err == nil && writeNContractPosition2ᚕᚖkontorᚋentᚐContractPositionᚄ(ctx, w, f, v)
@@ -2429,6 +2487,8 @@ func fieldOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent
 		}
 		v, err := obj.Contract(ctx)
 		return err == nil && writeOContract2ᚖkontorᚋentᚐContract(ctx, w, f, v)
+	case "automatic":
+		return writeNBoolean2bool(ctx, w, f, obj.Automatic)
 	case "accountAssignment":
 		return writeOAccountAssignment2ᚖkontorᚋinternalᚋaccountᚐAssignment(ctx, w, f, obj.AccountAssignment)
 	case "items":
@@ -2496,6 +2556,27 @@ func fieldOrderConnection(ctx context.Context, w *direct.Writer, f *direct.Field
 		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
 	case "totalCount":
 		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldOrderDetails(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ordering.OrderDetails) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OrderDetails")
+	case "customerNumber":
+		return writeNString2string(ctx, w, f, obj.CustomerNumber)
+	case "provider":
+		return writeNString2string(ctx, w, f, obj.Provider)
+	case "portNumbers":
+		return writeNString2ᚕstringᚄ(ctx, w, f, obj.PortNumbers)
+	case "newNumbers":
+		return writeNInt2int(ctx, w, f, obj.NewNumbers)
+	case "termMonths":
+		return writeNInt2int(ctx, w, f, obj.TermMonths)
+	case "missing":
+		return writeNOrderDetail2ᚕkontorᚋinternalᚋorderingᚐOrderDetailᚄ(ctx, w, f, obj.Missing)
 	default:
 		return false
 	}
@@ -2617,6 +2698,23 @@ func selectionOrderMessage(ctx context.Context, w *direct.Writer, plan *direct.P
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldOrderProcessing(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ordering.OrderProcessing) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OrderProcessing")
+	case "step":
+		return writeNProcessingStep2kontorᚋentᚋorderjobᚐStep(ctx, w, f, obj.Step)
+	case "failures":
+		return writeNInt2int(ctx, w, f, obj.Failures)
+	case "nextAttemptAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.NextAttemptAt)
+	case "lastError":
+		return writeNString2string(ctx, w, f, obj.LastError)
+	default:
+		return false
+	}
 }
 
 func fieldOrderSavedCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.OrderSavedCartPayload) bool {
@@ -3102,6 +3200,19 @@ func fieldResetPasswordPayload(ctx context.Context, w *direct.Writer, f *direct.
 	switch f.Name {
 	case "__typename":
 		return w.String("ResetPasswordPayload")
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldRetryOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RetryOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("RetryOrderPayload")
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -4499,6 +4610,21 @@ func writeNOrderChannel2kontorᚋentᚋorderᚐChannel(ctx context.Context, w *d
 	return true
 }
 
+func writeNOrderDetail2kontorᚋinternalᚋorderingᚐOrderDetail(ctx context.Context, w *direct.Writer, f *direct.Field, v ordering.OrderDetail) bool {
+	return w.String(string(v))
+}
+
+func writeNOrderDetail2ᚕkontorᚋinternalᚋorderingᚐOrderDetailᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []ordering.OrderDetail) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNOrderDetail2kontorᚋinternalᚋorderingᚐOrderDetail(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
 func writeNOrderEvent2ᚕᚖkontorᚋentᚐOrderEventᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.OrderEvent) bool {
 	w.Open('[')
 	for i := range v {
@@ -4655,6 +4781,11 @@ func writeNPriceBreak2ᚖkontorᚋinternalᚋcatalogᚐPriceBreak(ctx context.Co
 		return false
 	}
 	return selectionPriceBreak(ctx, w, f.Plans[0], v)
+}
+
+func writeNProcessingStep2kontorᚋentᚋorderjobᚐStep(ctx context.Context, w *direct.Writer, f *direct.Field, v orderjob.Step) bool {
+	v.MarshalGQL(w)
+	return true
 }
 
 func writeNProduct2ᚕᚖkontorᚋentᚐProductᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Product) bool {

@@ -10,6 +10,7 @@ import (
 	"kontor/ent"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
+	"kontor/ent/orderjob"
 	"kontor/graph/model"
 	"kontor/internal/account"
 	"kontor/internal/cart"
@@ -40,6 +41,9 @@ type OrderResolver interface {
 	AgreedBy(ctx context.Context, obj *ent.Order) (*model.Agreement, error)
 
 	Quote(ctx context.Context, obj *ent.Order) (*model.Quote, error)
+	Details(ctx context.Context, obj *ent.Order) (*ordering.OrderDetails, error)
+
+	Processing(ctx context.Context, obj *ent.Order) (*ordering.OrderProcessing, error)
 
 	Approval(ctx context.Context, obj *ent.Order) (*ordering.OrderApproval, error)
 
@@ -94,6 +98,70 @@ func (ec *executionContext) field_Subscription_orderChanged_args(ctx context.Con
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _AdvanceOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.AdvanceOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdvanceOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖkontorᚋentᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AdvanceOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdvanceOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AdvanceOrderPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.AdvanceOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AdvanceOrderPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AdvanceOrderPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdvanceOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _Agreement_name(ctx context.Context, field graphql.CollectedField, obj *model.Agreement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -976,6 +1044,93 @@ func (ec *executionContext) fieldContext_Order_quote(_ context.Context, field gr
 	return fc, nil
 }
 
+func (ec *executionContext) _Order_details(ctx context.Context, field graphql.CollectedField, obj *ent.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_details(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Order().Details(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ordering.OrderDetails) graphql.Marshaler {
+			return ec.marshalNOrderDetails2ᚖkontorᚋinternalᚋorderingᚐOrderDetails(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_details(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderDetails(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Order_automatic(ctx context.Context, field graphql.CollectedField, obj *ent.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_automatic(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Automatic, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_automatic(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Order_processing(ctx context.Context, field graphql.CollectedField, obj *ent.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_processing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Order().Processing(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ordering.OrderProcessing) graphql.Marshaler {
+			return ec.marshalOOrderProcessing2ᚖkontorᚋinternalᚋorderingᚐOrderProcessing(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_processing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderProcessing(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Order_accountAssignment(ctx context.Context, field graphql.CollectedField, obj *ent.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1606,6 +1761,144 @@ func (ec *executionContext) fieldContext_OrderConnection_download(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _OrderDetails_customerNumber(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderDetails_customerNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CustomerNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderDetails_customerNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderDetails", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderDetails_provider(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderDetails_provider(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provider, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderDetails_provider(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderDetails", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderDetails_portNumbers(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderDetails_portNumbers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PortNumbers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderDetails_portNumbers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderDetails", field, false, false, "String")
+}
+
+func (ec *executionContext) _OrderDetails_newNumbers(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderDetails_newNumbers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NewNumbers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderDetails_newNumbers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderDetails", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OrderDetails_termMonths(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderDetails_termMonths(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TermMonths, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderDetails_termMonths(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderDetails", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OrderDetails_missing(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderDetails_missing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Missing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ordering.OrderDetail) graphql.Marshaler {
+			return ec.marshalNOrderDetail2ᚕkontorᚋinternalᚋorderingᚐOrderDetailᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderDetails_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderDetails", field, false, false, "OrderDetail")
+}
+
 func (ec *executionContext) _OrderEdge_node(ctx context.Context, field graphql.CollectedField, obj *ent.OrderEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2115,6 +2408,98 @@ func (ec *executionContext) fieldContext_OrderMessage_text(_ context.Context, fi
 	return graphql.NewScalarFieldContext("OrderMessage", field, false, false, "String")
 }
 
+func (ec *executionContext) _OrderProcessing_step(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderProcessing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderProcessing_step(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Step, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v orderjob.Step) graphql.Marshaler {
+			return ec.marshalNProcessingStep2kontorᚋentᚋorderjobᚐStep(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderProcessing_step(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderProcessing", field, false, false, "ProcessingStep")
+}
+
+func (ec *executionContext) _OrderProcessing_failures(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderProcessing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderProcessing_failures(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failures, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderProcessing_failures(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderProcessing", field, false, false, "Int")
+}
+
+func (ec *executionContext) _OrderProcessing_nextAttemptAt(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderProcessing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderProcessing_nextAttemptAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NextAttemptAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderProcessing_nextAttemptAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderProcessing", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _OrderProcessing_lastError(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderProcessing) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderProcessing_lastError(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderProcessing_lastError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderProcessing", field, false, false, "String")
+}
+
 func (ec *executionContext) _OrderSavedCartPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.OrderSavedCartPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2463,6 +2848,70 @@ func (ec *executionContext) fieldContext_ReorderToCartPayload_errors(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _RetryOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.RetryOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryOrderPayload_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Order) graphql.Marshaler {
+			return ec.marshalOOrder2ᚖkontorᚋentᚐOrder(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RetryOrderPayload_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Order(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryOrderPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.RetryOrderPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryOrderPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RetryOrderPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryOrderPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _RuleApprover_id(ctx context.Context, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2749,6 +3198,69 @@ func (ec *executionContext) fieldContext_WithdrawOrderPayload_errors(_ context.C
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAdvanceOrderInput(ctx context.Context, obj any) (ordering.AdvanceOrderInput, error) {
+	var it ordering.AdvanceOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId", "to", "note", "contractNumber"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := ec.unmarshalNOrderOutcome2kontorᚋinternalᚋorderingᚐOutcome(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		case "contractNumber":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contractNumber"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContractNumber = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAdvanceOrderInput unmarshals raw into the AdvanceOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAdvanceOrderInput(ctx context.Context, raw any) (ordering.AdvanceOrderInput, error) {
+	var out ordering.AdvanceOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AdvanceOrderInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputApproveOrderInput(ctx context.Context, obj any) (ordering.ApproveOrderInput, error) {
 	var it ordering.ApproveOrderInput
 	if obj == nil {
@@ -2886,6 +3398,76 @@ func (ec *executionContext) unmarshalInputNotifyApproverInput(ctx context.Contex
 func UnmarshalNotifyApproverInput(ctx context.Context, raw any) (ordering.NotifyApproverInput, error) {
 	var out ordering.NotifyApproverInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "NotifyApproverInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputOrderDetailsInput(ctx context.Context, obj any) (ordering.OrderDetailsInput, error) {
+	var it ordering.OrderDetailsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"customerNumber", "provider", "portNumbers", "newNumbers", "termMonths"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "customerNumber":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customerNumber"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CustomerNumber = data
+		case "provider":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("provider"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Provider = data
+		case "portNumbers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("portNumbers"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PortNumbers = data
+		case "newNumbers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newNumbers"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewNumbers = data
+		case "termMonths":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("termMonths"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TermMonths = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalOrderDetailsInput unmarshals raw into the OrderDetailsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalOrderDetailsInput(ctx context.Context, raw any) (ordering.OrderDetailsInput, error) {
+	var out ordering.OrderDetailsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "OrderDetailsInput", raw, &out)
 	return out, err
 }
 
@@ -3111,7 +3693,7 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 		asMap["businessCase"] = "NEW_ORDER"
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "businessCase", "contractId", "expectedGross"}
+	fieldsInOrder := [...]string{"idempotencyKey", "businessCase", "contractId", "expectedGross", "details"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3146,6 +3728,13 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 				return it, err
 			}
 			it.ExpectedGross = data
+		case "details":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("details"))
+			data, err := ec.unmarshalOOrderDetailsInput2ᚖkontorᚋinternalᚋorderingᚐOrderDetailsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Details = data
 		}
 	}
 	return it, nil
@@ -3251,6 +3840,48 @@ func (ec *executionContext) unmarshalInputReorderToCartInput(ctx context.Context
 func UnmarshalReorderToCartInput(ctx context.Context, raw any) (ordering.ReorderToCartInput, error) {
 	var out ordering.ReorderToCartInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReorderToCartInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRetryOrderInput(ctx context.Context, obj any) (model.RetryOrderInput, error) {
+	var it model.RetryOrderInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"orderId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "orderId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderId"))
+			data, err := ec.unmarshalNID2kontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRetryOrderInput unmarshals raw into the RetryOrderInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRetryOrderInput(ctx context.Context, raw any) (model.RetryOrderInput, error) {
+	var out model.RetryOrderInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RetryOrderInput", raw, &out)
 	return out, err
 }
 
@@ -3384,6 +4015,53 @@ func UnmarshalWithdrawOrderInput(ctx context.Context, raw any) (model.WithdrawOr
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var advanceOrderPayloadImplementors = []string{"AdvanceOrderPayload"}
+
+func (ec *executionContext) _AdvanceOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AdvanceOrderPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "AdvanceOrderPayload", sel, obj, fieldAdvanceOrderPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, advanceOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdvanceOrderPayload")
+		case "order":
+			out.Values[i] = ec._AdvanceOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._AdvanceOrderPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var agreementImplementors = []string{"Agreement"}
 
@@ -3803,6 +4481,23 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Order_quote(ctx, field, obj)
 				})
+		case "details":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_details(ctx, field, obj)
+				})
+		case "automatic":
+			out.Values[i] = ec._Order_automatic(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "processing":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_processing(ctx, field, obj)
+				})
 		case "accountAssignment":
 			out.Values[i] = ec._Order_accountAssignment(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -3989,6 +4684,73 @@ func (ec *executionContext) _OrderConnection(ctx context.Context, sel ast.Select
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._OrderConnection_download(ctx, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderDetailsImplementors = []string{"OrderDetails"}
+
+func (ec *executionContext) _OrderDetails(ctx context.Context, sel ast.SelectionSet, obj *ordering.OrderDetails) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderDetails", sel, obj, fieldOrderDetails)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderDetailsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderDetails")
+		case "customerNumber":
+			out.Values[i] = ec._OrderDetails_customerNumber(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "provider":
+			out.Values[i] = ec._OrderDetails_provider(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "portNumbers":
+			out.Values[i] = ec._OrderDetails_portNumbers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "newNumbers":
+			out.Values[i] = ec._OrderDetails_newNumbers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "termMonths":
+			out.Values[i] = ec._OrderDetails_termMonths(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "missing":
+			out.Values[i] = ec._OrderDetails_missing(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -4233,6 +4995,63 @@ func (ec *executionContext) _OrderMessage(ctx context.Context, sel ast.Selection
 			out.Values[i] = ec._OrderMessage_text(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderProcessingImplementors = []string{"OrderProcessing"}
+
+func (ec *executionContext) _OrderProcessing(ctx context.Context, sel ast.SelectionSet, obj *ordering.OrderProcessing) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "OrderProcessing", sel, obj, fieldOrderProcessing)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderProcessingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderProcessing")
+		case "step":
+			out.Values[i] = ec._OrderProcessing_step(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failures":
+			out.Values[i] = ec._OrderProcessing_failures(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nextAttemptAt":
+			out.Values[i] = ec._OrderProcessing_nextAttemptAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastError":
+			out.Values[i] = ec._OrderProcessing_lastError(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -4533,6 +5352,53 @@ func (ec *executionContext) _ReorderToCartPayload(ctx context.Context, sel ast.S
 	return out
 }
 
+var retryOrderPayloadImplementors = []string{"RetryOrderPayload"}
+
+func (ec *executionContext) _RetryOrderPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RetryOrderPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "RetryOrderPayload", sel, obj, fieldRetryOrderPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, retryOrderPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RetryOrderPayload")
+		case "order":
+			out.Values[i] = ec._RetryOrderPayload_order(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._RetryOrderPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var ruleApproverImplementors = []string{"RuleApprover"}
 
 func (ec *executionContext) _RuleApprover(ctx context.Context, sel ast.SelectionSet, obj *ent.User) graphql.Marshaler {
@@ -4708,6 +5574,19 @@ func (ec *executionContext) _WithdrawOrderPayload(ctx context.Context, sel ast.S
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAdvanceOrderInput2kontorᚋinternalᚋorderingᚐAdvanceOrderInput(ctx context.Context, v any) (ordering.AdvanceOrderInput, error) {
+	res, err := ec.unmarshalInputAdvanceOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAdvanceOrderPayload2ᚖkontorᚋgraphᚋmodelᚐAdvanceOrderPayload(ctx context.Context, sel ast.SelectionSet, v *model.AdvanceOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AdvanceOrderPayload!")
+		return graphql.Null
+	}
+	return ec._AdvanceOrderPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNApprovalRule2ᚕᚖkontorᚋentᚐApprovalRuleᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.ApprovalRule) graphql.Marshaler {
 	if answer := direct.Value(ctx, ec.plans, sel, v, writeNApprovalRule2ᚕᚖkontorᚋentᚐApprovalRuleᚄ, "ApprovalRule"); answer != nil {
 		return answer
@@ -4880,6 +5759,63 @@ func (ec *executionContext) marshalNOrderConnection2ᚖkontorᚋentᚐOrderConne
 	return ec._OrderConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNOrderDetail2kontorᚋinternalᚋorderingᚐOrderDetail(ctx context.Context, v any) (ordering.OrderDetail, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := ordering.OrderDetail(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOrderDetail2kontorᚋinternalᚋorderingᚐOrderDetail(ctx context.Context, sel ast.SelectionSet, v ordering.OrderDetail) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OrderDetail!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNOrderDetail2ᚕkontorᚋinternalᚋorderingᚐOrderDetailᚄ(ctx context.Context, v any) ([]ordering.OrderDetail, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]ordering.OrderDetail, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNOrderDetail2kontorᚋinternalᚋorderingᚐOrderDetail(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNOrderDetail2ᚕkontorᚋinternalᚋorderingᚐOrderDetailᚄ(ctx context.Context, sel ast.SelectionSet, v []ordering.OrderDetail) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderDetail2ᚕkontorᚋinternalᚋorderingᚐOrderDetailᚄ); answer != nil {
+		return answer
+	}
+
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderDetail2kontorᚋinternalᚋorderingᚐOrderDetail(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNOrderDetails2ᚖkontorᚋinternalᚋorderingᚐOrderDetails(ctx context.Context, sel ast.SelectionSet, v *ordering.OrderDetails) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OrderDetails!")
+		return graphql.Null
+	}
+	return ec._OrderDetails(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNOrderEvent2ᚕᚖkontorᚋentᚐOrderEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.OrderEvent) graphql.Marshaler {
 	if answer := direct.Value(ctx, ec.plans, sel, v, writeNOrderEvent2ᚕᚖkontorᚋentᚐOrderEventᚄ, "OrderEvent"); answer != nil {
 		return answer
@@ -4978,6 +5914,21 @@ func (ec *executionContext) marshalNOrderOrderField2ᚖkontorᚋentᚐOrderOrder
 	return v
 }
 
+func (ec *executionContext) unmarshalNOrderOutcome2kontorᚋinternalᚋorderingᚐOutcome(ctx context.Context, v any) (ordering.Outcome, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := ordering.Outcome(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOrderOutcome2kontorᚋinternalᚋorderingᚐOutcome(ctx context.Context, sel ast.SelectionSet, v ordering.Outcome) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OrderOutcome!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNOrderSavedCartInput2kontorᚋinternalᚋorderingᚐOrderSavedCartInput(ctx context.Context, v any) (ordering.OrderSavedCartInput, error) {
 	res, err := ec.unmarshalInputOrderSavedCartInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -5028,6 +5979,16 @@ func (ec *executionContext) marshalNPlaceOrderPayload2ᚖkontorᚋgraphᚋmodel�
 	return ec._PlaceOrderPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNProcessingStep2kontorᚋentᚋorderjobᚐStep(ctx context.Context, v any) (orderjob.Step, error) {
+	var res orderjob.Step
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNProcessingStep2kontorᚋentᚋorderjobᚐStep(ctx context.Context, sel ast.SelectionSet, v orderjob.Step) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNRejectOrderInput2kontorᚋinternalᚋorderingᚐRejectOrderInput(ctx context.Context, v any) (ordering.RejectOrderInput, error) {
 	res, err := ec.unmarshalInputRejectOrderInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -5052,6 +6013,19 @@ func (ec *executionContext) marshalNReorderToCartPayload2ᚖkontorᚋgraphᚋmod
 		return graphql.Null
 	}
 	return ec._ReorderToCartPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRetryOrderInput2kontorᚋgraphᚋmodelᚐRetryOrderInput(ctx context.Context, v any) (model.RetryOrderInput, error) {
+	res, err := ec.unmarshalInputRetryOrderInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRetryOrderPayload2ᚖkontorᚋgraphᚋmodelᚐRetryOrderPayload(ctx context.Context, sel ast.SelectionSet, v *model.RetryOrderPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RetryOrderPayload!")
+		return graphql.Null
+	}
+	return ec._RetryOrderPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNRuleApprover2ᚕᚖkontorᚋentᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.User) graphql.Marshaler {
@@ -5199,6 +6173,14 @@ func (ec *executionContext) marshalOOrderChannel2ᚖkontorᚋentᚋorderᚐChann
 	return v
 }
 
+func (ec *executionContext) unmarshalOOrderDetailsInput2ᚖkontorᚋinternalᚋorderingᚐOrderDetailsInput(ctx context.Context, v any) (*ordering.OrderDetailsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputOrderDetailsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalOOrderEdge2ᚕᚖkontorᚋentᚐOrderEdge(ctx context.Context, sel ast.SelectionSet, v []*ent.OrderEdge) graphql.Marshaler {
 	if answer := direct.Value(ctx, ec.plans, sel, v, writeOOrderEdge2ᚕᚖkontorᚋentᚐOrderEdge, "OrderEdge"); answer != nil {
 		return answer
@@ -5237,6 +6219,13 @@ func (ec *executionContext) unmarshalOOrderOrder2ᚖkontorᚋentᚐOrderOrder(ct
 	}
 	res, err := ec.unmarshalInputOrderOrder(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOOrderProcessing2ᚖkontorᚋinternalᚋorderingᚐOrderProcessing(ctx context.Context, sel ast.SelectionSet, v *ordering.OrderProcessing) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._OrderProcessing(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOOrderState2ᚕkontorᚋentᚋorderᚐStateᚄ(ctx context.Context, v any) ([]order.State, error) {

@@ -114,6 +114,11 @@ type ComplexityRoot struct {
 		Street     func(childComplexity int) int
 	}
 
+	AdvanceOrderPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
+	}
+
 	Agreement struct {
 		Email func(childComplexity int) int
 		Name  func(childComplexity int) int
@@ -270,13 +275,16 @@ type ComplexityRoot struct {
 		GlobalID          func(childComplexity int) int
 		MyRights          func(childComplexity int) int
 		Number            func(childComplexity int) int
+		Numbers           func(childComplexity int) int
 		OnlineBilling     func(childComplexity int) int
 		OpenQuantity      func(childComplexity int) int
 		Orders            func(childComplexity int, after *entgql.Cursor[uuid.UUID], first *int, before *entgql.Cursor[uuid.UUID], last *int, orderBy *ent.OrderOrder) int
 		Positions         func(childComplexity int) int
+		PreviousProvider  func(childComplexity int) int
 		Product           func(childComplexity int) int
 		RightHolders      func(childComplexity int, first int, after *string) int
 		SharedBy          func(childComplexity int) int
+		Site              func(childComplexity int) int
 		State             func(childComplexity int) int
 		Tenant            func(childComplexity int) int
 		Type              func(childComplexity int) int
@@ -461,6 +469,7 @@ type ComplexityRoot struct {
 		ActivateAccount           func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems              func(childComplexity int, input cart.AddCartItemsInput) int
 		AddCartItemsFromCSV       func(childComplexity int, input cart.AddCartItemsFromCsvInput) int
+		AdvanceOrder              func(childComplexity int, input ordering.AdvanceOrderInput) int
 		AnswerChallenge           func(childComplexity int, input identity.AnswerChallengeInput) int
 		ApproveOrder              func(childComplexity int, input ordering.ApproveOrderInput) int
 		ChangeEmail               func(childComplexity int, input identity.ChangeEmailInput) int
@@ -497,6 +506,7 @@ type ComplexityRoot struct {
 		RequestPasswordReset      func(childComplexity int, input model.RequestPasswordResetInput) int
 		ResendInvitation          func(childComplexity int, input model.ResendInvitationInput) int
 		ResetPassword             func(childComplexity int, input identity.ResetPasswordInput) int
+		RetryOrder                func(childComplexity int, input model.RetryOrderInput) int
 		RevokeInvitation          func(childComplexity int, input model.RevokeInvitationInput) int
 		SaveAccountAssignment     func(childComplexity int, input cart.SaveAccountAssignmentInput) int
 		SaveAddress               func(childComplexity int, input cart.SaveAddressInput) int
@@ -530,10 +540,12 @@ type ComplexityRoot struct {
 		AccountAssignment   func(childComplexity int) int
 		AgreedBy            func(childComplexity int) int
 		Approval            func(childComplexity int) int
+		Automatic           func(childComplexity int) int
 		BusinessCase        func(childComplexity int) int
 		Channel             func(childComplexity int) int
 		Contract            func(childComplexity int) int
 		CustomerOrderNumber func(childComplexity int) int
+		Details             func(childComplexity int) int
 		Documents           func(childComplexity int) int
 		Events              func(childComplexity int) int
 		GlobalID            func(childComplexity int) int
@@ -546,6 +558,7 @@ type ComplexityRoot struct {
 		Number              func(childComplexity int) int
 		PlacedAt            func(childComplexity int) int
 		PlacedBy            func(childComplexity int) int
+		Processing          func(childComplexity int) int
 		Quote               func(childComplexity int) int
 		ReferenceNumber     func(childComplexity int) int
 		State               func(childComplexity int) int
@@ -568,6 +581,15 @@ type ComplexityRoot struct {
 		Nodes      func(childComplexity int) int
 		PageInfo   func(childComplexity int) int
 		TotalCount func(childComplexity int) int
+	}
+
+	OrderDetails struct {
+		CustomerNumber func(childComplexity int) int
+		Missing        func(childComplexity int) int
+		NewNumbers     func(childComplexity int) int
+		PortNumbers    func(childComplexity int) int
+		Provider       func(childComplexity int) int
+		TermMonths     func(childComplexity int) int
 	}
 
 	OrderEdge struct {
@@ -599,6 +621,13 @@ type ComplexityRoot struct {
 		At   func(childComplexity int) int
 		By   func(childComplexity int) int
 		Text func(childComplexity int) int
+	}
+
+	OrderProcessing struct {
+		Failures      func(childComplexity int) int
+		LastError     func(childComplexity int) int
+		NextAttemptAt func(childComplexity int) int
+		Step          func(childComplexity int) int
 	}
 
 	OrderSavedCartPayload struct {
@@ -762,6 +791,11 @@ type ComplexityRoot struct {
 
 	ResetPasswordPayload struct {
 		Errors func(childComplexity int) int
+	}
+
+	RetryOrderPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
 	}
 
 	RevokeInvitationPayload struct {
@@ -1271,6 +1305,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Address.Street(childComplexity), true
+
+	case "AdvanceOrderPayload.errors":
+		if e.ComplexityRoot.AdvanceOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdvanceOrderPayload.Errors(childComplexity), true
+	case "AdvanceOrderPayload.order":
+		if e.ComplexityRoot.AdvanceOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AdvanceOrderPayload.Order(childComplexity), true
 
 	case "Agreement.email":
 		if e.ComplexityRoot.Agreement.Email == nil {
@@ -1838,6 +1885,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Contract.Number(childComplexity), true
+	case "Contract.numbers":
+		if e.ComplexityRoot.Contract.Numbers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.Numbers(childComplexity), true
 	case "Contract.onlineBilling":
 		if e.ComplexityRoot.Contract.OnlineBilling == nil {
 			break
@@ -1867,6 +1920,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Contract.Positions(childComplexity), true
+	case "Contract.previousProvider":
+		if e.ComplexityRoot.Contract.PreviousProvider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.PreviousProvider(childComplexity), true
 	case "Contract.product":
 		if e.ComplexityRoot.Contract.Product == nil {
 			break
@@ -1890,6 +1949,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Contract.SharedBy(childComplexity), true
+	case "Contract.site":
+		if e.ComplexityRoot.Contract.Site == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.Site(childComplexity), true
 	case "Contract.state":
 		if e.ComplexityRoot.Contract.State == nil {
 			break
@@ -2553,6 +2618,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddCartItemsFromCSV(childComplexity, args["input"].(cart.AddCartItemsFromCsvInput)), true
+	case "Mutation.advanceOrder":
+		if e.ComplexityRoot.Mutation.AdvanceOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_advanceOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AdvanceOrder(childComplexity, args["input"].(ordering.AdvanceOrderInput)), true
 	case "Mutation.answerChallenge":
 		if e.ComplexityRoot.Mutation.AnswerChallenge == nil {
 			break
@@ -2934,6 +3010,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(identity.ResetPasswordInput)), true
+	case "Mutation.retryOrder":
+		if e.ComplexityRoot.Mutation.RetryOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryOrder(childComplexity, args["input"].(model.RetryOrderInput)), true
 	case "Mutation.revokeInvitation":
 		if e.ComplexityRoot.Mutation.RevokeInvitation == nil {
 			break
@@ -3156,6 +3243,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Approval(childComplexity), true
+	case "Order.automatic":
+		if e.ComplexityRoot.Order.Automatic == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Automatic(childComplexity), true
 	case "Order.businessCase":
 		if e.ComplexityRoot.Order.BusinessCase == nil {
 			break
@@ -3180,6 +3273,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.CustomerOrderNumber(childComplexity), true
+	case "Order.details":
+		if e.ComplexityRoot.Order.Details == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Details(childComplexity), true
 	case "Order.documents":
 		if e.ComplexityRoot.Order.Documents == nil {
 			break
@@ -3252,6 +3351,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.PlacedBy(childComplexity), true
+	case "Order.processing":
+		if e.ComplexityRoot.Order.Processing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Processing(childComplexity), true
 	case "Order.quote":
 		if e.ComplexityRoot.Order.Quote == nil {
 			break
@@ -3355,6 +3460,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderConnection.TotalCount(childComplexity), true
+
+	case "OrderDetails.customerNumber":
+		if e.ComplexityRoot.OrderDetails.CustomerNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderDetails.CustomerNumber(childComplexity), true
+	case "OrderDetails.missing":
+		if e.ComplexityRoot.OrderDetails.Missing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderDetails.Missing(childComplexity), true
+	case "OrderDetails.newNumbers":
+		if e.ComplexityRoot.OrderDetails.NewNumbers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderDetails.NewNumbers(childComplexity), true
+	case "OrderDetails.portNumbers":
+		if e.ComplexityRoot.OrderDetails.PortNumbers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderDetails.PortNumbers(childComplexity), true
+	case "OrderDetails.provider":
+		if e.ComplexityRoot.OrderDetails.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderDetails.Provider(childComplexity), true
+	case "OrderDetails.termMonths":
+		if e.ComplexityRoot.OrderDetails.TermMonths == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderDetails.TermMonths(childComplexity), true
 
 	case "OrderEdge.cursor":
 		if e.ComplexityRoot.OrderEdge.Cursor == nil {
@@ -3473,6 +3615,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderMessage.Text(childComplexity), true
+
+	case "OrderProcessing.failures":
+		if e.ComplexityRoot.OrderProcessing.Failures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderProcessing.Failures(childComplexity), true
+	case "OrderProcessing.lastError":
+		if e.ComplexityRoot.OrderProcessing.LastError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderProcessing.LastError(childComplexity), true
+	case "OrderProcessing.nextAttemptAt":
+		if e.ComplexityRoot.OrderProcessing.NextAttemptAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderProcessing.NextAttemptAt(childComplexity), true
+	case "OrderProcessing.step":
+		if e.ComplexityRoot.OrderProcessing.Step == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderProcessing.Step(childComplexity), true
 
 	case "OrderSavedCartPayload.errors":
 		if e.ComplexityRoot.OrderSavedCartPayload.Errors == nil {
@@ -4107,6 +4274,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResetPasswordPayload.Errors(childComplexity), true
+
+	case "RetryOrderPayload.errors":
+		if e.ComplexityRoot.RetryOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryOrderPayload.Errors(childComplexity), true
+	case "RetryOrderPayload.order":
+		if e.ComplexityRoot.RetryOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryOrderPayload.Order(childComplexity), true
 
 	case "RevokeInvitationPayload.errors":
 		if e.ComplexityRoot.RevokeInvitationPayload.Errors == nil {
@@ -5356,6 +5536,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
 			graphql.NewInputUnmarshaler("AddCartItemsFromCsvInput", ec.unmarshalInputAddCartItemsFromCsvInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
+			graphql.NewInputUnmarshaler("AdvanceOrderInput", ec.unmarshalInputAdvanceOrderInput),
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
 			graphql.NewInputUnmarshaler("ApproveOrderInput", ec.unmarshalInputApproveOrderInput),
 			graphql.NewInputUnmarshaler("AuditFilter", ec.unmarshalInputAuditFilter),
@@ -5384,6 +5565,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("LoadSavedCartInput", ec.unmarshalInputLoadSavedCartInput),
 			graphql.NewInputUnmarshaler("LoginInput", ec.unmarshalInputLoginInput),
 			graphql.NewInputUnmarshaler("NotifyApproverInput", ec.unmarshalInputNotifyApproverInput),
+			graphql.NewInputUnmarshaler("OrderDetailsInput", ec.unmarshalInputOrderDetailsInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderOrder", ec.unmarshalInputOrderOrder),
 			graphql.NewInputUnmarshaler("OrderSavedCartInput", ec.unmarshalInputOrderSavedCartInput),
@@ -5399,6 +5581,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
 			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", ec.unmarshalInputResetPasswordInput),
+			graphql.NewInputUnmarshaler("RetryOrderInput", ec.unmarshalInputRetryOrderInput),
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", ec.unmarshalInputRevokeInvitationInput),
 			graphql.NewInputUnmarshaler("SaveAccountAssignmentInput", ec.unmarshalInputSaveAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("SaveAddressInput", ec.unmarshalInputSaveAddressInput),
@@ -6861,6 +7044,7 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `VALUE_TOO_LONG` + "`" + ` | longer than allowed |
 | ` + "`" + `VALUE_INVALID` + "`" + ` | contains characters that are not allowed, such as control characters |
 | ` + "`" + `TOO_MANY_ITEMS` + "`" + ` | more than can be handled at once |
+| ` + "`" + `NUMBER_OUT_OF_RANGE` + "`" + ` | smaller or larger than is possible |
 | ` + "`" + `CSV_LINE_INVALID` + "`" + ` | a line that is not a product number and a quantity |
 | ` + "`" + `CSV_HEADER_INVALID` + "`" + ` | the first line names columns, but not each of the two that are needed exactly once |
 | ` + "`" + `CSV_ENCODING` + "`" + ` | a text that lost characters when it was read: the file is not in UTF-8 |
@@ -6876,6 +7060,14 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `ITEM_UNKNOWN` + "`" + ` | no such position in the viewer's cart |
 | ` + "`" + `CONTRACT_REQUIRED` + "`" + ` | the business case is about a contract, which is not named |
 | ` + "`" + `CONTRACT_UNKNOWN` + "`" + ` | no such contract, or no right to order on it |
+| ` + "`" + `CONTRACT_NOT_ACTIVE` + "`" + ` | the contract has ended |
+| ` + "`" + `CONTRACT_NOT_FOR_CASE` + "`" + ` | the business case is about service contracts, and the contract is none |
+| ` + "`" + `CONTRACT_DIFFERS` + "`" + ` | the order is about another contract |
+| ` + "`" + `CONTRACT_ENDS_TOO_EARLY` + "`" + ` | the contract would end before it began |
+| ` + "`" + `AMENDED_BELOW_CALLED_OFF` + "`" + ` | less would be agreed than was called off |
+| ` + "`" + `NOT_FOR_BUSINESS_CASE` + "`" + ` | the business case does not take this detail |
+| ` + "`" + `CUSTOMER_NUMBER_UNKNOWN` + "`" + ` | the company has no such customer number |
+| ` + "`" + `PHONE_NUMBER_INVALID` + "`" + ` | no phone number with its country, such as +49 40 123456 |
 | ` + "`" + `LINK_UNKNOWN` + "`" + ` | a link or code that was never sent, or not to this address |
 | ` + "`" + `LINK_USED` + "`" + ` | a link or code that was used; each works once |
 | ` + "`" + `LINK_EXPIRED` + "`" + ` | a link or code that was not used in time; the contact can help |
@@ -6926,6 +7118,9 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `CUSTOMER_CENTRE_ALREADY_LINKED` + "`" + ` | the account is linked to another identity: unlink it first |
 | ` + "`" + `CUSTOMER_CENTRE_IDENTITY_TAKEN` + "`" + ` | the identity is linked to another account |
 | ` + "`" + `CUSTOMER_CENTRE_LINK_REQUIRED` + "`" + ` | online billing needs a link to the customer centre |
+| ` + "`" + `ORDER_NOT_IN_PROGRESS` + "`" + ` | the order is not being worked on |
+| ` + "`" + `ORDER_NOT_IN_ERROR` + "`" + ` | the order did not fail |
+| ` + "`" + `ORDER_NOT_AUTOMATIC` + "`" + ` | people carry the order out |
 | ` + "`" + `ORDER_ALREADY_DECIDED` + "`" + ` | the order no longer waits for this decision: somebody was faster, or it was taken back |
 | ` + "`" + `ORDER_ALREADY_APPROVED` + "`" + ` | the order is being worked on; the contact can tell what is still possible |
 | ` + "`" + `SELF_APPROVAL_NOT_ALLOWED` + "`" + ` | nobody approves its own order, unless the rule says so |
@@ -7150,6 +7345,12 @@ type Contract implements Node {
   openQuantity: Decimal
   "Unit of the quantities."
   unit: String
+  "Where it is; null where that is not known, or several places."
+  site: DeliveryAddress
+  "Its phone numbers."
+  numbers: [String!]!
+  "The provider that its site came from; empty where that is not known."
+  previousProvider: String!
   "Positions."
   positions: [ContractPosition!]!
   "Orders about it that the viewer may see, the newest first."
@@ -7646,6 +7847,81 @@ enum OrderAction {
   LINK_SIM
   "Order it again."
   REORDER
+  "Say how it ended."
+  ADVANCE
+  "Have it processed once more."
+  RETRY
+}
+
+"What a business case needs besides positions and contract."
+enum OrderDetail {
+  "Under which customer number a new contract goes."
+  CUSTOMER_NUMBER
+  "The provider that a site comes from."
+  PROVIDER
+  "Numbers to take over from there."
+  PORT_NUMBERS
+  "How many new numbers."
+  NEW_NUMBERS
+  "For how many months."
+  TERM_MONTHS
+  "The site: a delivery address of the cart or of a position."
+  DELIVERY_ADDRESS
+}
+
+"What an order says besides its positions, for its business case."
+type OrderDetails {
+  "Customer number under which a new contract goes; empty: the company's only one."
+  customerNumber: String!
+  "The provider that a site comes from."
+  provider: String!
+  "Numbers to take over from there, E.164."
+  portNumbers: [String!]!
+  "How many new numbers; 0 where none are ordered."
+  newNumbers: Int!
+  "For how many months; 0 where that is not said."
+  termMonths: Int!
+  "What the business case needs and the order does not say: a service agent asks for it."
+  missing: [OrderDetail!]!
+}
+
+"""
+What an order says besides its positions. Each business case takes its own, another one is ` + "`" + `NOT_FOR_BUSINESS_CASE` + "`" + `: ` + "`" + `NEW_ORDER` + "`" + ` takes
+` + "`" + `customerNumber` + "`" + ` and ` + "`" + `termMonths` + "`" + `; ` + "`" + `NEW_SITE_WITH_PROVIDER_SWITCH` + "`" + ` all; ` + "`" + `CONTRACT_RENEWAL` + "`" + ` and ` + "`" + `TARIFF_CHANGE` + "`" + ` ` + "`" + `termMonths` + "`" + `;
+` + "`" + `NEW_NUMBERS_FOR_SITE` + "`" + ` ` + "`" + `newNumbers` + "`" + `; ` + "`" + `PROVIDER_SWITCH_FOR_SITE` + "`" + ` ` + "`" + `provider` + "`" + ` and ` + "`" + `portNumbers` + "`" + `. Without what a business case needs
+(` + "`" + `Order.details.missing` + "`" + `) an order is accepted, and people carry it out.
+"""
+input OrderDetailsInput {
+  "One of the company's customer numbers."
+  customerNumber: String
+  "Name of the provider that the site comes from, at most 100 characters."
+  provider: String
+  "Numbers to take over from there, with country: ` + "`" + `+49 40 123456` + "`" + `. At most 200."
+  portNumbers: [String!]
+  "How many new numbers, 1 to 10000."
+  newNumbers: Int
+  "For how many months, 1 to 120. A renewal without is for 24."
+  termMonths: Int
+}
+
+"Steps of an order that is processed automatically."
+enum ProcessingStep {
+  "It is carried out outside of Kontor."
+  PROVISION
+  "Its contract is made or changed."
+  CONCLUDE
+}
+
+"How far an order is that is processed automatically."
+type OrderProcessing {
+  "The step that is next or that failed."
+  step: ProcessingStep!
+  "How often the step was tried in vain; of ten, the order ends in ` + "`" + `ERROR` + "`" + `."
+  failures: Int!
+  "When it is tried next; null when it is not."
+  nextAttemptAt: DateTime
+  "What went wrong at last."
+  lastError: String!
 }
 
 "The product as it was called when it was ordered."
@@ -7740,6 +8016,12 @@ type Order implements Node {
   contract: Contract
   "The quote that it came from; null without one."
   quote: Quote
+  "What it says besides its positions, for its business case."
+  details: OrderDetails!
+  "Whether it is processed without people, within seconds."
+  automatic: Boolean!
+  "How far its automatic processing is; for service agents, null for others and where people carry it out."
+  processing: OrderProcessing
   "Account assignment of the whole order."
   accountAssignment: AccountAssignment
   "Positions."
@@ -7909,6 +8191,8 @@ input PlaceOrderInput {
   contractId: ID
   "The gross amount that the user saw; refused with ` + "`" + `PRICE_CHANGED` + "`" + ` when it is another one now."
   expectedGross: Decimal
+  "What the business case needs besides."
+  details: OrderDetailsInput
 }
 
 "The placed order."
@@ -8059,6 +8343,58 @@ extend type Mutation {
   saveApprovalRule(input: SaveApprovalRuleInput!): SaveApprovalRulePayload! @can(do: "rule.administer")
   "Delete an approval rule of the company. Orders that wait by it go on waiting."
   deleteApprovalRule(input: DeleteApprovalRuleInput!): DeleteApprovalRulePayload! @can(do: "rule.administer")
+}
+
+"How an order ends that a service agent moves on."
+enum OrderOutcome {
+  "It was carried out."
+  COMPLETED
+  "It could not be carried out."
+  ERROR
+}
+
+"How an order ended."
+input AdvanceOrderInput {
+  "Which one: ` + "`" + `IN_PROGRESS` + "`" + ` or ` + "`" + `ERROR` + "`" + `."
+  orderId: ID!
+  "How."
+  to: OrderOutcome!
+  "What there is to say about it, for the history; needed for ` + "`" + `ERROR` + "`" + `. At most 1000 characters."
+  note: String
+  """
+  Number of the contract that came of it; where the company has that one already, it is that one. Without, Kontor gives it a number.
+  An order about a contract changes that one, whose number need not be given.
+  """
+  contractNumber: String
+}
+
+"The order that was moved on."
+type AdvanceOrderPayload {
+  "The order."
+  order: Order
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"An order to process once more."
+input RetryOrderInput {
+  "Which one: automatic, and ` + "`" + `ERROR` + "`" + `."
+  orderId: ID!
+}
+
+"The order that is processed once more."
+type RetryOrderPayload {
+  "The order."
+  order: Order
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type Mutation {
+  "Say how an order of any company ended; for service agents. Its contract is made or changed then, as its business case says."
+  advanceOrder(input: AdvanceOrderInput!): AdvanceOrderPayload! @can(do: "order.advance")
+  "Have an automatic order in ` + "`" + `ERROR` + "`" + ` processed once more, after what was in its way was put right; for service agents."
+  retryOrder(input: RetryOrderInput!): RetryOrderPayload! @can(do: "order.advance")
 }
 
 "What a client is told of while it happens, by WebSocket (` + "`" + `graphql-transport-ws` + "`" + `) or server-sent events."
@@ -8894,6 +9230,16 @@ func (ec *executionContext) childFields_Address(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Address", field.Name)
 }
 
+func (ec *executionContext) childFields_AdvanceOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_AdvanceOrderPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_AdvanceOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdvanceOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Agreement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -9224,6 +9570,12 @@ func (ec *executionContext) childFields_Contract(ctx context.Context, field grap
 		return ec.fieldContext_Contract_openQuantity(ctx, field)
 	case "unit":
 		return ec.fieldContext_Contract_unit(ctx, field)
+	case "site":
+		return ec.fieldContext_Contract_site(ctx, field)
+	case "numbers":
+		return ec.fieldContext_Contract_numbers(ctx, field)
+	case "previousProvider":
+		return ec.fieldContext_Contract_previousProvider(ctx, field)
 	case "positions":
 		return ec.fieldContext_Contract_positions(ctx, field)
 	case "orders":
@@ -9626,6 +9978,12 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_contract(ctx, field)
 	case "quote":
 		return ec.fieldContext_Order_quote(ctx, field)
+	case "details":
+		return ec.fieldContext_Order_details(ctx, field)
+	case "automatic":
+		return ec.fieldContext_Order_automatic(ctx, field)
+	case "processing":
+		return ec.fieldContext_Order_processing(ctx, field)
 	case "accountAssignment":
 		return ec.fieldContext_Order_accountAssignment(ctx, field)
 	case "items":
@@ -9682,6 +10040,24 @@ func (ec *executionContext) childFields_OrderConnection(ctx context.Context, fie
 		return ec.fieldContext_OrderConnection_download(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderDetails(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customerNumber":
+		return ec.fieldContext_OrderDetails_customerNumber(ctx, field)
+	case "provider":
+		return ec.fieldContext_OrderDetails_provider(ctx, field)
+	case "portNumbers":
+		return ec.fieldContext_OrderDetails_portNumbers(ctx, field)
+	case "newNumbers":
+		return ec.fieldContext_OrderDetails_newNumbers(ctx, field)
+	case "termMonths":
+		return ec.fieldContext_OrderDetails_termMonths(ctx, field)
+	case "missing":
+		return ec.fieldContext_OrderDetails_missing(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderDetails", field.Name)
 }
 
 func (ec *executionContext) childFields_OrderEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9744,6 +10120,20 @@ func (ec *executionContext) childFields_OrderMessage(ctx context.Context, field 
 		return ec.fieldContext_OrderMessage_text(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderMessage", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderProcessing(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "step":
+		return ec.fieldContext_OrderProcessing_step(ctx, field)
+	case "failures":
+		return ec.fieldContext_OrderProcessing_failures(ctx, field)
+	case "nextAttemptAt":
+		return ec.fieldContext_OrderProcessing_nextAttemptAt(ctx, field)
+	case "lastError":
+		return ec.fieldContext_OrderProcessing_lastError(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderProcessing", field.Name)
 }
 
 func (ec *executionContext) childFields_OrderSavedCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10024,6 +10414,16 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 		return ec.fieldContext_ResetPasswordPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_RetryOrderPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_RetryOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryOrderPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -64,6 +64,14 @@ type AddCartItemsPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The order that was moved on.
+type AdvanceOrderPayload struct {
+	// The order.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Who agreed to a quote.
 type Agreement struct {
 	// Name.
@@ -486,6 +494,20 @@ type ResetPasswordPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// An order to process once more.
+type RetryOrderInput struct {
+	// Which one: automatic, and `ERROR`.
+	OrderID gid.ID `json:"orderId"`
+}
+
+// The order that is processed once more.
+type RetryOrderPayload struct {
+	// The order.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Whose invitation to withdraw.
 type RevokeInvitationInput struct {
 	// The user.
@@ -725,6 +747,7 @@ type UpdateTenantSettingsPayload struct {
 // | `VALUE_TOO_LONG` | longer than allowed |
 // | `VALUE_INVALID` | contains characters that are not allowed, such as control characters |
 // | `TOO_MANY_ITEMS` | more than can be handled at once |
+// | `NUMBER_OUT_OF_RANGE` | smaller or larger than is possible |
 // | `CSV_LINE_INVALID` | a line that is not a product number and a quantity |
 // | `CSV_HEADER_INVALID` | the first line names columns, but not each of the two that are needed exactly once |
 // | `CSV_ENCODING` | a text that lost characters when it was read: the file is not in UTF-8 |
@@ -740,6 +763,14 @@ type UpdateTenantSettingsPayload struct {
 // | `ITEM_UNKNOWN` | no such position in the viewer's cart |
 // | `CONTRACT_REQUIRED` | the business case is about a contract, which is not named |
 // | `CONTRACT_UNKNOWN` | no such contract, or no right to order on it |
+// | `CONTRACT_NOT_ACTIVE` | the contract has ended |
+// | `CONTRACT_NOT_FOR_CASE` | the business case is about service contracts, and the contract is none |
+// | `CONTRACT_DIFFERS` | the order is about another contract |
+// | `CONTRACT_ENDS_TOO_EARLY` | the contract would end before it began |
+// | `AMENDED_BELOW_CALLED_OFF` | less would be agreed than was called off |
+// | `NOT_FOR_BUSINESS_CASE` | the business case does not take this detail |
+// | `CUSTOMER_NUMBER_UNKNOWN` | the company has no such customer number |
+// | `PHONE_NUMBER_INVALID` | no phone number with its country, such as +49 40 123456 |
 // | `LINK_UNKNOWN` | a link or code that was never sent, or not to this address |
 // | `LINK_USED` | a link or code that was used; each works once |
 // | `LINK_EXPIRED` | a link or code that was not used in time; the contact can help |
@@ -790,6 +821,9 @@ type UpdateTenantSettingsPayload struct {
 // | `CUSTOMER_CENTRE_ALREADY_LINKED` | the account is linked to another identity: unlink it first |
 // | `CUSTOMER_CENTRE_IDENTITY_TAKEN` | the identity is linked to another account |
 // | `CUSTOMER_CENTRE_LINK_REQUIRED` | online billing needs a link to the customer centre |
+// | `ORDER_NOT_IN_PROGRESS` | the order is not being worked on |
+// | `ORDER_NOT_IN_ERROR` | the order did not fail |
+// | `ORDER_NOT_AUTOMATIC` | people carry the order out |
 // | `ORDER_ALREADY_DECIDED` | the order no longer waits for this decision: somebody was faster, or it was taken back |
 // | `ORDER_ALREADY_APPROVED` | the order is being worked on; the contact can tell what is still possible |
 // | `SELF_APPROVAL_NOT_ALLOWED` | nobody approves its own order, unless the rule says so |

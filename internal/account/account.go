@@ -49,6 +49,27 @@ type SavedPosition struct {
 	Assignment *Assignment    `json:"assignment,omitempty"`
 }
 
+// OrderDetails are what a business case needs besides positions and contract (OR-06). Each
+// may be empty: then a service agent asks for it.
+type OrderDetails struct {
+	CustomerNumber string   `json:"customerNumber,omitempty"` // under which a new contract goes
+	Provider       string   `json:"provider,omitempty"`       // that a site comes from
+	PortNumbers    []string `json:"portNumbers,omitempty"`    // to take over from there, E.164
+	NewNumbers     int      `json:"newNumbers,omitempty"`     // how many
+	TermMonths     int      `json:"termMonths,omitempty"`     // of a contract, from its start or its former end
+}
+
+// Provisioned is what came of an order outside of Kontor (OR-07). Each part may be empty.
+type Provisioned struct {
+	ContractNumber string   `json:"contractNumber,omitempty"` // of a new contract
+	AccessNumber   string   `json:"accessNumber,omitempty"`
+	CustomerNumber string   `json:"customerNumber,omitempty"` // under which the new contract goes
+	Numbers        []string `json:"numbers,omitempty"`        // that the contract has from now on, besides those it has
+	ValidFrom      *day.Day `json:"validFrom,omitempty"`
+	ValidTo        *day.Day `json:"validTo,omitempty"`
+	Note           string   `json:"note,omitempty"` // for the history of the order
+}
+
 // OrderedProduct is the product as it was called when it was ordered (OR-01).
 type OrderedProduct struct{ SKU, Name string }
 

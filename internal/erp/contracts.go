@@ -9,7 +9,7 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
 	"kontor/ent/customernumber"
-	"kontor/internal/money"
+	"kontor/internal/company"
 )
 
 // writeContract writes a contract and the position that the row has. A contract
@@ -42,7 +42,7 @@ func (w *writer) writeContract(row *Row) (outcome, error) {
 	if position == unchanged {
 		return head, nil
 	}
-	if err := w.sumUp(c); err != nil {
+	if err := company.SumUp(w.ctx, w.tx, c.ID); err != nil {
 		return 0, err
 	}
 	if head == created {
@@ -148,30 +148,4 @@ func (w *writer) writePosition(row *Row, t *ent.Tenant, c *ent.Contract) (outcom
 		return 0, fmt.Errorf("changing the position: %w", err)
 	}
 	return updated, nil
-}
-
-// sumUp writes the sums of the positions onto their contract, where they all count
-// in one unit.
-func (w *writer) sumUp(c *ent.Contract) error {
-	positions, err := w.tx.ContractPosition.Query().Where(contractposition.ContractID(c.ID)).All(w.ctx)
-	if err != nil {
-		return fmt.Errorf("adding positions up: %w", err)
-	}
-	var agreed, calledOff money.Decimal
-	for _, p := range positions {
-		if p.Unit != positions[0].Unit {
-			return w.tx.Contract.UpdateOneID(c.ID).ClearAgreedQuantity().ClearCalledOffQuantity().ClearUnit().Exec(w.ctx)
-		}
-		if agreed, err = agreed.Plus(p.AgreedQuantity); err != nil {
-			return fmt.Errorf("adding positions up: %w", err)
-		}
-		if calledOff, err = calledOff.Plus(p.CalledOffQuantity); err != nil {
-			return fmt.Errorf("adding positions up: %w", err)
-		}
-	}
-	err = w.tx.Contract.UpdateOneID(c.ID).SetAgreedQuantity(agreed).SetCalledOffQuantity(calledOff).SetUnit(positions[0].Unit).Exec(w.ctx)
-	if err != nil {
-		return fmt.Errorf("writing the sums of a contract: %w", err)
-	}
-	return nil
 }

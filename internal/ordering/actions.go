@@ -23,6 +23,8 @@ const (
 	NotifyApprover OrderAction = "NOTIFY_APPROVER"
 	LinkSIM        OrderAction = "LINK_SIM"
 	Reorder        OrderAction = "REORDER"
+	Advance        OrderAction = "ADVANCE"
+	Retry          OrderAction = "RETRY"
 )
 
 // offers are the actions with the question that their mutations ask, too: nil is yes.
@@ -34,6 +36,8 @@ var offers = []struct {
 	{Reject, (*waiting).mayDecide},
 	{Withdraw, (*waiting).mayWithdraw},
 	{NotifyApprover, (*waiting).mayNotify},
+	{Advance, (*waiting).mayAdvance},
+	{Retry, (*waiting).mayRetry},
 	{Reorder, func(*waiting, *authz.Viewer) error { return nil }}, // whoever sees an order may have it again (OR-11)
 }
 

@@ -35,9 +35,11 @@ type RejectOrderInput struct {
 // maxText bounds what is said about an order, in characters.
 const maxText = 1000
 
-// next are the states that an order can come into while it waits.
+// next are the states that an order can come into from each (OR-05).
 var next = map[order.State][]order.State{
 	order.StatePENDING_APPROVAL: {order.StateIN_PROGRESS, order.StateREJECTED, order.StateWITHDRAWN},
+	order.StateIN_PROGRESS:      {order.StateCOMPLETED, order.StateERROR},
+	order.StateERROR:            {order.StateIN_PROGRESS, order.StateCOMPLETED},
 }
 
 // Approve approves an order by all rules that ask the viewer (OR-02). When no other rule is
@@ -61,6 +63,9 @@ func (s *Service) Approve(ctx context.Context, in ApproveOrderInput) (*ent.Order
 			return s.happened(ctx, tx, v, w.order, w.order.State, "order.approve", note)
 		}
 		if err := s.move(ctx, tx, v, w.order, order.StateIN_PROGRESS, "order.approve", note); err != nil {
+			return err
+		}
+		if err := s.begin(ctx, tx, w.order); err != nil {
 			return err
 		}
 		return s.tellOrderer(ctx, tx, mail.OrderApproved, w.order, v, note)
@@ -97,10 +102,16 @@ func (s *Service) Reject(ctx context.Context, in RejectOrderInput) (*ent.Order, 
 // on does something with an order that the viewer sees, as it is now: whoever comes
 // meanwhile waits until it is done.
 func (s *Service) on(ctx context.Context, id gid.ID, do func(tx *ent.Tx, v *authz.Viewer, w *waiting) error) (*ent.Order, error) {
+	return s.onAs(ctx, ctx, id, do)
+}
+
+// onAs is on for those who do it as somebody else than who they are.
+func (s *Service) onAs(ctx, as context.Context, id gid.ID, do func(tx *ent.Tx, v *authz.Viewer, w *waiting) error) (*ent.Order, error) {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
 		return nil, err
 	}
+	ctx = as
 	return db.InTx(ctx, s.db, func(tx *ent.Tx) (*ent.Order, error) {
 		o, err := db.ForUpdate(s.db, tx.Order.Query().Where(order.ID(id.Of(ent.KindOrder))), db.KeepingKeys).Only(ctx)
 		if ent.IsNotFound(err) {
@@ -137,7 +148,8 @@ func (s *Service) settle(ctx context.Context, tx *ent.Tx, needs []*ent.ApprovalN
 	return nil
 }
 
-// move brings an order into another state, once: whoever comes second finds it there.
+// move brings an order into another state, once: whoever comes second finds it there. The
+// viewer is nil where the server does so by itself.
 func (s *Service) move(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.Order, to order.State, action, note string) error {
 	if !slices.Contains(next[o.State], to) {
 		return fmt.Errorf("an order does not go from %s to %s", o.State, to)
@@ -157,8 +169,12 @@ func (s *Service) move(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.
 func (s *Service) happened(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.Order, to order.State, action, note string) error {
 	former := o.State
 	o.State = to
+	var actor *uuid.UUID
+	if v != nil {
+		actor = &v.User
+	}
 	err := tx.OrderEvent.Create().SetTenantID(o.TenantID).SetOrderID(o.ID).SetPlacedByID(o.PlacedByID).SetNillableContractID(o.ContractID).
-		SetAt(s.moment()).SetState(orderevent.State(to)).SetActorID(v.User).SetNote(note).Exec(ctx)
+		SetAt(s.moment()).SetState(orderevent.State(to)).SetNillableActorID(actor).SetNote(note).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("writing the history of the order: %w", err)
 	}

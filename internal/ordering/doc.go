@@ -14,6 +14,7 @@ import (
 	"kontor/internal/db"
 	"kontor/internal/live"
 	"kontor/internal/mail"
+	"kontor/internal/provision"
 )
 
 // Service answers for orders.
@@ -27,6 +28,10 @@ type Service struct {
 	log    *slog.Logger
 	again  Again
 	now    func() time.Time
+
+	outside provision.Connector
+	// waiting has a token for a worker when an order was committed that nobody has looked at.
+	waiting chan struct{}
 }
 
 // Again is a viewer as it is now, or an error where it may not go on.
@@ -42,11 +47,14 @@ type Needs struct {
 	Outbox *mail.Outbox
 	Log    *slog.Logger
 	Again  Again
+	// Outside is the way to whoever carries out what is processed automatically.
+	Outside provision.Connector
 	// Now is the one clock.
 	Now func() time.Time
 }
 
 // New is the room over what it needs.
 func New(n Needs) *Service {
-	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, outbox: n.Outbox, log: n.Log, again: n.Again, now: n.Now}
+	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, outbox: n.Outbox, log: n.Log, again: n.Again, now: n.Now,
+		outside: n.Outside, waiting: make(chan struct{}, workers)}
 }

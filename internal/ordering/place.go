@@ -11,6 +11,7 @@ import (
 	"kontor/ent/numberseries"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
+	"kontor/internal/account"
 	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/db"
@@ -26,6 +27,7 @@ type PlaceOrderInput struct {
 	BusinessCase   order.BusinessCase
 	ContractID     *gid.ID
 	ExpectedGross  *money.Decimal
+	Details        *OrderDetailsInput
 }
 
 // Place turns the viewer's cart into an order that never changes again (OR-01).
@@ -68,6 +70,13 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 // place makes an order of a priced cart, be it the current or a saved one: it checks,
 // numbers, writes and records.
 func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput) (*ent.Order, error) {
+	details, err := in.Details.read(in.BusinessCase)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.under(ctx, tx, details); err != nil {
+		return nil, err
+	}
 	if err := check(c, in); err != nil {
 		return nil, err
 	}
@@ -79,7 +88,7 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err != nil {
 		return nil, err
 	}
-	placed, err := s.write(ctx, tx, v, c, in, about, number)
+	placed, err := s.write(ctx, tx, v, c, in.BusinessCase, details, about, number)
 	if err != nil {
 		return nil, err
 	}
@@ -116,19 +125,11 @@ func check(c *cart.Cart, in PlaceOrderInput) error {
 	return faults.Err()
 }
 
-// aboutContract are the business cases about an existing contract, which they
-// must name (OR-06).
-var aboutContract = map[order.BusinessCase]bool{
-	order.BusinessCaseADDITIONAL_ORDER: true, order.BusinessCaseCONTRACT_RENEWAL: true,
-	order.BusinessCaseTARIFF_CHANGE: true, order.BusinessCaseCONTRACT_AMENDMENT: true,
-	order.BusinessCaseNEW_NUMBERS_FOR_SITE: true, order.BusinessCasePROVIDER_SWITCH_FOR_SITE: true,
-}
-
 // contract is the contract that the order is about, on which the viewer needs the
 // right ORDER; nil where it is about none.
 func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) (*ent.Contract, error) {
 	if in.ContractID == nil {
-		if aboutContract[in.BusinessCase] {
+		if businessCases[in.BusinessCase].contract {
 			return nil, fault.New("CONTRACT_REQUIRED", "contractId")
 		}
 		return nil, nil
@@ -147,13 +148,13 @@ func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) 
 	if !allowed {
 		return nil, fault.New("CONTRACT_UNKNOWN", "contractId")
 	}
-	return c, nil
+	return c, businessCases[in.BusinessCase].fits(c)
 }
 
 // write is the order with its positions, what it waits for and the first step of its
 // history: whichever way an order is placed, it is written here, and no way goes around
 // the approval rules (OR-02).
-func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput, about *ent.Contract, number string) (*ent.Order, error) {
+func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, of order.BusinessCase, details *account.OrderDetails, about *ent.Contract, number string) (*ent.Order, error) {
 	now := s.moment()
 	rules, err := s.approvalFor(ctx, tx, v.Tenant, factsOf(c))
 	if err != nil {
@@ -165,11 +166,14 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	}
 	create := tx.Order.Create().SetTenantID(v.Tenant).SetNumber(number).SetName(c.Name).
 		SetCustomerOrderNumber(c.CustomerOrderNumber).SetReferenceNumber(c.ReferenceNumber).
-		SetState(state).SetBusinessCase(in.BusinessCase).SetChannel(order.ChannelONLINE).
+		SetState(state).SetBusinessCase(of).SetChannel(order.ChannelONLINE).
 		SetPlacedAt(now).SetPlacedByID(v.User).
-		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency)
+		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency).SetAutomatic(automatic(c, of, details))
 	if c.AccountAssignment != nil {
 		create.SetAccountAssignment(c.AccountAssignment)
+	}
+	if details != nil {
+		create.SetDetails(details)
 	}
 	if about != nil {
 		create.SetContractID(about.ID)
@@ -189,7 +193,23 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State)).SetActorID(v.User).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("writing the history of the order: %w", err)
 	}
+	if state == order.StateIN_PROGRESS {
+		return placed, s.begin(ctx, tx, placed)
+	}
 	return placed, s.ask(ctx, tx, placed, rules)
+}
+
+// automatic tells whether no person is needed for what is ordered: all products are
+// processed automatically, and all is known that the business case needs (OR-07).
+func automatic(c *cart.Cart, of order.BusinessCase, details *account.OrderDetails) bool {
+	somewhere := false
+	for _, item := range c.Items {
+		if item.Product == nil || !item.Product.Automatic {
+			return false
+		}
+		somewhere = somewhere || item.DeliveryAddress != nil
+	}
+	return len(missing(of, details, somewhere)) == 0
 }
 
 // snapshot is a position of the cart as it stands, with names and prices.
@@ -227,7 +247,7 @@ func (s *Service) replay(ctx context.Context, tx *ent.Tx, request once.Request) 
 func (in PlaceOrderInput) request() once.Request {
 	return once.Request{
 		Operation: "placeOrder", Key: in.IdempotencyKey,
-		Input: fmt.Sprintf("%s|%v|%v", in.BusinessCase, deref(in.ContractID), deref(in.ExpectedGross)),
+		Input: fmt.Sprintf("%s|%v|%v|%s", in.BusinessCase, deref(in.ContractID), deref(in.ExpectedGross), in.Details.spelt()),
 	}
 }
 

@@ -35,6 +35,7 @@ type Kontor struct {
 	Log        *Log // of all replicas of the test
 	config     server.Config
 	hasher     *password.Hasher
+	server     *server.Server
 	stop       func()
 }
 
@@ -143,7 +144,7 @@ func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...
 		apply(&k.config)
 	}
 	first := k.Replica(t)
-	k.URL, k.Statements, k.stop = first.URL, first.Statements, first.stop
+	k.URL, k.Statements, k.server, k.stop = first.URL, first.Statements, first.server, first.stop
 	return k
 }
 
@@ -168,8 +169,17 @@ func (k *Kontor) Replica(t testing.TB) *Kontor {
 		}
 	})
 	t.Cleanup(replica.stop)
-	replica.URL = listening.URL
+	replica.URL, replica.server = listening.URL, s
 	return replica
+}
+
+// Process processes the orders that are due now. By itself a replica of a test does nothing
+// behind the back of the test.
+func (k *Kontor) Process(t testing.TB) {
+	t.Helper()
+	if err := k.server.Process(t.Context()); err != nil {
+		t.Errorf("processing orders: %v", err)
+	}
 }
 
 // Both are this replica and another one, where the database takes two: SQLite is for
