@@ -720,6 +720,10 @@ type UpdateTenantSettingsPayload struct {
 // | `QUANTITY_TOO_SMALL` | below the product's minimum quantity |
 // | `QUANTITY_STEP` | not a multiple of the product's quantity step |
 // | `QUANTITY_NOT_OPEN` | more than is still open in the frame agreement |
+// | `PRODUCT_NOT_IN_AGREEMENT` | the agreement that is called off from has no such product in its unit |
+// | `CONTRACT_NOT_ACTIVE` | the agreement is not active, or not valid today |
+// | `CONTRACT_NO_AGREEMENT` | nothing can be called off from the contract: it is no frame agreement or supply contract with positions |
+// | `CONTRACT_DIFFERS` | the cart calls off from another agreement |
 // | `DATE_IN_PAST` | the wished date lies before today |
 // | `VALUE_REQUIRED` | something that is needed is empty |
 // | `VALUE_TOO_LONG` | longer than allowed |
