@@ -181,40 +181,36 @@ func TestRefusedCallOffs(t *testing.T) {
 	})
 }
 
-// However many order at once, what is open goes, and no more.
+// However many order at once, what is open goes, and no more: half of the buyers are of the
+// agreement's company, the others of one that it was transferred to.
 //
 // Requirement: OR-12
 func TestCallOffsAtOnce(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
-		d, rv := k.SQL(t), agreementID(t, k, "RV-300001")
-		alter(t, d, `UPDATE contract_positions SET called_off_quantity = agreed_quantity - 1000000 WHERE product_id = (SELECT id FROM products WHERE sku = 'MET-AL-0101')`)
-		alter(t, d, `UPDATE products SET minimum_quantity = 10000, quantity_step = 10000`)
-		buyers := make([]shopper, 20)
+		d, rv := k.SQL(t), agreementID(t, k, "RV-100001")
+		alter(t, d, `UPDATE contract_positions SET called_off_quantity = agreed_quantity - 1000000 WHERE position = 10 AND contract_id = $1`, keyOf(t, rv))
+		buyers := make([]shopper, 200)
 		for i := range buyers {
-			name := fmt.Sprintf("kunde.%02d", i)
-			colleague(t, d, "malte.brandt", name, "K", name, "GENERAL_USER")
+			name := fmt.Sprintf("kunde.%03d", i)
+			colleague(t, d, []string{"gerd.grau", "greta.groth"}[i%2], name, "K", name, "GENERAL_USER")
+			if i%2 == 1 {
+				give(t, d, "TRANSFER", "martha.hansen", name, "RV-100001", "VIEW")
+				give(t, d, "TRANSFER", "martha.hansen", name, "RV-100001", "ORDER")
+			}
 			buyers[i] = shopperAs(t, k, name)
+			buyers[i].add(item("TEL-DT-0104", "1")).OK(t)
 		}
-		answers := atOnce(len(buyers), func(i int) []string {
-			var results []string
-			for n := range 10 {
-				buyers[i].add(item("MET-AL-0101", "1")).OK(t)
-				results = append(results, strings.Join(faultsOf(t, buyers[i].place(map[string]any{"idempotencyKey": fmt.Sprint(n), "contractId": rv}), "placeOrder"), ","))
-				buyers[i].do("ClearCart", nil).OK(t)
-			}
-			return results
-		})
 		results := map[string]int{}
-		for _, each := range answers {
-			for _, result := range each {
-				results[result]++
-			}
+		for _, faults := range atOnce(len(buyers), func(i int) []string {
+			return faultsOf(t, buyers[i].place(map[string]any{"idempotencyKey": "k", "contractId": rv}), "placeOrder")
+		}) {
+			results[strings.Join(faults, ",")]++
 		}
 		if results[""] != 100 || results["QUANTITY_NOT_OPEN items.0"] != 100 {
 			t.Errorf("200 orders of the last 100: %v", results)
 		}
-		if got := calledOff(t, buyers[0].Client, "RV-300001"); got[0] != "MET-AL-0101 240000/0" {
+		if got := calledOff(t, buyers[0].Client, "RV-100001"); got[0] != "TEL-DT-0104 120/0" {
 			t.Errorf("afterwards: %v", got)
 		}
 	})
