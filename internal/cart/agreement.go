@@ -62,6 +62,14 @@ func (s *Service) agreement(ctx context.Context, client *ent.Client, row *ent.Ca
 	return all[*row.ContractID], err
 }
 
+// number is the contract's; empty where the viewer may not see it.
+func (a *agreement) number() string {
+	if a.Contract == nil {
+		return ""
+	}
+	return a.Number
+}
+
 // obstacle is why nothing can be called off from a contract on which the viewer may order.
 func (s *Service) obstacle(c *ent.Contract) string {
 	switch {
@@ -85,8 +93,8 @@ func (s *Service) name(ctx context.Context, tx *ent.Tx, update *ent.CartUpdateOn
 	if err != nil {
 		return err
 	}
-	if obstacle := found[key].obstacle; obstacle != "" {
-		faults.Add(fault.New(obstacle, "contractId"))
+	if a := found[key]; a.obstacle != "" {
+		faults.Add(fault.New(a.obstacle, "contractId").With("number", a.number()))
 		return nil
 	}
 	update.SetContractID(key)
@@ -175,7 +183,7 @@ func (a *agreement) tell(items []*Item) error {
 func (a *agreement) problem(item *Item, wanted map[uuid.UUID]money.Decimal) (*Problem, error) {
 	switch {
 	case a.obstacle != "":
-		return &Problem{Code: a.obstacle}, nil
+		return &Problem{Code: a.obstacle, Args: map[string]any{"number": a.number()}}, nil
 	case item.Product == nil:
 		return nil, nil // which is told already
 	case item.Agreed == nil:

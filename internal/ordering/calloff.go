@@ -34,7 +34,11 @@ func (s *Service) about(ctx context.Context, tx *ent.Tx, c *cart.Cart, in *Place
 	if c.ContractID != nil {
 		of := gid.New(ent.KindContract, *c.ContractID)
 		if given && *in.ContractID != of {
-			return nil, fault.New("CONTRACT_DIFFERS", "contractId")
+			differs := fault.New("CONTRACT_DIFFERS", "contractId").With("number", "")
+			if c.Contract != nil {
+				differs.With("number", c.Contract.Number)
+			}
+			return nil, differs
 		}
 		in.ContractID = &of
 	}
@@ -59,7 +63,7 @@ func (s *Service) about(ctx context.Context, tx *ent.Tx, c *cart.Cart, in *Place
 		return about, nil
 	}
 	if given && !held.ActiveOn(day.Of(s.now())) {
-		return nil, fault.New("CONTRACT_NOT_ACTIVE", "contractId")
+		return nil, fault.New("CONTRACT_NOT_ACTIVE", "contractId").With("number", held.Number)
 	}
 	if in.BusinessCase == order.BusinessCaseNEW_ORDER {
 		in.BusinessCase = order.BusinessCaseADDITIONAL_ORDER
@@ -103,7 +107,7 @@ func (s *Service) callOff(ctx context.Context, tx *ent.Tx, o *ent.Order) error {
 		return err
 	}
 	if !from.ActiveOn(day.Of(s.now())) {
-		return fault.New("CONTRACT_NOT_ACTIVE")
+		return fault.New("CONTRACT_NOT_ACTIVE").With("number", from.Number)
 	}
 	open, err := openIn(from)
 	if err != nil {
