@@ -35,6 +35,8 @@ type Cart struct {
 	ReferenceNumber string `json:"reference_number,omitempty"`
 	// DeliveryAddressID holds the value of the "delivery_address_id" field.
 	DeliveryAddressID *uuid.UUID `json:"delivery_address_id,omitempty"`
+	// ContractID holds the value of the "contract_id" field.
+	ContractID *uuid.UUID `json:"contract_id,omitempty"`
 	// Version holds the value of the "version" field.
 	Version int `json:"version,omitempty"`
 	// UpdatedAt holds the value of the "updated_at" field.
@@ -85,7 +87,7 @@ func (*Cart) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case cart.FieldDeliveryAddressID:
+		case cart.FieldDeliveryAddressID, cart.FieldContractID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case cart.FieldAccountAssignment:
 			values[i] = new([]byte)
@@ -162,6 +164,13 @@ func (_m *Cart) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DeliveryAddressID = new(uuid.UUID)
 				*_m.DeliveryAddressID = *value.S.(*uuid.UUID)
+			}
+		case cart.FieldContractID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field contract_id", values[i])
+			} else if value.Valid {
+				_m.ContractID = new(uuid.UUID)
+				*_m.ContractID = *value.S.(*uuid.UUID)
 			}
 		case cart.FieldVersion:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -241,6 +250,11 @@ func (_m *Cart) String() string {
 	builder.WriteString(", ")
 	if v := _m.DeliveryAddressID; v != nil {
 		builder.WriteString("delivery_address_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ContractID; v != nil {
+		builder.WriteString("contract_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

@@ -101,6 +101,20 @@ func (_c *CartCreate) SetNillableDeliveryAddressID(v *uuid.UUID) *CartCreate {
 	return _c
 }
 
+// SetContractID sets the "contract_id" field.
+func (_c *CartCreate) SetContractID(v uuid.UUID) *CartCreate {
+	_c.mutation.SetContractID(v)
+	return _c
+}
+
+// SetNillableContractID sets the "contract_id" field if the given value is not nil.
+func (_c *CartCreate) SetNillableContractID(v *uuid.UUID) *CartCreate {
+	if v != nil {
+		_c.SetContractID(*v)
+	}
+	return _c
+}
+
 // SetVersion sets the "version" field.
 func (_c *CartCreate) SetVersion(v int) *CartCreate {
 	_c.mutation.SetVersion(v)
@@ -301,6 +315,10 @@ func (_c *CartCreate) createSpec() (*Cart, *sqlgraph.CreateSpec) {
 		_spec.SetField(cart.FieldReferenceNumber, field.TypeString, value)
 		_node.ReferenceNumber = value
 	}
+	if value, ok := _c.mutation.ContractID(); ok {
+		_spec.SetField(cart.FieldContractID, field.TypeUUID, value)
+		_node.ContractID = &value
+	}
 	if value, ok := _c.mutation.Version(); ok {
 		_spec.SetField(cart.FieldVersion, field.TypeInt, value)
 		_node.Version = value
@@ -463,6 +481,24 @@ func (u *CartUpsert) UpdateDeliveryAddressID() *CartUpsert {
 // ClearDeliveryAddressID clears the value of the "delivery_address_id" field.
 func (u *CartUpsert) ClearDeliveryAddressID() *CartUpsert {
 	u.SetNull(cart.FieldDeliveryAddressID)
+	return u
+}
+
+// SetContractID sets the "contract_id" field.
+func (u *CartUpsert) SetContractID(v uuid.UUID) *CartUpsert {
+	u.Set(cart.FieldContractID, v)
+	return u
+}
+
+// UpdateContractID sets the "contract_id" field to the value that was provided on create.
+func (u *CartUpsert) UpdateContractID() *CartUpsert {
+	u.SetExcluded(cart.FieldContractID)
+	return u
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (u *CartUpsert) ClearContractID() *CartUpsert {
+	u.SetNull(cart.FieldContractID)
 	return u
 }
 
@@ -631,6 +667,27 @@ func (u *CartUpsertOne) UpdateDeliveryAddressID() *CartUpsertOne {
 func (u *CartUpsertOne) ClearDeliveryAddressID() *CartUpsertOne {
 	return u.Update(func(s *CartUpsert) {
 		s.ClearDeliveryAddressID()
+	})
+}
+
+// SetContractID sets the "contract_id" field.
+func (u *CartUpsertOne) SetContractID(v uuid.UUID) *CartUpsertOne {
+	return u.Update(func(s *CartUpsert) {
+		s.SetContractID(v)
+	})
+}
+
+// UpdateContractID sets the "contract_id" field to the value that was provided on create.
+func (u *CartUpsertOne) UpdateContractID() *CartUpsertOne {
+	return u.Update(func(s *CartUpsert) {
+		s.UpdateContractID()
+	})
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (u *CartUpsertOne) ClearContractID() *CartUpsertOne {
+	return u.Update(func(s *CartUpsert) {
+		s.ClearContractID()
 	})
 }
 
@@ -971,6 +1028,27 @@ func (u *CartUpsertBulk) UpdateDeliveryAddressID() *CartUpsertBulk {
 func (u *CartUpsertBulk) ClearDeliveryAddressID() *CartUpsertBulk {
 	return u.Update(func(s *CartUpsert) {
 		s.ClearDeliveryAddressID()
+	})
+}
+
+// SetContractID sets the "contract_id" field.
+func (u *CartUpsertBulk) SetContractID(v uuid.UUID) *CartUpsertBulk {
+	return u.Update(func(s *CartUpsert) {
+		s.SetContractID(v)
+	})
+}
+
+// UpdateContractID sets the "contract_id" field to the value that was provided on create.
+func (u *CartUpsertBulk) UpdateContractID() *CartUpsertBulk {
+	return u.Update(func(s *CartUpsert) {
+		s.UpdateContractID()
+	})
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (u *CartUpsertBulk) ClearContractID() *CartUpsertBulk {
+	return u.Update(func(s *CartUpsert) {
+		s.ClearContractID()
 	})
 }
 

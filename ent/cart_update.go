@@ -107,6 +107,26 @@ func (_u *CartUpdate) ClearDeliveryAddressID() *CartUpdate {
 	return _u
 }
 
+// SetContractID sets the "contract_id" field.
+func (_u *CartUpdate) SetContractID(v uuid.UUID) *CartUpdate {
+	_u.mutation.SetContractID(v)
+	return _u
+}
+
+// SetNillableContractID sets the "contract_id" field if the given value is not nil.
+func (_u *CartUpdate) SetNillableContractID(v *uuid.UUID) *CartUpdate {
+	if v != nil {
+		_u.SetContractID(*v)
+	}
+	return _u
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (_u *CartUpdate) ClearContractID() *CartUpdate {
+	_u.mutation.ClearContractID()
+	return _u
+}
+
 // SetVersion sets the "version" field.
 func (_u *CartUpdate) SetVersion(v int) *CartUpdate {
 	_u.mutation.ResetVersion()
@@ -250,6 +270,12 @@ func (_u *CartUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.ReferenceNumber(); ok {
 		_spec.SetField(cart.FieldReferenceNumber, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ContractID(); ok {
+		_spec.SetField(cart.FieldContractID, field.TypeUUID, value)
+	}
+	if _u.mutation.ContractIDCleared() {
+		_spec.ClearField(cart.FieldContractID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Version(); ok {
 		_spec.SetField(cart.FieldVersion, field.TypeInt, value)
@@ -430,6 +456,26 @@ func (_u *CartUpdateOne) ClearDeliveryAddressID() *CartUpdateOne {
 	return _u
 }
 
+// SetContractID sets the "contract_id" field.
+func (_u *CartUpdateOne) SetContractID(v uuid.UUID) *CartUpdateOne {
+	_u.mutation.SetContractID(v)
+	return _u
+}
+
+// SetNillableContractID sets the "contract_id" field if the given value is not nil.
+func (_u *CartUpdateOne) SetNillableContractID(v *uuid.UUID) *CartUpdateOne {
+	if v != nil {
+		_u.SetContractID(*v)
+	}
+	return _u
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (_u *CartUpdateOne) ClearContractID() *CartUpdateOne {
+	_u.mutation.ClearContractID()
+	return _u
+}
+
 // SetVersion sets the "version" field.
 func (_u *CartUpdateOne) SetVersion(v int) *CartUpdateOne {
 	_u.mutation.ResetVersion()
@@ -603,6 +649,12 @@ func (_u *CartUpdateOne) sqlSave(ctx context.Context) (_node *Cart, err error) {
 	}
 	if value, ok := _u.mutation.ReferenceNumber(); ok {
 		_spec.SetField(cart.FieldReferenceNumber, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ContractID(); ok {
+		_spec.SetField(cart.FieldContractID, field.TypeUUID, value)
+	}
+	if _u.mutation.ContractIDCleared() {
+		_spec.ClearField(cart.FieldContractID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Version(); ok {
 		_spec.SetField(cart.FieldVersion, field.TypeInt, value)

@@ -475,6 +475,11 @@ func (_q *CartQuery) collectField(ctx context.Context, oneNode bool, opCtx *grap
 				selectedFields = append(selectedFields, cart.FieldDeliveryAddressID)
 				fieldSeen[cart.FieldDeliveryAddressID] = struct{}{}
 			}
+		case "contractID":
+			if _, ok := fieldSeen[cart.FieldContractID]; !ok {
+				selectedFields = append(selectedFields, cart.FieldContractID)
+				fieldSeen[cart.FieldContractID] = struct{}{}
+			}
 		case "version":
 			if _, ok := fieldSeen[cart.FieldVersion]; !ok {
 				selectedFields = append(selectedFields, cart.FieldVersion)
@@ -2258,6 +2263,11 @@ func (_q *SavedCartQuery) collectField(ctx context.Context, oneNode bool, opCtx 
 			if _, ok := fieldSeen[savedcart.FieldDeliveryAddress]; !ok {
 				selectedFields = append(selectedFields, savedcart.FieldDeliveryAddress)
 				fieldSeen[savedcart.FieldDeliveryAddress] = struct{}{}
+			}
+		case "contractID":
+			if _, ok := fieldSeen[savedcart.FieldContractID]; !ok {
+				selectedFields = append(selectedFields, savedcart.FieldContractID)
+				fieldSeen[savedcart.FieldContractID] = struct{}{}
 			}
 		case "positions":
 			if _, ok := fieldSeen[savedcart.FieldPositions]; !ok {

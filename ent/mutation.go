@@ -5448,6 +5448,7 @@ type CartMutation struct {
 	name                    *string
 	customer_order_number   *string
 	reference_number        *string
+	contract_id             *uuid.UUID
 	version                 *int
 	addversion              *int
 	updated_at              *time.Time
@@ -5844,6 +5845,55 @@ func (m *CartMutation) ResetDeliveryAddressID() {
 	delete(m.clearedFields, cart.FieldDeliveryAddressID)
 }
 
+// SetContractID sets the "contract_id" field.
+func (m *CartMutation) SetContractID(u uuid.UUID) {
+	m.contract_id = &u
+}
+
+// ContractID returns the value of the "contract_id" field in the mutation.
+func (m *CartMutation) ContractID() (r uuid.UUID, exists bool) {
+	v := m.contract_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContractID returns the old "contract_id" field's value of the Cart entity.
+// If the Cart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CartMutation) OldContractID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContractID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContractID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContractID: %w", err)
+	}
+	return oldValue.ContractID, nil
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (m *CartMutation) ClearContractID() {
+	m.contract_id = nil
+	m.clearedFields[cart.FieldContractID] = struct{}{}
+}
+
+// ContractIDCleared returns if the "contract_id" field was cleared in this mutation.
+func (m *CartMutation) ContractIDCleared() bool {
+	_, ok := m.clearedFields[cart.FieldContractID]
+	return ok
+}
+
+// ResetContractID resets all changes to the "contract_id" field.
+func (m *CartMutation) ResetContractID() {
+	m.contract_id = nil
+	delete(m.clearedFields, cart.FieldContractID)
+}
+
 // SetVersion sets the "version" field.
 func (m *CartMutation) SetVersion(i int) {
 	m.version = &i
@@ -6051,7 +6101,7 @@ func (m *CartMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *CartMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 10)
 	if m.tenant_id != nil {
 		fields = append(fields, cart.FieldTenantID)
 	}
@@ -6072,6 +6122,9 @@ func (m *CartMutation) Fields() []string {
 	}
 	if m.delivery_address != nil {
 		fields = append(fields, cart.FieldDeliveryAddressID)
+	}
+	if m.contract_id != nil {
+		fields = append(fields, cart.FieldContractID)
 	}
 	if m.version != nil {
 		fields = append(fields, cart.FieldVersion)
@@ -6101,6 +6154,8 @@ func (m *CartMutation) Field(name string) (ent.Value, bool) {
 		return m.ReferenceNumber()
 	case cart.FieldDeliveryAddressID:
 		return m.DeliveryAddressID()
+	case cart.FieldContractID:
+		return m.ContractID()
 	case cart.FieldVersion:
 		return m.Version()
 	case cart.FieldUpdatedAt:
@@ -6128,6 +6183,8 @@ func (m *CartMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldReferenceNumber(ctx)
 	case cart.FieldDeliveryAddressID:
 		return m.OldDeliveryAddressID(ctx)
+	case cart.FieldContractID:
+		return m.OldContractID(ctx)
 	case cart.FieldVersion:
 		return m.OldVersion(ctx)
 	case cart.FieldUpdatedAt:
@@ -6189,6 +6246,13 @@ func (m *CartMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetDeliveryAddressID(v)
+		return nil
+	case cart.FieldContractID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContractID(v)
 		return nil
 	case cart.FieldVersion:
 		v, ok := value.(int)
@@ -6255,6 +6319,9 @@ func (m *CartMutation) ClearedFields() []string {
 	if m.FieldCleared(cart.FieldDeliveryAddressID) {
 		fields = append(fields, cart.FieldDeliveryAddressID)
 	}
+	if m.FieldCleared(cart.FieldContractID) {
+		fields = append(fields, cart.FieldContractID)
+	}
 	return fields
 }
 
@@ -6274,6 +6341,9 @@ func (m *CartMutation) ClearField(name string) error {
 		return nil
 	case cart.FieldDeliveryAddressID:
 		m.ClearDeliveryAddressID()
+		return nil
+	case cart.FieldContractID:
+		m.ClearContractID()
 		return nil
 	}
 	return fmt.Errorf("unknown Cart nullable field %s", name)
@@ -6303,6 +6373,9 @@ func (m *CartMutation) ResetField(name string) error {
 		return nil
 	case cart.FieldDeliveryAddressID:
 		m.ResetDeliveryAddressID()
+		return nil
+	case cart.FieldContractID:
+		m.ResetContractID()
 		return nil
 	case cart.FieldVersion:
 		m.ResetVersion()
@@ -17985,6 +18058,7 @@ type OrderMutation struct {
 	business_case         *order.BusinessCase
 	channel               *order.Channel
 	placed_at             *time.Time
+	called_off            *bool
 	net_amount            *money.Decimal
 	tax_amount            *money.Decimal
 	gross_amount          *money.Decimal
@@ -18577,6 +18651,42 @@ func (m *OrderMutation) ContractIDCleared() bool {
 func (m *OrderMutation) ResetContractID() {
 	m.contract = nil
 	delete(m.clearedFields, order.FieldContractID)
+}
+
+// SetCalledOff sets the "called_off" field.
+func (m *OrderMutation) SetCalledOff(b bool) {
+	m.called_off = &b
+}
+
+// CalledOff returns the value of the "called_off" field in the mutation.
+func (m *OrderMutation) CalledOff() (r bool, exists bool) {
+	v := m.called_off
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCalledOff returns the old "called_off" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldCalledOff(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCalledOff is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCalledOff requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCalledOff: %w", err)
+	}
+	return oldValue.CalledOff, nil
+}
+
+// ResetCalledOff resets all changes to the "called_off" field.
+func (m *OrderMutation) ResetCalledOff() {
+	m.called_off = nil
 }
 
 // SetNetAmount sets the "net_amount" field.
@@ -19178,7 +19288,7 @@ func (m *OrderMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrderMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 19)
 	if m.tenant != nil {
 		fields = append(fields, order.FieldTenantID)
 	}
@@ -19214,6 +19324,9 @@ func (m *OrderMutation) Fields() []string {
 	}
 	if m.contract != nil {
 		fields = append(fields, order.FieldContractID)
+	}
+	if m.called_off != nil {
+		fields = append(fields, order.FieldCalledOff)
 	}
 	if m.net_amount != nil {
 		fields = append(fields, order.FieldNetAmount)
@@ -19265,6 +19378,8 @@ func (m *OrderMutation) Field(name string) (ent.Value, bool) {
 		return m.PlacedByID()
 	case order.FieldContractID:
 		return m.ContractID()
+	case order.FieldCalledOff:
+		return m.CalledOff()
 	case order.FieldNetAmount:
 		return m.NetAmount()
 	case order.FieldTaxAmount:
@@ -19310,6 +19425,8 @@ func (m *OrderMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldPlacedByID(ctx)
 	case order.FieldContractID:
 		return m.OldContractID(ctx)
+	case order.FieldCalledOff:
+		return m.OldCalledOff(ctx)
 	case order.FieldNetAmount:
 		return m.OldNetAmount(ctx)
 	case order.FieldTaxAmount:
@@ -19414,6 +19531,13 @@ func (m *OrderMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetContractID(v)
+		return nil
+	case order.FieldCalledOff:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCalledOff(v)
 		return nil
 	case order.FieldNetAmount:
 		v, ok := value.(money.Decimal)
@@ -19565,6 +19689,9 @@ func (m *OrderMutation) ResetField(name string) error {
 		return nil
 	case order.FieldContractID:
 		m.ResetContractID()
+		return nil
+	case order.FieldCalledOff:
+		m.ResetCalledOff()
 		return nil
 	case order.FieldNetAmount:
 		m.ResetNetAmount()
@@ -20676,32 +20803,33 @@ func (m *OrderEventMutation) ResetEdge(name string) error {
 // OrderItemMutation represents an operation that mutates the OrderItem nodes in the graph.
 type OrderItemMutation struct {
 	config
-	op                 Op
-	typ                string
-	id                 *uuid.UUID
-	tenant_id          *uuid.UUID
-	account_assignment **account.Assignment
-	placed_by_id       *uuid.UUID
-	contract_id        *uuid.UUID
-	position           *int
-	addposition        *int
-	product_id         *uuid.UUID
-	sku                *string
-	product_name       *string
-	unit               *string
-	quantity           *money.Decimal
-	unit_price_amount  *money.Decimal
-	line_total_amount  *money.Decimal
-	tax_rate           *money.Decimal
-	currency           *string
-	wished_date        *day.Day
-	delivery_address   **account.Address
-	clearedFields      map[string]struct{}
-	_order             *uuid.UUID
-	cleared_order      bool
-	done               bool
-	oldValue           func(context.Context) (*OrderItem, error)
-	predicates         []predicate.OrderItem
+	op                   Op
+	typ                  string
+	id                   *uuid.UUID
+	tenant_id            *uuid.UUID
+	account_assignment   **account.Assignment
+	placed_by_id         *uuid.UUID
+	contract_id          *uuid.UUID
+	contract_position_id *uuid.UUID
+	position             *int
+	addposition          *int
+	product_id           *uuid.UUID
+	sku                  *string
+	product_name         *string
+	unit                 *string
+	quantity             *money.Decimal
+	unit_price_amount    *money.Decimal
+	line_total_amount    *money.Decimal
+	tax_rate             *money.Decimal
+	currency             *string
+	wished_date          *day.Day
+	delivery_address     **account.Address
+	clearedFields        map[string]struct{}
+	_order               *uuid.UUID
+	cleared_order        bool
+	done                 bool
+	oldValue             func(context.Context) (*OrderItem, error)
+	predicates           []predicate.OrderItem
 }
 
 var _ ent.Mutation = (*OrderItemMutation)(nil)
@@ -21012,6 +21140,55 @@ func (m *OrderItemMutation) ContractIDCleared() bool {
 func (m *OrderItemMutation) ResetContractID() {
 	m.contract_id = nil
 	delete(m.clearedFields, orderitem.FieldContractID)
+}
+
+// SetContractPositionID sets the "contract_position_id" field.
+func (m *OrderItemMutation) SetContractPositionID(u uuid.UUID) {
+	m.contract_position_id = &u
+}
+
+// ContractPositionID returns the value of the "contract_position_id" field in the mutation.
+func (m *OrderItemMutation) ContractPositionID() (r uuid.UUID, exists bool) {
+	v := m.contract_position_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContractPositionID returns the old "contract_position_id" field's value of the OrderItem entity.
+// If the OrderItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderItemMutation) OldContractPositionID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContractPositionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContractPositionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContractPositionID: %w", err)
+	}
+	return oldValue.ContractPositionID, nil
+}
+
+// ClearContractPositionID clears the value of the "contract_position_id" field.
+func (m *OrderItemMutation) ClearContractPositionID() {
+	m.contract_position_id = nil
+	m.clearedFields[orderitem.FieldContractPositionID] = struct{}{}
+}
+
+// ContractPositionIDCleared returns if the "contract_position_id" field was cleared in this mutation.
+func (m *OrderItemMutation) ContractPositionIDCleared() bool {
+	_, ok := m.clearedFields[orderitem.FieldContractPositionID]
+	return ok
+}
+
+// ResetContractPositionID resets all changes to the "contract_position_id" field.
+func (m *OrderItemMutation) ResetContractPositionID() {
+	m.contract_position_id = nil
+	delete(m.clearedFields, orderitem.FieldContractPositionID)
 }
 
 // SetPosition sets the "position" field.
@@ -21553,7 +21730,7 @@ func (m *OrderItemMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrderItemMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 18)
 	if m.tenant_id != nil {
 		fields = append(fields, orderitem.FieldTenantID)
 	}
@@ -21568,6 +21745,9 @@ func (m *OrderItemMutation) Fields() []string {
 	}
 	if m.contract_id != nil {
 		fields = append(fields, orderitem.FieldContractID)
+	}
+	if m.contract_position_id != nil {
+		fields = append(fields, orderitem.FieldContractPositionID)
 	}
 	if m.position != nil {
 		fields = append(fields, orderitem.FieldPosition)
@@ -21623,6 +21803,8 @@ func (m *OrderItemMutation) Field(name string) (ent.Value, bool) {
 		return m.PlacedByID()
 	case orderitem.FieldContractID:
 		return m.ContractID()
+	case orderitem.FieldContractPositionID:
+		return m.ContractPositionID()
 	case orderitem.FieldPosition:
 		return m.Position()
 	case orderitem.FieldProductID:
@@ -21666,6 +21848,8 @@ func (m *OrderItemMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldPlacedByID(ctx)
 	case orderitem.FieldContractID:
 		return m.OldContractID(ctx)
+	case orderitem.FieldContractPositionID:
+		return m.OldContractPositionID(ctx)
 	case orderitem.FieldPosition:
 		return m.OldPosition(ctx)
 	case orderitem.FieldProductID:
@@ -21733,6 +21917,13 @@ func (m *OrderItemMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetContractID(v)
+		return nil
+	case orderitem.FieldContractPositionID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContractPositionID(v)
 		return nil
 	case orderitem.FieldPosition:
 		v, ok := value.(int)
@@ -21869,6 +22060,9 @@ func (m *OrderItemMutation) ClearedFields() []string {
 	if m.FieldCleared(orderitem.FieldContractID) {
 		fields = append(fields, orderitem.FieldContractID)
 	}
+	if m.FieldCleared(orderitem.FieldContractPositionID) {
+		fields = append(fields, orderitem.FieldContractPositionID)
+	}
 	if m.FieldCleared(orderitem.FieldWishedDate) {
 		fields = append(fields, orderitem.FieldWishedDate)
 	}
@@ -21894,6 +22088,9 @@ func (m *OrderItemMutation) ClearField(name string) error {
 		return nil
 	case orderitem.FieldContractID:
 		m.ClearContractID()
+		return nil
+	case orderitem.FieldContractPositionID:
+		m.ClearContractPositionID()
 		return nil
 	case orderitem.FieldWishedDate:
 		m.ClearWishedDate()
@@ -21923,6 +22120,9 @@ func (m *OrderItemMutation) ResetField(name string) error {
 		return nil
 	case orderitem.FieldContractID:
 		m.ResetContractID()
+		return nil
+	case orderitem.FieldContractPositionID:
+		m.ResetContractPositionID()
 		return nil
 	case orderitem.FieldPosition:
 		m.ResetPosition()
@@ -28933,6 +29133,7 @@ type SavedCartMutation struct {
 	customer_order_number *string
 	reference_number      *string
 	delivery_address      **account.SavedAddress
+	contract_id           *uuid.UUID
 	positions             *[]account.SavedPosition
 	appendpositions       []account.SavedPosition
 	created_at            *time.Time
@@ -29361,6 +29562,55 @@ func (m *SavedCartMutation) ResetDeliveryAddress() {
 	delete(m.clearedFields, savedcart.FieldDeliveryAddress)
 }
 
+// SetContractID sets the "contract_id" field.
+func (m *SavedCartMutation) SetContractID(u uuid.UUID) {
+	m.contract_id = &u
+}
+
+// ContractID returns the value of the "contract_id" field in the mutation.
+func (m *SavedCartMutation) ContractID() (r uuid.UUID, exists bool) {
+	v := m.contract_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContractID returns the old "contract_id" field's value of the SavedCart entity.
+// If the SavedCart object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SavedCartMutation) OldContractID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContractID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContractID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContractID: %w", err)
+	}
+	return oldValue.ContractID, nil
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (m *SavedCartMutation) ClearContractID() {
+	m.contract_id = nil
+	m.clearedFields[savedcart.FieldContractID] = struct{}{}
+}
+
+// ContractIDCleared returns if the "contract_id" field was cleared in this mutation.
+func (m *SavedCartMutation) ContractIDCleared() bool {
+	_, ok := m.clearedFields[savedcart.FieldContractID]
+	return ok
+}
+
+// ResetContractID resets all changes to the "contract_id" field.
+func (m *SavedCartMutation) ResetContractID() {
+	m.contract_id = nil
+	delete(m.clearedFields, savedcart.FieldContractID)
+}
+
 // SetPositions sets the "positions" field.
 func (m *SavedCartMutation) SetPositions(ap []account.SavedPosition) {
 	m.positions = &ap
@@ -29518,7 +29768,7 @@ func (m *SavedCartMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SavedCartMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 12)
 	if m.tenant_id != nil {
 		fields = append(fields, savedcart.FieldTenantID)
 	}
@@ -29542,6 +29792,9 @@ func (m *SavedCartMutation) Fields() []string {
 	}
 	if m.delivery_address != nil {
 		fields = append(fields, savedcart.FieldDeliveryAddress)
+	}
+	if m.contract_id != nil {
+		fields = append(fields, savedcart.FieldContractID)
 	}
 	if m.positions != nil {
 		fields = append(fields, savedcart.FieldPositions)
@@ -29576,6 +29829,8 @@ func (m *SavedCartMutation) Field(name string) (ent.Value, bool) {
 		return m.ReferenceNumber()
 	case savedcart.FieldDeliveryAddress:
 		return m.DeliveryAddress()
+	case savedcart.FieldContractID:
+		return m.ContractID()
 	case savedcart.FieldPositions:
 		return m.Positions()
 	case savedcart.FieldCreatedAt:
@@ -29607,6 +29862,8 @@ func (m *SavedCartMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldReferenceNumber(ctx)
 	case savedcart.FieldDeliveryAddress:
 		return m.OldDeliveryAddress(ctx)
+	case savedcart.FieldContractID:
+		return m.OldContractID(ctx)
 	case savedcart.FieldPositions:
 		return m.OldPositions(ctx)
 	case savedcart.FieldCreatedAt:
@@ -29678,6 +29935,13 @@ func (m *SavedCartMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDeliveryAddress(v)
 		return nil
+	case savedcart.FieldContractID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContractID(v)
+		return nil
 	case savedcart.FieldPositions:
 		v, ok := value.([]account.SavedPosition)
 		if !ok {
@@ -29735,6 +29999,9 @@ func (m *SavedCartMutation) ClearedFields() []string {
 	if m.FieldCleared(savedcart.FieldDeliveryAddress) {
 		fields = append(fields, savedcart.FieldDeliveryAddress)
 	}
+	if m.FieldCleared(savedcart.FieldContractID) {
+		fields = append(fields, savedcart.FieldContractID)
+	}
 	return fields
 }
 
@@ -29754,6 +30021,9 @@ func (m *SavedCartMutation) ClearField(name string) error {
 		return nil
 	case savedcart.FieldDeliveryAddress:
 		m.ClearDeliveryAddress()
+		return nil
+	case savedcart.FieldContractID:
+		m.ClearContractID()
 		return nil
 	}
 	return fmt.Errorf("unknown SavedCart nullable field %s", name)
@@ -29786,6 +30056,9 @@ func (m *SavedCartMutation) ResetField(name string) error {
 		return nil
 	case savedcart.FieldDeliveryAddress:
 		m.ResetDeliveryAddress()
+		return nil
+	case savedcart.FieldContractID:
+		m.ResetContractID()
 		return nil
 	case savedcart.FieldPositions:
 		m.ResetPositions()

@@ -49,6 +49,8 @@ type Order struct {
 	PlacedByID uuid.UUID `json:"placed_by_id,omitempty"`
 	// ContractID holds the value of the "contract_id" field.
 	ContractID *uuid.UUID `json:"contract_id,omitempty"`
+	// CalledOff holds the value of the "called_off" field.
+	CalledOff bool `json:"called_off,omitempty"`
 	// NetAmount holds the value of the "net_amount" field.
 	NetAmount money.Decimal `json:"net_amount,omitempty"`
 	// TaxAmount holds the value of the "tax_amount" field.
@@ -190,7 +192,7 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case order.FieldNetAmount, order.FieldTaxAmount, order.FieldGrossAmount:
 			values[i] = new(money.Decimal)
-		case order.FieldAutomatic:
+		case order.FieldCalledOff, order.FieldAutomatic:
 			values[i] = new(sql.NullBool)
 		case order.FieldNumber, order.FieldName, order.FieldCustomerOrderNumber, order.FieldReferenceNumber, order.FieldState, order.FieldBusinessCase, order.FieldChannel, order.FieldCurrency:
 			values[i] = new(sql.NullString)
@@ -293,6 +295,12 @@ func (_m *Order) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ContractID = new(uuid.UUID)
 				*_m.ContractID = *value.S.(*uuid.UUID)
+			}
+		case order.FieldCalledOff:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field called_off", values[i])
+			} else if value.Valid {
+				_m.CalledOff = value.Bool
 			}
 		case order.FieldNetAmount:
 			if value, ok := values[i].(*money.Decimal); !ok {
@@ -445,6 +453,9 @@ func (_m *Order) String() string {
 		builder.WriteString("contract_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("called_off=")
+	builder.WriteString(fmt.Sprintf("%v", _m.CalledOff))
 	builder.WriteString(", ")
 	builder.WriteString("net_amount=")
 	builder.WriteString(fmt.Sprintf("%v", _m.NetAmount))

@@ -138,6 +138,20 @@ func (_c *OrderCreate) SetNillableContractID(v *uuid.UUID) *OrderCreate {
 	return _c
 }
 
+// SetCalledOff sets the "called_off" field.
+func (_c *OrderCreate) SetCalledOff(v bool) *OrderCreate {
+	_c.mutation.SetCalledOff(v)
+	return _c
+}
+
+// SetNillableCalledOff sets the "called_off" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableCalledOff(v *bool) *OrderCreate {
+	if v != nil {
+		_c.SetCalledOff(*v)
+	}
+	return _c
+}
+
 // SetNetAmount sets the "net_amount" field.
 func (_c *OrderCreate) SetNetAmount(v money.Decimal) *OrderCreate {
 	_c.mutation.SetNetAmount(v)
@@ -339,6 +353,10 @@ func (_c *OrderCreate) defaults() error {
 		v := order.DefaultReferenceNumber
 		_c.mutation.SetReferenceNumber(v)
 	}
+	if _, ok := _c.mutation.CalledOff(); !ok {
+		v := order.DefaultCalledOff
+		_c.mutation.SetCalledOff(v)
+	}
 	if _, ok := _c.mutation.Automatic(); !ok {
 		v := order.DefaultAutomatic
 		_c.mutation.SetAutomatic(v)
@@ -399,6 +417,9 @@ func (_c *OrderCreate) check() error {
 	}
 	if _, ok := _c.mutation.PlacedByID(); !ok {
 		return &ValidationError{Name: "placed_by_id", err: errors.New(`ent: missing required field "Order.placed_by_id"`)}
+	}
+	if _, ok := _c.mutation.CalledOff(); !ok {
+		return &ValidationError{Name: "called_off", err: errors.New(`ent: missing required field "Order.called_off"`)}
 	}
 	if _, ok := _c.mutation.NetAmount(); !ok {
 		return &ValidationError{Name: "net_amount", err: errors.New(`ent: missing required field "Order.net_amount"`)}
@@ -492,6 +513,10 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PlacedAt(); ok {
 		_spec.SetField(order.FieldPlacedAt, field.TypeTime, value)
 		_node.PlacedAt = value
+	}
+	if value, ok := _c.mutation.CalledOff(); ok {
+		_spec.SetField(order.FieldCalledOff, field.TypeBool, value)
+		_node.CalledOff = value
 	}
 	if value, ok := _c.mutation.NetAmount(); ok {
 		_spec.SetField(order.FieldNetAmount, field.TypeInt64, value)
@@ -748,6 +773,18 @@ func (u *OrderUpsert) ClearContractID() *OrderUpsert {
 	return u
 }
 
+// SetCalledOff sets the "called_off" field.
+func (u *OrderUpsert) SetCalledOff(v bool) *OrderUpsert {
+	u.Set(order.FieldCalledOff, v)
+	return u
+}
+
+// UpdateCalledOff sets the "called_off" field to the value that was provided on create.
+func (u *OrderUpsert) UpdateCalledOff() *OrderUpsert {
+	u.SetExcluded(order.FieldCalledOff)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -894,6 +931,20 @@ func (u *OrderUpsertOne) UpdateContractID() *OrderUpsertOne {
 func (u *OrderUpsertOne) ClearContractID() *OrderUpsertOne {
 	return u.Update(func(s *OrderUpsert) {
 		s.ClearContractID()
+	})
+}
+
+// SetCalledOff sets the "called_off" field.
+func (u *OrderUpsertOne) SetCalledOff(v bool) *OrderUpsertOne {
+	return u.Update(func(s *OrderUpsert) {
+		s.SetCalledOff(v)
+	})
+}
+
+// UpdateCalledOff sets the "called_off" field to the value that was provided on create.
+func (u *OrderUpsertOne) UpdateCalledOff() *OrderUpsertOne {
+	return u.Update(func(s *OrderUpsert) {
+		s.UpdateCalledOff()
 	})
 }
 
@@ -1210,6 +1261,20 @@ func (u *OrderUpsertBulk) UpdateContractID() *OrderUpsertBulk {
 func (u *OrderUpsertBulk) ClearContractID() *OrderUpsertBulk {
 	return u.Update(func(s *OrderUpsert) {
 		s.ClearContractID()
+	})
+}
+
+// SetCalledOff sets the "called_off" field.
+func (u *OrderUpsertBulk) SetCalledOff(v bool) *OrderUpsertBulk {
+	return u.Update(func(s *OrderUpsert) {
+		s.SetCalledOff(v)
+	})
+}
+
+// UpdateCalledOff sets the "called_off" field to the value that was provided on create.
+func (u *OrderUpsertBulk) UpdateCalledOff() *OrderUpsertBulk {
+	return u.Update(func(s *OrderUpsert) {
+		s.UpdateCalledOff()
 	})
 }
 

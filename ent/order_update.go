@@ -82,6 +82,20 @@ func (_u *OrderUpdate) ClearContractID() *OrderUpdate {
 	return _u
 }
 
+// SetCalledOff sets the "called_off" field.
+func (_u *OrderUpdate) SetCalledOff(v bool) *OrderUpdate {
+	_u.mutation.SetCalledOff(v)
+	return _u
+}
+
+// SetNillableCalledOff sets the "called_off" field if the given value is not nil.
+func (_u *OrderUpdate) SetNillableCalledOff(v *bool) *OrderUpdate {
+	if v != nil {
+		_u.SetCalledOff(*v)
+	}
+	return _u
+}
+
 // AddItemIDs adds the "items" edge to the OrderItem entity by IDs.
 func (_u *OrderUpdate) AddItemIDs(ids ...uuid.UUID) *OrderUpdate {
 	_u.mutation.AddItemIDs(ids...)
@@ -336,6 +350,9 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(order.FieldState, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.CalledOff(); ok {
+		_spec.SetField(order.FieldCalledOff, field.TypeBool, value)
 	}
 	if _u.mutation.DetailsCleared() {
 		_spec.ClearField(order.FieldDetails, field.TypeJSON)
@@ -646,6 +663,20 @@ func (_u *OrderUpdateOne) ClearContractID() *OrderUpdateOne {
 	return _u
 }
 
+// SetCalledOff sets the "called_off" field.
+func (_u *OrderUpdateOne) SetCalledOff(v bool) *OrderUpdateOne {
+	_u.mutation.SetCalledOff(v)
+	return _u
+}
+
+// SetNillableCalledOff sets the "called_off" field if the given value is not nil.
+func (_u *OrderUpdateOne) SetNillableCalledOff(v *bool) *OrderUpdateOne {
+	if v != nil {
+		_u.SetCalledOff(*v)
+	}
+	return _u
+}
+
 // AddItemIDs adds the "items" edge to the OrderItem entity by IDs.
 func (_u *OrderUpdateOne) AddItemIDs(ids ...uuid.UUID) *OrderUpdateOne {
 	_u.mutation.AddItemIDs(ids...)
@@ -930,6 +961,9 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(order.FieldState, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.CalledOff(); ok {
+		_spec.SetField(order.FieldCalledOff, field.TypeBool, value)
 	}
 	if _u.mutation.DetailsCleared() {
 		_spec.ClearField(order.FieldDetails, field.TypeJSON)

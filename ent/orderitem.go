@@ -32,6 +32,8 @@ type OrderItem struct {
 	PlacedByID uuid.UUID `json:"placed_by_id,omitempty"`
 	// ContractID holds the value of the "contract_id" field.
 	ContractID *uuid.UUID `json:"contract_id,omitempty"`
+	// ContractPositionID holds the value of the "contract_position_id" field.
+	ContractPositionID *uuid.UUID `json:"contract_position_id,omitempty"`
 	// Position holds the value of the "position" field.
 	Position int `json:"position,omitempty"`
 	// ProductID holds the value of the "product_id" field.
@@ -89,7 +91,7 @@ func (*OrderItem) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case orderitem.FieldWishedDate:
 			values[i] = &sql.NullScanner{S: new(day.Day)}
-		case orderitem.FieldContractID:
+		case orderitem.FieldContractID, orderitem.FieldContractPositionID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case orderitem.FieldAccountAssignment, orderitem.FieldDeliveryAddress:
 			values[i] = new([]byte)
@@ -154,6 +156,13 @@ func (_m *OrderItem) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ContractID = new(uuid.UUID)
 				*_m.ContractID = *value.S.(*uuid.UUID)
+			}
+		case orderitem.FieldContractPositionID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field contract_position_id", values[i])
+			} else if value.Valid {
+				_m.ContractPositionID = new(uuid.UUID)
+				*_m.ContractPositionID = *value.S.(*uuid.UUID)
 			}
 		case orderitem.FieldPosition:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -285,6 +294,11 @@ func (_m *OrderItem) String() string {
 	builder.WriteString(", ")
 	if v := _m.ContractID; v != nil {
 		builder.WriteString("contract_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ContractPositionID; v != nil {
+		builder.WriteString("contract_position_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

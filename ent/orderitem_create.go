@@ -65,6 +65,20 @@ func (_c *OrderItemCreate) SetNillableContractID(v *uuid.UUID) *OrderItemCreate 
 	return _c
 }
 
+// SetContractPositionID sets the "contract_position_id" field.
+func (_c *OrderItemCreate) SetContractPositionID(v uuid.UUID) *OrderItemCreate {
+	_c.mutation.SetContractPositionID(v)
+	return _c
+}
+
+// SetNillableContractPositionID sets the "contract_position_id" field if the given value is not nil.
+func (_c *OrderItemCreate) SetNillableContractPositionID(v *uuid.UUID) *OrderItemCreate {
+	if v != nil {
+		_c.SetContractPositionID(*v)
+	}
+	return _c
+}
+
 // SetPosition sets the "position" field.
 func (_c *OrderItemCreate) SetPosition(v int) *OrderItemCreate {
 	_c.mutation.SetPosition(v)
@@ -307,6 +321,10 @@ func (_c *OrderItemCreate) createSpec() (*OrderItem, *sqlgraph.CreateSpec) {
 		_spec.SetField(orderitem.FieldContractID, field.TypeUUID, value)
 		_node.ContractID = &value
 	}
+	if value, ok := _c.mutation.ContractPositionID(); ok {
+		_spec.SetField(orderitem.FieldContractPositionID, field.TypeUUID, value)
+		_node.ContractPositionID = &value
+	}
 	if value, ok := _c.mutation.Position(); ok {
 		_spec.SetField(orderitem.FieldPosition, field.TypeInt, value)
 		_node.Position = value
@@ -470,6 +488,9 @@ func (u *OrderItemUpsertOne) UpdateNewValues() *OrderItemUpsertOne {
 		}
 		if _, exists := u.create.mutation.ContractID(); exists {
 			s.SetIgnore(orderitem.FieldContractID)
+		}
+		if _, exists := u.create.mutation.ContractPositionID(); exists {
+			s.SetIgnore(orderitem.FieldContractPositionID)
 		}
 		if _, exists := u.create.mutation.Position(); exists {
 			s.SetIgnore(orderitem.FieldPosition)
@@ -753,6 +774,9 @@ func (u *OrderItemUpsertBulk) UpdateNewValues() *OrderItemUpsertBulk {
 			}
 			if _, exists := b.mutation.ContractID(); exists {
 				s.SetIgnore(orderitem.FieldContractID)
+			}
+			if _, exists := b.mutation.ContractPositionID(); exists {
+				s.SetIgnore(orderitem.FieldContractPositionID)
 			}
 			if _, exists := b.mutation.Position(); exists {
 				s.SetIgnore(orderitem.FieldPosition)

@@ -108,6 +108,9 @@ func (_u *OrderItemUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ContractIDCleared() {
 		_spec.ClearField(orderitem.FieldContractID, field.TypeUUID)
 	}
+	if _u.mutation.ContractPositionIDCleared() {
+		_spec.ClearField(orderitem.FieldContractPositionID, field.TypeUUID)
+	}
 	if _u.mutation.WishedDateCleared() {
 		_spec.ClearField(orderitem.FieldWishedDate, field.TypeString)
 	}
@@ -244,6 +247,9 @@ func (_u *OrderItemUpdateOne) sqlSave(ctx context.Context) (_node *OrderItem, er
 	}
 	if _u.mutation.ContractIDCleared() {
 		_spec.ClearField(orderitem.FieldContractID, field.TypeUUID)
+	}
+	if _u.mutation.ContractPositionIDCleared() {
+		_spec.ClearField(orderitem.FieldContractPositionID, field.TypeUUID)
 	}
 	if _u.mutation.WishedDateCleared() {
 		_spec.ClearField(orderitem.FieldWishedDate, field.TypeString)

@@ -36,6 +36,8 @@ type SavedCart struct {
 	ReferenceNumber string `json:"reference_number,omitempty"`
 	// DeliveryAddress holds the value of the "delivery_address" field.
 	DeliveryAddress *account.SavedAddress `json:"delivery_address,omitempty"`
+	// ContractID holds the value of the "contract_id" field.
+	ContractID *uuid.UUID `json:"contract_id,omitempty"`
 	// Positions holds the value of the "positions" field.
 	Positions []account.SavedPosition `json:"positions,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
@@ -52,6 +54,8 @@ func (*SavedCart) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case savedcart.FieldContractID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case savedcart.FieldAccountAssignment, savedcart.FieldDeliveryAddress, savedcart.FieldPositions:
 			values[i] = new([]byte)
 		case savedcart.FieldShared:
@@ -135,6 +139,13 @@ func (_m *SavedCart) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field delivery_address: %w", err)
 				}
 			}
+		case savedcart.FieldContractID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field contract_id", values[i])
+			} else if value.Valid {
+				_m.ContractID = new(uuid.UUID)
+				*_m.ContractID = *value.S.(*uuid.UUID)
+			}
 		case savedcart.FieldPositions:
 			if value, ok := values[i].(*[]byte); !ok {
 				return fmt.Errorf("unexpected type %T for field positions", values[i])
@@ -214,6 +225,11 @@ func (_m *SavedCart) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("delivery_address=")
 	builder.WriteString(fmt.Sprintf("%v", _m.DeliveryAddress))
+	builder.WriteString(", ")
+	if v := _m.ContractID; v != nil {
+		builder.WriteString("contract_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("positions=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Positions))

@@ -97,6 +97,20 @@ func (_c *SavedCartCreate) SetDeliveryAddress(v *account.SavedAddress) *SavedCar
 	return _c
 }
 
+// SetContractID sets the "contract_id" field.
+func (_c *SavedCartCreate) SetContractID(v uuid.UUID) *SavedCartCreate {
+	_c.mutation.SetContractID(v)
+	return _c
+}
+
+// SetNillableContractID sets the "contract_id" field if the given value is not nil.
+func (_c *SavedCartCreate) SetNillableContractID(v *uuid.UUID) *SavedCartCreate {
+	if v != nil {
+		_c.SetContractID(*v)
+	}
+	return _c
+}
+
 // SetPositions sets the "positions" field.
 func (_c *SavedCartCreate) SetPositions(v []account.SavedPosition) *SavedCartCreate {
 	_c.mutation.SetPositions(v)
@@ -285,6 +299,10 @@ func (_c *SavedCartCreate) createSpec() (*SavedCart, *sqlgraph.CreateSpec) {
 		_spec.SetField(savedcart.FieldDeliveryAddress, field.TypeJSON, value)
 		_node.DeliveryAddress = value
 	}
+	if value, ok := _c.mutation.ContractID(); ok {
+		_spec.SetField(savedcart.FieldContractID, field.TypeUUID, value)
+		_node.ContractID = &value
+	}
 	if value, ok := _c.mutation.Positions(); ok {
 		_spec.SetField(savedcart.FieldPositions, field.TypeJSON, value)
 		_node.Positions = value
@@ -430,6 +448,24 @@ func (u *SavedCartUpsert) UpdateDeliveryAddress() *SavedCartUpsert {
 // ClearDeliveryAddress clears the value of the "delivery_address" field.
 func (u *SavedCartUpsert) ClearDeliveryAddress() *SavedCartUpsert {
 	u.SetNull(savedcart.FieldDeliveryAddress)
+	return u
+}
+
+// SetContractID sets the "contract_id" field.
+func (u *SavedCartUpsert) SetContractID(v uuid.UUID) *SavedCartUpsert {
+	u.Set(savedcart.FieldContractID, v)
+	return u
+}
+
+// UpdateContractID sets the "contract_id" field to the value that was provided on create.
+func (u *SavedCartUpsert) UpdateContractID() *SavedCartUpsert {
+	u.SetExcluded(savedcart.FieldContractID)
+	return u
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (u *SavedCartUpsert) ClearContractID() *SavedCartUpsert {
+	u.SetNull(savedcart.FieldContractID)
 	return u
 }
 
@@ -609,6 +645,27 @@ func (u *SavedCartUpsertOne) UpdateDeliveryAddress() *SavedCartUpsertOne {
 func (u *SavedCartUpsertOne) ClearDeliveryAddress() *SavedCartUpsertOne {
 	return u.Update(func(s *SavedCartUpsert) {
 		s.ClearDeliveryAddress()
+	})
+}
+
+// SetContractID sets the "contract_id" field.
+func (u *SavedCartUpsertOne) SetContractID(v uuid.UUID) *SavedCartUpsertOne {
+	return u.Update(func(s *SavedCartUpsert) {
+		s.SetContractID(v)
+	})
+}
+
+// UpdateContractID sets the "contract_id" field to the value that was provided on create.
+func (u *SavedCartUpsertOne) UpdateContractID() *SavedCartUpsertOne {
+	return u.Update(func(s *SavedCartUpsert) {
+		s.UpdateContractID()
+	})
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (u *SavedCartUpsertOne) ClearContractID() *SavedCartUpsertOne {
+	return u.Update(func(s *SavedCartUpsert) {
+		s.ClearContractID()
 	})
 }
 
@@ -959,6 +1016,27 @@ func (u *SavedCartUpsertBulk) UpdateDeliveryAddress() *SavedCartUpsertBulk {
 func (u *SavedCartUpsertBulk) ClearDeliveryAddress() *SavedCartUpsertBulk {
 	return u.Update(func(s *SavedCartUpsert) {
 		s.ClearDeliveryAddress()
+	})
+}
+
+// SetContractID sets the "contract_id" field.
+func (u *SavedCartUpsertBulk) SetContractID(v uuid.UUID) *SavedCartUpsertBulk {
+	return u.Update(func(s *SavedCartUpsert) {
+		s.SetContractID(v)
+	})
+}
+
+// UpdateContractID sets the "contract_id" field to the value that was provided on create.
+func (u *SavedCartUpsertBulk) UpdateContractID() *SavedCartUpsertBulk {
+	return u.Update(func(s *SavedCartUpsert) {
+		s.UpdateContractID()
+	})
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (u *SavedCartUpsertBulk) ClearContractID() *SavedCartUpsertBulk {
+	return u.Update(func(s *SavedCartUpsert) {
+		s.ClearContractID()
 	})
 }
 

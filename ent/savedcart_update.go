@@ -15,6 +15,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 )
 
 // SavedCartUpdate is the builder for updating SavedCart entities.
@@ -108,6 +109,26 @@ func (_u *SavedCartUpdate) SetDeliveryAddress(v *account.SavedAddress) *SavedCar
 // ClearDeliveryAddress clears the value of the "delivery_address" field.
 func (_u *SavedCartUpdate) ClearDeliveryAddress() *SavedCartUpdate {
 	_u.mutation.ClearDeliveryAddress()
+	return _u
+}
+
+// SetContractID sets the "contract_id" field.
+func (_u *SavedCartUpdate) SetContractID(v uuid.UUID) *SavedCartUpdate {
+	_u.mutation.SetContractID(v)
+	return _u
+}
+
+// SetNillableContractID sets the "contract_id" field if the given value is not nil.
+func (_u *SavedCartUpdate) SetNillableContractID(v *uuid.UUID) *SavedCartUpdate {
+	if v != nil {
+		_u.SetContractID(*v)
+	}
+	return _u
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (_u *SavedCartUpdate) ClearContractID() *SavedCartUpdate {
+	_u.mutation.ClearContractID()
 	return _u
 }
 
@@ -207,6 +228,12 @@ func (_u *SavedCartUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.DeliveryAddressCleared() {
 		_spec.ClearField(savedcart.FieldDeliveryAddress, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.ContractID(); ok {
+		_spec.SetField(savedcart.FieldContractID, field.TypeUUID, value)
+	}
+	if _u.mutation.ContractIDCleared() {
+		_spec.ClearField(savedcart.FieldContractID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Positions(); ok {
 		_spec.SetField(savedcart.FieldPositions, field.TypeJSON, value)
@@ -318,6 +345,26 @@ func (_u *SavedCartUpdateOne) SetDeliveryAddress(v *account.SavedAddress) *Saved
 // ClearDeliveryAddress clears the value of the "delivery_address" field.
 func (_u *SavedCartUpdateOne) ClearDeliveryAddress() *SavedCartUpdateOne {
 	_u.mutation.ClearDeliveryAddress()
+	return _u
+}
+
+// SetContractID sets the "contract_id" field.
+func (_u *SavedCartUpdateOne) SetContractID(v uuid.UUID) *SavedCartUpdateOne {
+	_u.mutation.SetContractID(v)
+	return _u
+}
+
+// SetNillableContractID sets the "contract_id" field if the given value is not nil.
+func (_u *SavedCartUpdateOne) SetNillableContractID(v *uuid.UUID) *SavedCartUpdateOne {
+	if v != nil {
+		_u.SetContractID(*v)
+	}
+	return _u
+}
+
+// ClearContractID clears the value of the "contract_id" field.
+func (_u *SavedCartUpdateOne) ClearContractID() *SavedCartUpdateOne {
+	_u.mutation.ClearContractID()
 	return _u
 }
 
@@ -447,6 +494,12 @@ func (_u *SavedCartUpdateOne) sqlSave(ctx context.Context) (_node *SavedCart, er
 	}
 	if _u.mutation.DeliveryAddressCleared() {
 		_spec.ClearField(savedcart.FieldDeliveryAddress, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.ContractID(); ok {
+		_spec.SetField(savedcart.FieldContractID, field.TypeUUID, value)
+	}
+	if _u.mutation.ContractIDCleared() {
+		_spec.ClearField(savedcart.FieldContractID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Positions(); ok {
 		_spec.SetField(savedcart.FieldPositions, field.TypeJSON, value)

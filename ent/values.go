@@ -6,7 +6,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"kontor/ent/contract"
 	"kontor/internal/account"
+	"kontor/internal/day"
 	"kontor/internal/fault"
 	"kontor/internal/money"
 )
@@ -75,6 +77,17 @@ func (i *OrderItem) LineTotal() money.Money { return money.Of(i.LineTotalAmount,
 
 // ItemCount is how many positions a saved cart has.
 func (c *SavedCart) ItemCount() int { return len(c.Positions) }
+
+// IsAgreement tells whether orders call off from a contract whose positions are loaded: a
+// frame agreement or supply contract that has some (OR-12).
+func (c *Contract) IsAgreement() bool {
+	return (c.Type == contract.TypeFRAME_AGREEMENT || c.Type == contract.TypeSUPPLY_CONTRACT) && len(c.Edges.Positions) > 0
+}
+
+// ActiveOn tells whether the contract is active and valid on a day.
+func (c *Contract) ActiveOn(d day.Day) bool {
+	return c.State == contract.StateACTIVE && c.ValidFrom <= d && (c.ValidTo == nil || d <= *c.ValidTo)
+}
 
 // OpenQuantity is what was agreed and not yet called off; nil where the contract
 // has no sum over its positions.

@@ -15,7 +15,7 @@ import (
 	"kontor/internal/money"
 )
 
-var cartColumns = []string{"position", "sku", "product", "quantity", "unit", "unit_price", "line_total", "currency", "wished_date", "delivery_address", "account_assignment"}
+var cartColumns = []string{"position", "sku", "product", "quantity", "unit", "unit_price", "line_total", "currency", "wished_date", "delivery_address", "account_assignment", "contract"}
 
 // cartRows are the positions of the viewer's current cart.
 func (s *Server) cartRows(ctx context.Context, language string) iter.Seq2[[]any, error] {
@@ -28,7 +28,7 @@ func (s *Server) cartRows(ctx context.Context, language string) iter.Seq2[[]any,
 		for i, item := range c.Items {
 			sku, name := productOf(item, language)
 			row := []any{money.FromInt(int64(i + 1)), sku, name, item.Quantity, unitOf(item.Unit, language), orNil(item.UnitPrice), orNil(item.LineTotal), c.Net.Currency,
-				orNil(item.WishedDate), addressLine(item.DeliveryAddress), assignmentLine(item.EffectiveAssignment, language)}
+				orNil(item.WishedDate), addressLine(item.DeliveryAddress), assignmentLine(item.EffectiveAssignment, language), agreementOf(c)}
 			if !yield(row, nil) {
 				return
 			}
@@ -60,7 +60,7 @@ func (s *Server) cartDocument(ctx context.Context, language string) (export.Docu
 		{Name: column("date"), Value: day.Of(s.now())}, {Name: column("name"), Value: c.Name},
 		{Name: column("created_by"), Value: by.DisplayName()}, {Name: column("reference_number"), Value: c.ReferenceNumber},
 		{Name: column("customer_order_number"), Value: c.CustomerOrderNumber}, {Name: column("account_assignment"), Value: assignmentLine(c.AccountAssignment, language)},
-		{Name: column("delivery_address"), Value: addressLine(c.DeliveryAddress)},
+		{Name: column("delivery_address"), Value: addressLine(c.DeliveryAddress)}, {Name: column("contract"), Value: agreementOf(c)},
 	}
 	d.Columns = []export.DocumentColumn{
 		{Title: column("position"), Width: 10}, {Title: column("sku"), Width: 27}, {Title: column("product")},
@@ -98,6 +98,14 @@ func (s *Server) notes(c *cart.Cart, item *cart.Item, language string) []string 
 		notes = append(notes, lang.Text(language, p.Code, p.Args))
 	}
 	return notes
+}
+
+// agreementOf is the number of the agreement that a cart calls off from (OR-12).
+func agreementOf(c *cart.Cart) string {
+	if c.Contract == nil {
+		return ""
+	}
+	return c.Contract.Number
 }
 
 func productOf(item *cart.Item, language string) (sku, name string) {

@@ -25,7 +25,7 @@ func setRights(t *testing.T, c *servertest.Client, user, contract string, rights
 func orderOn(t *testing.T, s shopper, contract string) string {
 	t.Helper()
 	s.do("ClearCart", nil).OK(t)
-	s.add(item("TEL-DT-0101", "1")).OK(t)
+	s.add(item("TEL-DT-0104", "1")).OK(t)
 	answer := s.place(map[string]any{"idempotencyKey": uuid.NewString(), "businessCase": "ADDITIONAL_ORDER", "contractId": contract})
 	if len(answer.Errors) > 0 {
 		return answer.Code()

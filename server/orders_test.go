@@ -159,7 +159,7 @@ func TestWhoSeesWhichOrders(t *testing.T) {
 		granted := columnOf(t, k.SQL(t), `SELECT DISTINCT c.number FROM grants g JOIN contracts c ON c.id = g.contract_id JOIN users u ON u.id = g.holder_id
 			WHERE u.username = 'silke.sommer' AND g."right" = 'VIEW' AND g.revoked_at IS NULL`)
 		gerd := shopperAs(t, k, "gerd.grau")
-		gerd.add(item("TEL-DT-0101", "1")).OK(t)
+		gerd.add(item("TEL-DT-0104", "1")).OK(t)
 		id := gerd.Do(t, `query($n: String!) { contract(number: $n) { id } }`, servertest.Vars{"n": granted[0]}).OK(t).String(t, "contract.id")
 		gerd.place(map[string]any{"idempotencyKey": "1", "businessCase": "ADDITIONAL_ORDER", "contractId": id}).OK(t)
 		hansa := func(o past) bool { return o.tenant == "HANSA" }

@@ -78,6 +78,8 @@ var probes = map[string]probe{
 		updateCartItem(input: {itemId: $own, deliveryAddressId: $id}) { cart { items { deliveryAddress { street } } } errors { code field message } } }`, ent.KindAddress},
 	"Mutation.removeCartItems.input.itemIds": {`mutation($id: ID!) {
 		removeCartItems(input: {itemIds: [$id]}) { cart { items { quantity product { name } } } errors { code field message } } }`, ent.KindCartItem},
+	"Mutation.updateCart.input.contractId": {`mutation($id: ID!) {
+		updateCart(input: {contractId: $id}) { cart { contract { number positions { openQuantity } } } errors { code field message } } }`, ent.KindContract},
 	"Mutation.updateCart.input.deliveryAddressId": {`mutation($id: ID!) {
 		updateCart(input: {deliveryAddressId: $id}) { cart { deliveryAddress { street } } errors { code field message } } }`, ent.KindAddress},
 	"Mutation.saveAddress.input.id": {`mutation($id: ID!) {

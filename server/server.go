@@ -160,7 +160,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		DB: s.db, Throttle: attempts, Sealer: sealer, Outbox: s.outbox, Audit: log, Centre: customers, Log: s.log, Now: o.now,
 	})
 	products := catalog.New(s.db)
-	carts := cart.New(s.db, products, log, o.now)
+	carts := cart.New(s.db, products, rights, log, o.now)
 	outside, err := s.provisioning(o.now)
 	if err != nil {
 		return err

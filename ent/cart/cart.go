@@ -28,6 +28,8 @@ const (
 	FieldReferenceNumber = "reference_number"
 	// FieldDeliveryAddressID holds the string denoting the delivery_address_id field in the database.
 	FieldDeliveryAddressID = "delivery_address_id"
+	// FieldContractID holds the string denoting the contract_id field in the database.
+	FieldContractID = "contract_id"
 	// FieldVersion holds the string denoting the version field in the database.
 	FieldVersion = "version"
 	// FieldUpdatedAt holds the string denoting the updated_at field in the database.
@@ -64,6 +66,7 @@ var Columns = []string{
 	FieldCustomerOrderNumber,
 	FieldReferenceNumber,
 	FieldDeliveryAddressID,
+	FieldContractID,
 	FieldVersion,
 	FieldUpdatedAt,
 }
@@ -134,6 +137,11 @@ func ByReferenceNumber(opts ...sql.OrderTermOption) OrderOption {
 // ByDeliveryAddressID orders the results by the delivery_address_id field.
 func ByDeliveryAddressID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDeliveryAddressID, opts...).ToFunc()
+}
+
+// ByContractID orders the results by the contract_id field.
+func ByContractID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldContractID, opts...).ToFunc()
 }
 
 // ByVersion orders the results by the version field.

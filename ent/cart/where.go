@@ -86,6 +86,11 @@ func DeliveryAddressID(v uuid.UUID) predicate.Cart {
 	return predicate.Cart(sql.FieldEQ(FieldDeliveryAddressID, v))
 }
 
+// ContractID applies equality check predicate on the "contract_id" field. It's identical to ContractIDEQ.
+func ContractID(v uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldEQ(FieldContractID, v))
+}
+
 // Version applies equality check predicate on the "version" field. It's identical to VersionEQ.
 func Version(v int) predicate.Cart {
 	return predicate.Cart(sql.FieldEQ(FieldVersion, v))
@@ -409,6 +414,56 @@ func DeliveryAddressIDIsNil() predicate.Cart {
 // DeliveryAddressIDNotNil applies the NotNil predicate on the "delivery_address_id" field.
 func DeliveryAddressIDNotNil() predicate.Cart {
 	return predicate.Cart(sql.FieldNotNull(FieldDeliveryAddressID))
+}
+
+// ContractIDEQ applies the EQ predicate on the "contract_id" field.
+func ContractIDEQ(v uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldEQ(FieldContractID, v))
+}
+
+// ContractIDNEQ applies the NEQ predicate on the "contract_id" field.
+func ContractIDNEQ(v uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldNEQ(FieldContractID, v))
+}
+
+// ContractIDIn applies the In predicate on the "contract_id" field.
+func ContractIDIn(vs ...uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldIn(FieldContractID, vs...))
+}
+
+// ContractIDNotIn applies the NotIn predicate on the "contract_id" field.
+func ContractIDNotIn(vs ...uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldNotIn(FieldContractID, vs...))
+}
+
+// ContractIDGT applies the GT predicate on the "contract_id" field.
+func ContractIDGT(v uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldGT(FieldContractID, v))
+}
+
+// ContractIDGTE applies the GTE predicate on the "contract_id" field.
+func ContractIDGTE(v uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldGTE(FieldContractID, v))
+}
+
+// ContractIDLT applies the LT predicate on the "contract_id" field.
+func ContractIDLT(v uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldLT(FieldContractID, v))
+}
+
+// ContractIDLTE applies the LTE predicate on the "contract_id" field.
+func ContractIDLTE(v uuid.UUID) predicate.Cart {
+	return predicate.Cart(sql.FieldLTE(FieldContractID, v))
+}
+
+// ContractIDIsNil applies the IsNil predicate on the "contract_id" field.
+func ContractIDIsNil() predicate.Cart {
+	return predicate.Cart(sql.FieldIsNull(FieldContractID))
+}
+
+// ContractIDNotNil applies the NotNil predicate on the "contract_id" field.
+func ContractIDNotNil() predicate.Cart {
+	return predicate.Cart(sql.FieldNotNull(FieldContractID))
 }
 
 // VersionEQ applies the EQ predicate on the "version" field.

@@ -143,6 +143,7 @@ var (
 		{Name: "name", Type: field.TypeString, Default: ""},
 		{Name: "customer_order_number", Type: field.TypeString, Default: ""},
 		{Name: "reference_number", Type: field.TypeString, Default: ""},
+		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "version", Type: field.TypeInt, Default: 1},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "delivery_address_id", Type: field.TypeUUID, Nullable: true},
@@ -155,7 +156,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "carts_addresses_delivery_address",
-				Columns:    []*schema.Column{CartsColumns[9]},
+				Columns:    []*schema.Column{CartsColumns[10]},
 				RefColumns: []*schema.Column{AddressesColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -534,6 +535,7 @@ var (
 		{Name: "business_case", Type: field.TypeEnum, Enums: []string{"NEW_ORDER", "ADDITIONAL_ORDER", "CONTRACT_RENEWAL", "TARIFF_CHANGE", "CONTRACT_AMENDMENT", "NEW_SITE_WITH_PROVIDER_SWITCH", "NEW_NUMBERS_FOR_SITE", "PROVIDER_SWITCH_FOR_SITE"}},
 		{Name: "channel", Type: field.TypeEnum, Enums: []string{"ONLINE", "PHONE", "PAPER"}},
 		{Name: "placed_at", Type: field.TypeTime},
+		{Name: "called_off", Type: field.TypeBool, Default: false},
 		{Name: "net_amount", Type: field.TypeInt64},
 		{Name: "tax_amount", Type: field.TypeInt64},
 		{Name: "gross_amount", Type: field.TypeInt64},
@@ -552,19 +554,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "orders_contracts_orders",
-				Columns:    []*schema.Column{OrdersColumns[16]},
+				Columns:    []*schema.Column{OrdersColumns[17]},
 				RefColumns: []*schema.Column{ContractsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "orders_users_placed_by",
-				Columns:    []*schema.Column{OrdersColumns[17]},
+				Columns:    []*schema.Column{OrdersColumns[18]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "orders_tenants_tenant",
-				Columns:    []*schema.Column{OrdersColumns[18]},
+				Columns:    []*schema.Column{OrdersColumns[19]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -609,6 +611,7 @@ var (
 		{Name: "account_assignment", Type: field.TypeJSON, Nullable: true},
 		{Name: "placed_by_id", Type: field.TypeUUID},
 		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "contract_position_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "position", Type: field.TypeInt},
 		{Name: "product_id", Type: field.TypeUUID},
 		{Name: "sku", Type: field.TypeString},
@@ -631,7 +634,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "order_items_orders_items",
-				Columns:    []*schema.Column{OrderItemsColumns[17]},
+				Columns:    []*schema.Column{OrderItemsColumns[18]},
 				RefColumns: []*schema.Column{OrdersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -854,6 +857,7 @@ var (
 		{Name: "customer_order_number", Type: field.TypeString, Default: ""},
 		{Name: "reference_number", Type: field.TypeString, Default: ""},
 		{Name: "delivery_address", Type: field.TypeJSON, Nullable: true},
+		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "positions", Type: field.TypeJSON},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},

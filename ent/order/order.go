@@ -42,6 +42,8 @@ const (
 	FieldPlacedByID = "placed_by_id"
 	// FieldContractID holds the string denoting the contract_id field in the database.
 	FieldContractID = "contract_id"
+	// FieldCalledOff holds the string denoting the called_off field in the database.
+	FieldCalledOff = "called_off"
 	// FieldNetAmount holds the string denoting the net_amount field in the database.
 	FieldNetAmount = "net_amount"
 	// FieldTaxAmount holds the string denoting the tax_amount field in the database.
@@ -145,6 +147,7 @@ var Columns = []string{
 	FieldPlacedAt,
 	FieldPlacedByID,
 	FieldContractID,
+	FieldCalledOff,
 	FieldNetAmount,
 	FieldTaxAmount,
 	FieldGrossAmount,
@@ -177,6 +180,8 @@ var (
 	DefaultCustomerOrderNumber string
 	// DefaultReferenceNumber holds the default value on creation for the "reference_number" field.
 	DefaultReferenceNumber string
+	// DefaultCalledOff holds the default value on creation for the "called_off" field.
+	DefaultCalledOff bool
 	// DefaultAutomatic holds the default value on creation for the "automatic" field.
 	DefaultAutomatic bool
 	// DefaultID holds the default value on creation for the "id" field.
@@ -324,6 +329,11 @@ func ByPlacedByID(opts ...sql.OrderTermOption) OrderOption {
 // ByContractID orders the results by the contract_id field.
 func ByContractID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldContractID, opts...).ToFunc()
+}
+
+// ByCalledOff orders the results by the called_off field.
+func ByCalledOff(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCalledOff, opts...).ToFunc()
 }
 
 // ByNetAmount orders the results by the net_amount field.

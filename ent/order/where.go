@@ -97,6 +97,11 @@ func ContractID(v uuid.UUID) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldContractID, v))
 }
 
+// CalledOff applies equality check predicate on the "called_off" field. It's identical to CalledOffEQ.
+func CalledOff(v bool) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldCalledOff, v))
+}
+
 // NetAmount applies equality check predicate on the "net_amount" field. It's identical to NetAmountEQ.
 func NetAmount(v money.Decimal) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldNetAmount, v))
@@ -560,6 +565,16 @@ func ContractIDIsNil() predicate.Order {
 // ContractIDNotNil applies the NotNil predicate on the "contract_id" field.
 func ContractIDNotNil() predicate.Order {
 	return predicate.Order(sql.FieldNotNull(FieldContractID))
+}
+
+// CalledOffEQ applies the EQ predicate on the "called_off" field.
+func CalledOffEQ(v bool) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldCalledOff, v))
+}
+
+// CalledOffNEQ applies the NEQ predicate on the "called_off" field.
+func CalledOffNEQ(v bool) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldCalledOff, v))
 }
 
 // NetAmountEQ applies the EQ predicate on the "net_amount" field.

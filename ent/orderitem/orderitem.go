@@ -24,6 +24,8 @@ const (
 	FieldPlacedByID = "placed_by_id"
 	// FieldContractID holds the string denoting the contract_id field in the database.
 	FieldContractID = "contract_id"
+	// FieldContractPositionID holds the string denoting the contract_position_id field in the database.
+	FieldContractPositionID = "contract_position_id"
 	// FieldPosition holds the string denoting the position field in the database.
 	FieldPosition = "position"
 	// FieldProductID holds the string denoting the product_id field in the database.
@@ -69,6 +71,7 @@ var Columns = []string{
 	FieldOrderID,
 	FieldPlacedByID,
 	FieldContractID,
+	FieldContractPositionID,
 	FieldPosition,
 	FieldProductID,
 	FieldSku,
@@ -131,6 +134,11 @@ func ByPlacedByID(opts ...sql.OrderTermOption) OrderOption {
 // ByContractID orders the results by the contract_id field.
 func ByContractID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldContractID, opts...).ToFunc()
+}
+
+// ByContractPositionID orders the results by the contract_position_id field.
+func ByContractPositionID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldContractPositionID, opts...).ToFunc()
 }
 
 // ByPosition orders the results by the position field.

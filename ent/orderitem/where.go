@@ -77,6 +77,11 @@ func ContractID(v uuid.UUID) predicate.OrderItem {
 	return predicate.OrderItem(sql.FieldEQ(FieldContractID, v))
 }
 
+// ContractPositionID applies equality check predicate on the "contract_position_id" field. It's identical to ContractPositionIDEQ.
+func ContractPositionID(v uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldEQ(FieldContractPositionID, v))
+}
+
 // Position applies equality check predicate on the "position" field. It's identical to PositionEQ.
 func Position(v int) predicate.OrderItem {
 	return predicate.OrderItem(sql.FieldEQ(FieldPosition, v))
@@ -290,6 +295,56 @@ func ContractIDIsNil() predicate.OrderItem {
 // ContractIDNotNil applies the NotNil predicate on the "contract_id" field.
 func ContractIDNotNil() predicate.OrderItem {
 	return predicate.OrderItem(sql.FieldNotNull(FieldContractID))
+}
+
+// ContractPositionIDEQ applies the EQ predicate on the "contract_position_id" field.
+func ContractPositionIDEQ(v uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldEQ(FieldContractPositionID, v))
+}
+
+// ContractPositionIDNEQ applies the NEQ predicate on the "contract_position_id" field.
+func ContractPositionIDNEQ(v uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldNEQ(FieldContractPositionID, v))
+}
+
+// ContractPositionIDIn applies the In predicate on the "contract_position_id" field.
+func ContractPositionIDIn(vs ...uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldIn(FieldContractPositionID, vs...))
+}
+
+// ContractPositionIDNotIn applies the NotIn predicate on the "contract_position_id" field.
+func ContractPositionIDNotIn(vs ...uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldNotIn(FieldContractPositionID, vs...))
+}
+
+// ContractPositionIDGT applies the GT predicate on the "contract_position_id" field.
+func ContractPositionIDGT(v uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldGT(FieldContractPositionID, v))
+}
+
+// ContractPositionIDGTE applies the GTE predicate on the "contract_position_id" field.
+func ContractPositionIDGTE(v uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldGTE(FieldContractPositionID, v))
+}
+
+// ContractPositionIDLT applies the LT predicate on the "contract_position_id" field.
+func ContractPositionIDLT(v uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldLT(FieldContractPositionID, v))
+}
+
+// ContractPositionIDLTE applies the LTE predicate on the "contract_position_id" field.
+func ContractPositionIDLTE(v uuid.UUID) predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldLTE(FieldContractPositionID, v))
+}
+
+// ContractPositionIDIsNil applies the IsNil predicate on the "contract_position_id" field.
+func ContractPositionIDIsNil() predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldIsNull(FieldContractPositionID))
+}
+
+// ContractPositionIDNotNil applies the NotNil predicate on the "contract_position_id" field.
+func ContractPositionIDNotNil() predicate.OrderItem {
+	return predicate.OrderItem(sql.FieldNotNull(FieldContractPositionID))
 }
 
 // PositionEQ applies the EQ predicate on the "position" field.

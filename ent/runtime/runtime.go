@@ -173,7 +173,7 @@ func init() {
 	// cart.DefaultReferenceNumber holds the default value on creation for the reference_number field.
 	cart.DefaultReferenceNumber = cartDescReferenceNumber.Default.(string)
 	// cartDescVersion is the schema descriptor for version field.
-	cartDescVersion := cartFields[5].Descriptor()
+	cartDescVersion := cartFields[6].Descriptor()
 	// cart.DefaultVersion holds the default value on creation for the version field.
 	cart.DefaultVersion = cartDescVersion.Default.(int)
 	// cartDescID is the schema descriptor for id field.
@@ -427,8 +427,12 @@ func init() {
 	orderDescReferenceNumber := orderFields[3].Descriptor()
 	// order.DefaultReferenceNumber holds the default value on creation for the reference_number field.
 	order.DefaultReferenceNumber = orderDescReferenceNumber.Default.(string)
+	// orderDescCalledOff is the schema descriptor for called_off field.
+	orderDescCalledOff := orderFields[10].Descriptor()
+	// order.DefaultCalledOff holds the default value on creation for the called_off field.
+	order.DefaultCalledOff = orderDescCalledOff.Default.(bool)
 	// orderDescAutomatic is the schema descriptor for automatic field.
-	orderDescAutomatic := orderFields[15].Descriptor()
+	orderDescAutomatic := orderFields[16].Descriptor()
 	// order.DefaultAutomatic holds the default value on creation for the automatic field.
 	order.DefaultAutomatic = orderDescAutomatic.Default.(bool)
 	// orderDescID is the schema descriptor for id field.

@@ -29,6 +29,8 @@ const (
 	FieldReferenceNumber = "reference_number"
 	// FieldDeliveryAddress holds the string denoting the delivery_address field in the database.
 	FieldDeliveryAddress = "delivery_address"
+	// FieldContractID holds the string denoting the contract_id field in the database.
+	FieldContractID = "contract_id"
 	// FieldPositions holds the string denoting the positions field in the database.
 	FieldPositions = "positions"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
@@ -50,6 +52,7 @@ var Columns = []string{
 	FieldCustomerOrderNumber,
 	FieldReferenceNumber,
 	FieldDeliveryAddress,
+	FieldContractID,
 	FieldPositions,
 	FieldCreatedAt,
 	FieldUpdatedAt,
@@ -119,6 +122,11 @@ func ByCustomerOrderNumber(opts ...sql.OrderTermOption) OrderOption {
 // ByReferenceNumber orders the results by the reference_number field.
 func ByReferenceNumber(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReferenceNumber, opts...).ToFunc()
+}
+
+// ByContractID orders the results by the contract_id field.
+func ByContractID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldContractID, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.

@@ -85,6 +85,11 @@ func ReferenceNumber(v string) predicate.SavedCart {
 	return predicate.SavedCart(sql.FieldEQ(FieldReferenceNumber, v))
 }
 
+// ContractID applies equality check predicate on the "contract_id" field. It's identical to ContractIDEQ.
+func ContractID(v uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldEQ(FieldContractID, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.SavedCart {
 	return predicate.SavedCart(sql.FieldEQ(FieldCreatedAt, v))
@@ -398,6 +403,56 @@ func DeliveryAddressIsNil() predicate.SavedCart {
 // DeliveryAddressNotNil applies the NotNil predicate on the "delivery_address" field.
 func DeliveryAddressNotNil() predicate.SavedCart {
 	return predicate.SavedCart(sql.FieldNotNull(FieldDeliveryAddress))
+}
+
+// ContractIDEQ applies the EQ predicate on the "contract_id" field.
+func ContractIDEQ(v uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldEQ(FieldContractID, v))
+}
+
+// ContractIDNEQ applies the NEQ predicate on the "contract_id" field.
+func ContractIDNEQ(v uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldNEQ(FieldContractID, v))
+}
+
+// ContractIDIn applies the In predicate on the "contract_id" field.
+func ContractIDIn(vs ...uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldIn(FieldContractID, vs...))
+}
+
+// ContractIDNotIn applies the NotIn predicate on the "contract_id" field.
+func ContractIDNotIn(vs ...uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldNotIn(FieldContractID, vs...))
+}
+
+// ContractIDGT applies the GT predicate on the "contract_id" field.
+func ContractIDGT(v uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldGT(FieldContractID, v))
+}
+
+// ContractIDGTE applies the GTE predicate on the "contract_id" field.
+func ContractIDGTE(v uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldGTE(FieldContractID, v))
+}
+
+// ContractIDLT applies the LT predicate on the "contract_id" field.
+func ContractIDLT(v uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldLT(FieldContractID, v))
+}
+
+// ContractIDLTE applies the LTE predicate on the "contract_id" field.
+func ContractIDLTE(v uuid.UUID) predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldLTE(FieldContractID, v))
+}
+
+// ContractIDIsNil applies the IsNil predicate on the "contract_id" field.
+func ContractIDIsNil() predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldIsNull(FieldContractID))
+}
+
+// ContractIDNotNil applies the NotNil predicate on the "contract_id" field.
+func ContractIDNotNil() predicate.SavedCart {
+	return predicate.SavedCart(sql.FieldNotNull(FieldContractID))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.

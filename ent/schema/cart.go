@@ -38,6 +38,8 @@ func (Cart) Fields() []ent.Field {
 		field.String("customer_order_number").Default(""),
 		field.String("reference_number").Default(""),
 		field.UUID("delivery_address_id", uuid.UUID{}).Optional().Nillable(),
+		// The agreement that it calls off from (OR-12), which may be of another company.
+		field.UUID("contract_id", uuid.UUID{}).Optional().Nillable(),
 		// Grows with every change, so that an order is of one state of the cart.
 		field.Int("version").Default(1),
 		field.Time("updated_at"),
@@ -104,6 +106,7 @@ func (SavedCart) Fields() []ent.Field {
 		field.String("customer_order_number").Default(""),
 		field.String("reference_number").Default(""),
 		field.JSON("delivery_address", &account.SavedAddress{}).Optional(),
+		field.UUID("contract_id", uuid.UUID{}).Optional().Nillable(),
 		field.JSON("positions", []account.SavedPosition{}),
 		field.Time("created_at").Immutable(),
 		field.Time("updated_at").Annotations(entgql.OrderField("UPDATED_AT")),

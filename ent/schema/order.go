@@ -15,8 +15,8 @@ import (
 )
 
 // Order is a placed order. It took everything along as it stood and is never
-// editable (OR-01): only its state and the contract that comes of it change, and
-// triggers in the database hold that for whoever asks.
+// editable (OR-01): only its state, the contract that comes of it and whether it is called off
+// from one change, and triggers in the database hold that for whoever asks.
 type Order struct{ ent.Schema }
 
 func (Order) Mixin() []ent.Mixin {
@@ -36,6 +36,9 @@ func (Order) Fields() []ent.Field {
 		field.Time("placed_at").Immutable().Annotations(entgql.OrderField("PLACED_AT")),
 		field.UUID("placed_by_id", uuid.UUID{}).Immutable(),
 		field.UUID("contract_id", uuid.UUID{}).Optional().Nillable(),
+		// Whether the quantities of its positions are called off from the contract now: never twice,
+		// and never given back twice (OR-12).
+		field.Bool("called_off").Default(false).Annotations(entgql.Skip(entgql.SkipAll)),
 		field.Int64("net_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("tax_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("gross_amount").GoType(money.Decimal{}).Immutable(),
@@ -77,6 +80,8 @@ func (OrderItem) Fields() []ent.Field {
 		// Who placed the order and on which contract: what the wall of the row asks.
 		field.UUID("placed_by_id", uuid.UUID{}).Immutable(),
 		field.UUID("contract_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		// What it calls off from; empty where it is at list price (OR-12).
+		field.UUID("contract_position_id", uuid.UUID{}).Optional().Nillable().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 		field.Int("position").Immutable(),
 		field.UUID("product_id", uuid.UUID{}).Immutable(),
 		field.String("sku").Immutable(),

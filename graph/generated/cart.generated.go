@@ -658,6 +658,38 @@ func (ec *executionContext) fieldContext_Cart_accountAssignment(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Cart_contract(ctx context.Context, field graphql.CollectedField, obj *cart.Cart) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Cart_contract(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contract, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Contract) graphql.Marshaler {
+			return ec.marshalOContract2ᚖkontorᚋentᚐContract(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Cart_contract(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Cart",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Contract(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Cart_items(ctx context.Context, field graphql.CollectedField, obj *cart.Cart) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2308,7 +2340,7 @@ func (ec *executionContext) unmarshalInputUpdateCartInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "customerOrderNumber", "referenceNumber", "deliveryAddressId", "accountAssignment", "acknowledgePrices"}
+	fieldsInOrder := [...]string{"name", "customerOrderNumber", "referenceNumber", "deliveryAddressId", "accountAssignment", "contractId", "acknowledgePrices"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2350,6 +2382,13 @@ func (ec *executionContext) unmarshalInputUpdateCartInput(ctx context.Context, o
 				return it, err
 			}
 			it.AccountAssignment = graphql.OmittableOf(data)
+		case "contractId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contractId"))
+			data, err := ec.unmarshalOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContractID = graphql.OmittableOf(data)
 		case "acknowledgePrices":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("acknowledgePrices"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -2737,6 +2776,11 @@ func (ec *executionContext) _Cart(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "accountAssignment":
 			out.Values[i] = ec._Cart_accountAssignment(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "contract":
+			out.Values[i] = ec._Cart_contract(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -183,6 +183,7 @@ var directSchema = direct.Schema{
 			"referenceNumber":     nil,
 			"deliveryAddress":     {"Address"},
 			"accountAssignment":   {"AccountAssignment"},
+			"contract":            {"Contract"},
 			"items":               {"CartItem"},
 			"net":                 {"Money"},
 			"tax":                 {"Money"},
@@ -1575,6 +1576,8 @@ func fieldCart(ctx context.Context, w *direct.Writer, f *direct.Field, obj *cart
 		return writeOAddress2ᚖkontorᚋentᚐAddress(ctx, w, f, obj.DeliveryAddress)
 	case "accountAssignment":
 		return writeOAccountAssignment2ᚖkontorᚋinternalᚋaccountᚐAssignment(ctx, w, f, obj.AccountAssignment)
+	case "contract":
+		return writeOContract2ᚖkontorᚋentᚐContract(ctx, w, f, obj.Contract)
 	case "items":
 		return writeNCartItem2ᚕᚖkontorᚋinternalᚋcartᚐItemᚄ(ctx, w, f, obj.Items)
 	case "net":

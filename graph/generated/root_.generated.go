@@ -182,6 +182,7 @@ type ComplexityRoot struct {
 
 	Cart struct {
 		AccountAssignment   func(childComplexity int) int
+		Contract            func(childComplexity int) int
 		CustomerOrderNumber func(childComplexity int) int
 		DeliveryAddress     func(childComplexity int) int
 		Download            func(childComplexity int, format model.ExportFormat) int
@@ -1543,6 +1544,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Cart.AccountAssignment(childComplexity), true
+	case "Cart.contract":
+		if e.ComplexityRoot.Cart.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Cart.Contract(childComplexity), true
 	case "Cart.customerOrderNumber":
 		if e.ComplexityRoot.Cart.CustomerOrderNumber == nil {
 			break
@@ -6534,7 +6541,7 @@ type Address implements Node {
 
 "What stands in the way of ordering a position."
 type CartProblem {
-  "` + "`" + `PRODUCT_NOT_ORDERABLE` + "`" + `, ` + "`" + `PRICE_CHANGED` + "`" + `, ` + "`" + `QUANTITY_TOO_SMALL` + "`" + `, ` + "`" + `QUANTITY_STEP` + "`" + `, ` + "`" + `DATE_IN_PAST` + "`" + `."
+  "` + "`" + `PRODUCT_NOT_ORDERABLE` + "`" + `, ` + "`" + `PRICE_CHANGED` + "`" + `, ` + "`" + `QUANTITY_TOO_SMALL` + "`" + `, ` + "`" + `QUANTITY_STEP` + "`" + `, ` + "`" + `DATE_IN_PAST` + "`" + `; where the cart names an agreement also ` + "`" + `PRODUCT_NOT_IN_AGREEMENT` + "`" + `, ` + "`" + `QUANTITY_NOT_OPEN` + "`" + `, and ` + "`" + `CONTRACT_UNKNOWN` + "`" + `, ` + "`" + `CONTRACT_NO_AGREEMENT` + "`" + `, ` + "`" + `CONTRACT_NOT_ACTIVE` + "`" + ` at each position."
   code: String!
   "What is wrong and what to do, in the user's language."
   message: String!
@@ -6552,7 +6559,7 @@ type CartItem implements Node {
   wishedDate: Date
   "The product; null when it left the assortment."
   product: Product
-  "Net price of one unit at this quantity; null when the product has no price any more."
+  "Net price of one unit at this quantity, or as agreed; null when the product has no price any more."
   unitPrice: Money
   "Quantity times price, rounded to the cent; null when the product has no price any more."
   lineTotal: Money
@@ -6578,6 +6585,11 @@ type Cart implements Node {
   deliveryAddress: Address
   "Account assignment of positions that have none of their own."
   accountAssignment: AccountAssignment
+  """
+  The agreement that it calls off from: its prices are the agreed ones then. Null where it names none, or one that the viewer may not see
+  any more, which the positions tell as ` + "`" + `CONTRACT_UNKNOWN` + "`" + `.
+  """
+  contract: Contract
   "Positions, in the order in which they were added."
   items: [CartItem!]!
   "Sum of the positions, net."
@@ -6668,6 +6680,8 @@ input UpdateCartInput {
   deliveryAddressId: ID
   "Account assignment of positions that have none of their own."
   accountAssignment: AccountAssignmentInput
+  "The frame agreement or supply contract to call off from, on which the viewer may order. The prices that it brings count as seen."
+  contractId: ID
   "True: the prices as they are now have been seen."
   acknowledgePrices: Boolean
 }
@@ -7039,6 +7053,10 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `QUANTITY_TOO_SMALL` + "`" + ` | below the product's minimum quantity |
 | ` + "`" + `QUANTITY_STEP` + "`" + ` | not a multiple of the product's quantity step |
 | ` + "`" + `QUANTITY_NOT_OPEN` + "`" + ` | more than is still open in the frame agreement |
+| ` + "`" + `PRODUCT_NOT_IN_AGREEMENT` + "`" + ` | the agreement that is called off from has no such product in its unit |
+| ` + "`" + `CONTRACT_NOT_ACTIVE` + "`" + ` | the contract is not valid today, or has ended |
+| ` + "`" + `CONTRACT_NO_AGREEMENT` + "`" + ` | nothing can be called off from the contract: it is no frame agreement or supply contract with positions |
+| ` + "`" + `CONTRACT_DIFFERS` + "`" + ` | the order, or its cart, is about another contract |
 | ` + "`" + `DATE_IN_PAST` + "`" + ` | the wished date lies before today |
 | ` + "`" + `VALUE_REQUIRED` + "`" + ` | something that is needed is empty |
 | ` + "`" + `VALUE_TOO_LONG` + "`" + ` | longer than allowed |
@@ -7060,9 +7078,7 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `ITEM_UNKNOWN` + "`" + ` | no such position in the viewer's cart |
 | ` + "`" + `CONTRACT_REQUIRED` + "`" + ` | the business case is about a contract, which is not named |
 | ` + "`" + `CONTRACT_UNKNOWN` + "`" + ` | no such contract, or no right to order on it |
-| ` + "`" + `CONTRACT_NOT_ACTIVE` + "`" + ` | the contract has ended |
 | ` + "`" + `CONTRACT_NOT_FOR_CASE` + "`" + ` | the business case is about service contracts, and the contract is none |
-| ` + "`" + `CONTRACT_DIFFERS` + "`" + ` | the order is about another contract |
 | ` + "`" + `CONTRACT_ENDS_TOO_EARLY` + "`" + ` | the contract would end before it began |
 | ` + "`" + `AMENDED_BELOW_CALLED_OFF` + "`" + ` | less would be agreed than was called off |
 | ` + "`" + `NOT_FOR_BUSINESS_CASE` + "`" + ` | the business case does not take this detail |
@@ -8187,7 +8203,11 @@ input PlaceOrderInput {
   idempotencyKey: String!
   "What it is about."
   businessCase: BusinessCase! = NEW_ORDER
-  "The contract, where the business case is about one."
+  """
+  The contract, where the business case is about one. An order that adds to a frame agreement or supply contract with positions calls off
+  from it, at the agreed prices and never more than is open; ` + "`" + `NEW_ORDER` + "`" + ` on one is ` + "`" + `ADDITIONAL_ORDER` + "`" + `. A cart that names an agreement needs
+  no ID here, and another one is refused with ` + "`" + `CONTRACT_DIFFERS` + "`" + `.
+  """
   contractId: ID
   "The gross amount that the user saw; refused with ` + "`" + `PRICE_CHANGED` + "`" + ` when it is another one now."
   expectedGross: Decimal
@@ -8447,7 +8467,8 @@ extend type Mutation {
   orderSavedCart(input: OrderSavedCartInput!): OrderSavedCartPayload! @can(do: "order.place")
   """
   Add the positions of an order to the current cart, whose own positions stay; those that differ in the quantity only become one.
-  Wished dates that are over are left out; an address that is not among the viewer's is added to them.
+  Wished dates that are over are left out; an address that is not among the viewer's is added to them. An empty cart calls off from the
+  agreement that the order called off from.
   """
   reorderToCart(input: ReorderToCartInput!): ReorderToCartPayload! @can(do: "cart.use")
 }
@@ -9376,6 +9397,8 @@ func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.
 		return ec.fieldContext_Cart_deliveryAddress(ctx, field)
 	case "accountAssignment":
 		return ec.fieldContext_Cart_accountAssignment(ctx, field)
+	case "contract":
+		return ec.fieldContext_Cart_contract(ctx, field)
 	case "items":
 		return ec.fieldContext_Cart_items(ctx, field)
 	case "net":

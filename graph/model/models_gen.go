@@ -742,6 +742,10 @@ type UpdateTenantSettingsPayload struct {
 // | `QUANTITY_TOO_SMALL` | below the product's minimum quantity |
 // | `QUANTITY_STEP` | not a multiple of the product's quantity step |
 // | `QUANTITY_NOT_OPEN` | more than is still open in the frame agreement |
+// | `PRODUCT_NOT_IN_AGREEMENT` | the agreement that is called off from has no such product in its unit |
+// | `CONTRACT_NOT_ACTIVE` | the contract is not valid today, or has ended |
+// | `CONTRACT_NO_AGREEMENT` | nothing can be called off from the contract: it is no frame agreement or supply contract with positions |
+// | `CONTRACT_DIFFERS` | the order, or its cart, is about another contract |
 // | `DATE_IN_PAST` | the wished date lies before today |
 // | `VALUE_REQUIRED` | something that is needed is empty |
 // | `VALUE_TOO_LONG` | longer than allowed |
@@ -763,9 +767,7 @@ type UpdateTenantSettingsPayload struct {
 // | `ITEM_UNKNOWN` | no such position in the viewer's cart |
 // | `CONTRACT_REQUIRED` | the business case is about a contract, which is not named |
 // | `CONTRACT_UNKNOWN` | no such contract, or no right to order on it |
-// | `CONTRACT_NOT_ACTIVE` | the contract has ended |
 // | `CONTRACT_NOT_FOR_CASE` | the business case is about service contracts, and the contract is none |
-// | `CONTRACT_DIFFERS` | the order is about another contract |
 // | `CONTRACT_ENDS_TOO_EARLY` | the contract would end before it began |
 // | `AMENDED_BELOW_CALLED_OFF` | less would be agreed than was called off |
 // | `NOT_FOR_BUSINESS_CASE` | the business case does not take this detail |

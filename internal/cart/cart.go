@@ -23,7 +23,10 @@ import (
 // Cart is the current cart with its prices as they are now.
 type Cart struct {
 	*ent.Cart
-	Items           []*Item
+	Items []*Item
+	// Contract is the agreement that it calls off from; nil where there is none, or where the
+	// viewer may not see it any more (OR-12).
+	Contract        *ent.Contract
 	DeliveryAddress *ent.Address
 	Net, Tax, Gross money.Money
 	// Orderable tells that the cart has positions and none of them has a problem.
@@ -33,7 +36,8 @@ type Cart struct {
 // Item is a position with its price as it is now.
 type Item struct {
 	*ent.CartItem
-	Product             *ent.Product // nil when it left the assortment
+	Product             *ent.Product          // nil when it left the assortment
+	Agreed              *ent.ContractPosition // what it calls off from; nil where its price is that of the company
 	UnitPrice           *money.Money
 	LineTotal           *money.Money
 	DeliveryAddress     *ent.Address // its own, or the cart's
@@ -157,23 +161,51 @@ func (s *Service) Price(ctx context.Context, client *ent.Client, row *ent.Cart) 
 	if err != nil {
 		return nil, err
 	}
-	return s.priceWith(ctx, client, row, items, addresses, currency)
+	by, err := s.agreement(ctx, client, row)
+	if err != nil {
+		return nil, err
+	}
+	c := assemble(row, items, addresses)
+	return c, s.priceBy(ctx, client, c, by, currency)
 }
 
-// priceWith prices positions whose products are loaded; the currency is that of a cart
-// where nothing has a price.
-func (s *Service) priceWith(ctx context.Context, client *ent.Client, row *ent.Cart, items []*ent.CartItem, addresses map[uuid.UUID]*ent.Address, currency string) (*Cart, error) {
-	c := &Cart{Cart: row, Items: make([]*Item, len(items)), Orderable: len(items) > 0}
+// assemble is a cart without its prices, of positions whose products are loaded.
+func assemble(row *ent.Cart, items []*ent.CartItem, addresses map[uuid.UUID]*ent.Address) *Cart {
+	c := &Cart{Cart: row, Items: make([]*Item, len(items))}
 	if row.DeliveryAddressID != nil {
 		c.DeliveryAddress = addresses[*row.DeliveryAddressID]
 	}
-	taxed := make([]money.Taxed, 0, len(items))
 	for i, each := range items {
-		item, err := s.priceItem(ctx, client, c, each, addresses)
-		if err != nil {
-			return nil, err
+		item := &Item{CartItem: each, Product: each.Edges.Product, DeliveryAddress: c.DeliveryAddress, Unit: each.ProductUnit,
+			EffectiveAssignment: each.AccountAssignment}
+		if each.DeliveryAddressID != nil && addresses[*each.DeliveryAddressID] != nil {
+			item.DeliveryAddress = addresses[*each.DeliveryAddressID]
+		}
+		if item.EffectiveAssignment == nil {
+			item.EffectiveAssignment = c.AccountAssignment
 		}
 		c.Items[i] = item
+	}
+	return c
+}
+
+// priceBy prices the positions of a cart by an agreement or without one, tells what stands
+// in their way and adds them up; the currency is that of a cart where nothing has a price.
+func (s *Service) priceBy(ctx context.Context, client *ent.Client, c *Cart, by *agreement, currency string) error {
+	if by != nil {
+		c.Contract = by.Contract
+	}
+	for _, item := range c.Items {
+		if err := s.priceItem(ctx, client, by, item); err != nil {
+			return err
+		}
+	}
+	if err := by.tell(c.Items); err != nil {
+		return err
+	}
+	c.Orderable = len(c.Items) > 0
+	taxed := make([]money.Taxed, 0, len(c.Items))
+	for _, item := range c.Items {
 		c.Orderable = c.Orderable && len(item.Problems) == 0
 		if item.LineTotal != nil {
 			taxed = append(taxed, money.Taxed{Net: item.LineTotal.Amount, RatePercent: item.Product.TaxRate})
@@ -182,38 +214,31 @@ func (s *Service) priceWith(ctx context.Context, client *ent.Client, row *ent.Ca
 	}
 	totals, err := money.Sum(taxed)
 	if err != nil {
-		return nil, fmt.Errorf("adding up the cart: %w", err)
+		return fmt.Errorf("adding up the cart: %w", err)
 	}
 	c.Net, c.Tax, c.Gross = money.Of(totals.Net, currency), money.Of(totals.Tax, currency), money.Of(totals.Gross, currency)
-	return c, nil
+	return nil
 }
 
-func (s *Service) priceItem(ctx context.Context, client *ent.Client, c *Cart, row *ent.CartItem, addresses map[uuid.UUID]*ent.Address) (*Item, error) {
-	item := &Item{CartItem: row, Product: row.Edges.Product, DeliveryAddress: c.DeliveryAddress, Unit: row.ProductUnit,
-		EffectiveAssignment: row.AccountAssignment}
-	if row.DeliveryAddressID != nil && addresses[*row.DeliveryAddressID] != nil {
-		item.DeliveryAddress = addresses[*row.DeliveryAddressID]
-	}
-	if item.EffectiveAssignment == nil {
-		item.EffectiveAssignment = c.AccountAssignment
-	}
+func (s *Service) priceItem(ctx context.Context, client *ent.Client, by *agreement, item *Item) error {
+	item.UnitPrice, item.LineTotal, item.Agreed = nil, nil, nil
 	if item.Product != nil {
-		price, err := s.catalog.UnitPrice(ctx, client, item.Product, row.Quantity)
+		price, agreed, err := s.unitPrice(ctx, client, by, item.Product, item.Quantity)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if price != nil {
-			total, err := money.Line(row.Quantity, price.Amount)
+			total, err := money.Line(item.Quantity, price.Amount)
 			if err != nil {
-				return nil, fmt.Errorf("pricing a position: %w", err)
+				return fmt.Errorf("pricing a position: %w", err)
 			}
 			line := money.Of(total, price.Currency)
-			item.UnitPrice, item.LineTotal = price, &line
+			item.UnitPrice, item.LineTotal, item.Agreed = price, &line, agreed
 		}
 	}
 	problems, err := s.problems(item)
 	item.Problems = problems
-	return item, err
+	return err
 }
 
 // problems are what stands in the way of ordering a position as it is now (CA-09).

@@ -1,11 +1,12 @@
 // Package cart is the room of the current cart, of saved carts, of saved addresses and of
-// saved account assignments (CA-02 to CA-06, CA-09, CA-10). What becomes of a cart is the room
-// ordering.
+// saved account assignments (CA-02 to CA-06, CA-09, CA-10), and of the agreement that a cart
+// calls off from (OR-12). What becomes of a cart is the room ordering.
 package cart
 
 import (
 	"time"
 
+	"kontor/internal/access"
 	"kontor/internal/audit"
 	"kontor/internal/catalog"
 	"kontor/internal/db"
@@ -15,11 +16,12 @@ import (
 type Service struct {
 	db      *db.DB
 	catalog *catalog.Service
+	access  *access.Service
 	audit   *audit.Log
 	now     func() time.Time
 }
 
 // New is the room over a database, with its clock.
-func New(d *db.DB, c *catalog.Service, log *audit.Log, now func() time.Time) *Service {
-	return &Service{db: d, catalog: c, audit: log, now: now}
+func New(d *db.DB, c *catalog.Service, rights *access.Service, log *audit.Log, now func() time.Time) *Service {
+	return &Service{db: d, catalog: c, access: rights, audit: log, now: now}
 }

@@ -19,6 +19,7 @@ type filling struct {
 	s       *Service
 	tx      *ent.Tx
 	cart    *ent.Cart
+	by      *agreement
 	items   []*ent.CartItem // those without an ID are new
 	changed map[*ent.CartItem]bool
 }
@@ -29,7 +30,11 @@ func (s *Service) filling(ctx context.Context, tx *ent.Tx, row *ent.Cart) (*fill
 	if err != nil {
 		return nil, fmt.Errorf("reading the positions of the cart: %w", err)
 	}
-	return &filling{s: s, tx: tx, cart: row, items: items, changed: map[*ent.CartItem]bool{}}, nil
+	by, err := s.agreement(ctx, tx.Client(), row)
+	if err != nil {
+		return nil, err
+	}
+	return &filling{s: s, tx: tx, cart: row, by: by, items: items, changed: map[*ent.CartItem]bool{}}, nil
 }
 
 // put adds a position, to an existing one where only the quantity differs. What stands
@@ -49,7 +54,7 @@ func (f *filling) put(ctx context.Context, p *ent.Product, add position, field [
 	if !f.s.fits(p, quantity, field, faults) {
 		return nil
 	}
-	price, err := f.s.catalog.UnitPrice(ctx, f.tx.Client(), p, quantity)
+	price, _, err := f.s.unitPrice(ctx, f.tx.Client(), f.by, p, quantity)
 	if err != nil {
 		return err
 	}

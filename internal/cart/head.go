@@ -25,12 +25,14 @@ type UpdateCartInput struct {
 	CustomerOrderNumber graphql.Omittable[*string]
 	ReferenceNumber     graphql.Omittable[*string]
 	DeliveryAddressID   graphql.Omittable[*gid.ID]
+	ContractID          graphql.Omittable[*gid.ID]
 	AccountAssignment   graphql.Omittable[*AccountAssignmentInput]
 	AcknowledgePrices   *bool
 }
 
 // Update changes the cart itself: names, numbers, delivery and assignment (CA-02,
-// CA-05). With AcknowledgePrices the prices as they are now count as seen (CA-09).
+// CA-05), and the agreement that it calls off from (OR-12). With AcknowledgePrices the prices
+// as they are now count as seen (CA-09), and so they do with another agreement.
 func (s *Service) Update(ctx context.Context, in UpdateCartInput) (*Cart, error) {
 	return s.change(ctx, func(tx *ent.Tx, row *ent.Cart) error {
 		var faults fault.List
@@ -58,14 +60,20 @@ func (s *Service) Update(ctx context.Context, in UpdateCartInput) (*Cart, error)
 				update.ClearAccountAssignment()
 			}
 		}
+		if id, set := in.ContractID.ValueOK(); set {
+			if err := s.name(ctx, tx, update, id, &faults); err != nil {
+				return err
+			}
+		}
 		if len(faults) > 0 {
 			return faults
 		}
-		if err := update.Exec(ctx); err != nil {
+		changed, err := update.Save(ctx)
+		if err != nil {
 			return fmt.Errorf("changing the cart: %w", err)
 		}
-		if in.AcknowledgePrices != nil && *in.AcknowledgePrices {
-			return s.acknowledge(ctx, tx, row)
+		if in.AcknowledgePrices != nil && *in.AcknowledgePrices || !equal(row.ContractID, changed.ContractID) {
+			return s.acknowledge(ctx, tx, changed)
 		}
 		return nil
 	})
@@ -77,15 +85,14 @@ func (s *Service) acknowledge(ctx context.Context, tx *ent.Tx, row *ent.Cart) er
 	if err != nil {
 		return err
 	}
+	f := &filling{s: s, tx: tx, cart: row, changed: map[*ent.CartItem]bool{}}
 	for _, item := range c.Items {
-		if item.UnitPrice == nil || (item.SeenPrice != nil && item.SeenPrice.Cmp(item.UnitPrice.Amount) == 0) {
-			continue
-		}
-		if err := item.Update().SetSeenPrice(item.UnitPrice.Amount).Exec(ctx); err != nil {
-			return fmt.Errorf("noting a price as seen: %w", err)
+		if item.UnitPrice != nil && (item.SeenPrice == nil || item.SeenPrice.Cmp(item.UnitPrice.Amount) != 0) {
+			item.SeenPrice, f.changed[item.CartItem] = &item.UnitPrice.Amount, true
+			f.items = append(f.items, item.CartItem)
 		}
 	}
-	return nil
+	return f.write(ctx)
 }
 
 // Clear takes everything out of the cart and makes it new.
@@ -103,7 +110,7 @@ func (s *Service) Empty(ctx context.Context, tx *ent.Tx, row *ent.Cart) error {
 	if _, err := tx.CartItem.Delete().Where(cartitem.CartID(row.ID)).Exec(ctx); err != nil {
 		return fmt.Errorf("emptying the cart: %w", err)
 	}
-	update := tx.Cart.UpdateOneID(row.ID).SetName("").SetCustomerOrderNumber("").SetReferenceNumber("")
+	update := tx.Cart.UpdateOneID(row.ID).SetName("").SetCustomerOrderNumber("").SetReferenceNumber("").ClearContractID()
 	m := update.Mutation()
 	if err := s.proposeDefaults(ctx, tx, v, m); err != nil {
 		return err

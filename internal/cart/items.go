@@ -142,7 +142,7 @@ func (s *Service) UpdateItem(ctx context.Context, in UpdateCartItemInput) (*Cart
 		var faults fault.List
 		update := item.Update()
 		if in.Quantity != nil {
-			if err := s.setQuantity(ctx, tx, update, item, *in.Quantity, &faults); err != nil {
+			if err := s.setQuantity(ctx, tx, row, update, item, *in.Quantity, &faults); err != nil {
 				return err
 			}
 		}
@@ -174,7 +174,7 @@ func (s *Service) UpdateItem(ctx context.Context, in UpdateCartItemInput) (*Cart
 	})
 }
 
-func (s *Service) setQuantity(ctx context.Context, tx *ent.Tx, update *ent.CartItemUpdateOne, item *ent.CartItem, quantity money.Decimal, faults *fault.List) error {
+func (s *Service) setQuantity(ctx context.Context, tx *ent.Tx, row *ent.Cart, update *ent.CartItemUpdateOne, item *ent.CartItem, quantity money.Decimal, faults *fault.List) error {
 	field := []string{"quantity"}
 	p := item.Edges.Product
 	if p == nil {
@@ -186,7 +186,11 @@ func (s *Service) setQuantity(ctx context.Context, tx *ent.Tx, update *ent.CartI
 	if len(*faults) > before || !s.fits(p, quantity, field, faults) {
 		return nil
 	}
-	price, err := s.catalog.UnitPrice(ctx, tx.Client(), p, quantity)
+	by, err := s.agreement(ctx, tx.Client(), row)
+	if err != nil {
+		return err
+	}
+	price, _, err := s.unitPrice(ctx, tx.Client(), by, p, quantity)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ func (s *Service) LoadSaved(ctx context.Context, in LoadSavedCartInput) (*Cart, 
 		}
 		update := row.Update().SetName(saved.Name).SetCustomerOrderNumber(saved.CustomerOrderNumber).SetReferenceNumber(saved.ReferenceNumber)
 		setOrClear(own.of(saved.DeliveryAddress), update.SetDeliveryAddressID, update.ClearDeliveryAddressID)
+		setOrClear(saved.ContractID, update.SetContractID, update.ClearContractID)
 		if saved.AccountAssignment != nil {
 			update.SetAccountAssignment(saved.AccountAssignment)
 		} else {
@@ -75,16 +76,22 @@ func (s *Service) LoadSaved(ctx context.Context, in LoadSavedCartInput) (*Cart, 
 // AddAgain adds positions as they once were to the current cart (OR-11): to existing ones
 // where only the quantity differs. What of them cannot be ordered any more, or costs
 // something else now, goes in and is told there. The positions are read within the
-// transaction; field is where they are named in the input.
-func (s *Service) AddAgain(ctx context.Context, field string, read func(*ent.Tx) ([]account.SavedPosition, error)) (*Cart, error) {
+// transaction, with the agreement that they were called off from, which an empty cart names
+// then, too; field is where they are named in the input.
+func (s *Service) AddAgain(ctx context.Context, field string, read func(*ent.Tx) ([]account.SavedPosition, *uuid.UUID, error)) (*Cart, error) {
 	return s.change(ctx, func(tx *ent.Tx, row *ent.Cart) error {
-		positions, err := read(tx)
+		positions, from, err := read(tx)
 		if err != nil {
 			return err
 		}
 		f, err := s.filling(ctx, tx, row)
 		if err != nil {
 			return err
+		}
+		if from != nil && len(f.items) == 0 {
+			if err := row.Update().SetContractID(*from).Exec(ctx); err != nil {
+				return fmt.Errorf("naming the agreement of an order in the cart: %w", err)
+			}
 		}
 		own, err := f.adopt(ctx, addressesIn(nil, positions))
 		if err != nil {

@@ -66,7 +66,7 @@ func (s *Service) Save(ctx context.Context, in SaveCartInput) (*ent.SavedCart, e
 			return nil, fault.New("TOO_MANY_SAVED_CARTS").With("max", maxSavedCarts)
 		}
 		create := tx.SavedCart.Create().SetTenantID(row.TenantID).SetUserID(row.UserID).SetName(name).SetShared(in.Shared != nil && *in.Shared).
-			SetCustomerOrderNumber(row.CustomerOrderNumber).SetReferenceNumber(row.ReferenceNumber).
+			SetCustomerOrderNumber(row.CustomerOrderNumber).SetReferenceNumber(row.ReferenceNumber).SetNillableContractID(row.ContractID).
 			SetPositions(savedPositions(c)).SetCreatedAt(s.now()).SetUpdatedAt(s.now())
 		if c.AccountAssignment != nil {
 			create.SetAccountAssignment(c.AccountAssignment)
@@ -205,7 +205,7 @@ func (s *Service) priceSaved(ctx context.Context, client *ent.Client, all []*ent
 	if err != nil {
 		return nil, err
 	}
-	var products []uuid.UUID
+	var products, contracts []uuid.UUID
 	stored := map[uuid.UUID]account.Address{}
 	note := func(a *account.SavedAddress) {
 		if a != nil {
@@ -214,6 +214,9 @@ func (s *Service) priceSaved(ctx context.Context, client *ent.Client, all []*ent
 	}
 	for _, saved := range all {
 		note(saved.DeliveryAddress)
+		if saved.ContractID != nil {
+			contracts = append(contracts, *saved.ContractID)
+		}
 		for _, p := range saved.Positions {
 			products = append(products, p.ProductID)
 			note(p.Address)
@@ -235,14 +238,23 @@ func (s *Service) priceSaved(ctx context.Context, client *ent.Client, all []*ent
 	if err != nil {
 		return nil, err
 	}
+	by, err := s.agreements(ctx, client, distinct(contracts))
+	if err != nil {
+		return nil, err
+	}
 	priced := make(map[uuid.UUID]*Cart, len(all))
 	for _, saved := range all {
 		row := &ent.Cart{ID: saved.ID, TenantID: v.Tenant, UserID: v.User, Name: saved.Name, CustomerOrderNumber: saved.CustomerOrderNumber,
-			ReferenceNumber: saved.ReferenceNumber, AccountAssignment: saved.AccountAssignment, UpdatedAt: saved.UpdatedAt}
+			ReferenceNumber: saved.ReferenceNumber, AccountAssignment: saved.AccountAssignment, ContractID: saved.ContractID, UpdatedAt: saved.UpdatedAt}
 		if saved.DeliveryAddress != nil {
 			row.DeliveryAddressID = &saved.DeliveryAddress.ID
 		}
-		if priced[saved.ID], err = s.priceWith(ctx, client, row, itemsOf(saved.Positions, known), addresses, currency); err != nil {
+		var from *agreement
+		if row.ContractID != nil {
+			from = by[*row.ContractID]
+		}
+		priced[saved.ID] = assemble(row, itemsOf(saved.Positions, known), addresses)
+		if err := s.priceBy(ctx, client, priced[saved.ID], from, currency); err != nil {
 			return nil, err
 		}
 	}

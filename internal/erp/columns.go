@@ -97,7 +97,7 @@ var tables = map[Kind]*table{
 			{Name: "position", Type: position, Meaning: "number of the position in the contract", Example: "10"},
 			{Name: "position_product", Type: key, Meaning: "sku of the position", Example: "MET-AL-0101"},
 			{Name: "agreed_quantity", Type: above0, Meaning: "quantity agreed", Example: "60000"},
-			{Name: "called_off_quantity", Type: from0, Meaning: "quantity called off so far; empty: 0", Example: "22500"},
+			{Name: "called_off_quantity", Type: from0, Meaning: "quantity called off so far; empty: 0. While there are orders in Kontor that called off, the larger figure counts", Example: "22500"},
 			{Name: "unit", Type: units, Meaning: "unit of the quantities", Example: "kg"},
 			{Name: "unit_price", Type: from0, Meaning: "net price of one unit, up to 4 decimal places", Example: "2,9850"},
 		},

@@ -9,7 +9,11 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
 	"kontor/ent/customernumber"
+	"kontor/ent/order"
+	"kontor/ent/orderitem"
 	"kontor/internal/company"
+	"kontor/internal/db"
+	"kontor/internal/money"
 )
 
 // writeContract writes a contract and the position that the row has. A contract
@@ -73,7 +77,8 @@ func (w *writer) customerNumber(row *Row, t *ent.Tenant) (*uuid.UUID, error) {
 }
 
 func (w *writer) writeHead(row *Row, t *ent.Tenant, number, about *uuid.UUID) (*ent.Contract, outcome, error) {
-	existing, err := w.tx.Contract.Query().Where(contract.TenantID(t.ID), contract.Number(row.Text("number"))).Only(w.ctx)
+	// Orders that call off hold the contract before its positions: so does an import.
+	existing, err := db.ForUpdate(w.db, w.tx.Contract.Query().Where(contract.TenantID(t.ID), contract.Number(row.Text("number"))), db.KeepingKeys).Only(w.ctx)
 	if ent.IsNotFound(err) {
 		create := w.tx.Contract.Create().SetTenantID(t.ID).SetNumber(row.Text("number")).SetType(contract.Type(row.Text("type"))).
 			SetState(contract.State(row.Text("state"))).SetAccessNumber(row.Text("access_number")).SetValidFrom(row.Day("valid_from")).
@@ -139,7 +144,11 @@ func (w *writer) writePosition(row *Row, t *ent.Tenant, c *ent.Contract) (outcom
 	if existing.ProductID != of {
 		return 0, refused("position_product: a position keeps its product; use a new position number")
 	}
-	update := existing.Update().SetAgreedQuantity(row.Decimal("agreed_quantity")).SetCalledOffQuantity(row.Decimal("called_off_quantity")).
+	calledOff, err := w.calledOff(row, existing)
+	if err != nil {
+		return 0, err
+	}
+	update := existing.Update().SetAgreedQuantity(row.Decimal("agreed_quantity")).SetCalledOffQuantity(calledOff).
 		SetUnit(row.Text("unit")).SetPriceAmount(row.Decimal("unit_price"))
 	if !changes(update.Mutation(), existing) {
 		return unchanged, nil
@@ -148,4 +157,29 @@ func (w *writer) writePosition(row *Row, t *ent.Tenant, c *ent.Contract) (outcom
 		return 0, fmt.Errorf("changing the position: %w", err)
 	}
 	return updated, nil
+}
+
+// calledOff is how much of a position that is there is called off. The ERP keeps the book, so its
+// figure counts. But it may not know yet of orders that were placed here, and what these called
+// off must not be open again (OR-12): while there are such orders the larger figure counts, and
+// nothing that would break them goes in.
+func (w *writer) calledOff(row *Row, p *ent.ContractPosition) (money.Decimal, error) {
+	booked := row.Decimal("called_off_quantity")
+	if booked.Cmp(p.CalledOffQuantity) >= 0 && row.Text("unit") == p.Unit {
+		return booked, nil
+	}
+	ordered, err := w.tx.OrderItem.Query().Where(orderitem.ContractPositionID(p.ID), orderitem.HasOrderWith(order.CalledOff(true))).Exist(w.ctx)
+	switch {
+	case err != nil:
+		return booked, fmt.Errorf("looking for orders that called off from a position: %w", err)
+	case !ordered:
+		return booked, nil
+	case row.Text("unit") != p.Unit:
+		return booked, refused(fmt.Sprintf("unit: orders called off from this position in %s; use a new position number", p.Unit))
+	case p.CalledOffQuantity.Cmp(row.Decimal("agreed_quantity")) > 0:
+		return booked, refused(fmt.Sprintf("agreed_quantity: orders called off from this position, of which %s are called off", p.CalledOffQuantity))
+	case booked.Cmp(p.CalledOffQuantity) < 0:
+		booked = p.CalledOffQuantity
+	}
+	return booked, nil
 }

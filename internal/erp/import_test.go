@@ -2,6 +2,7 @@ package erp_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,11 +11,13 @@ import (
 
 	"kontor/authz"
 	"kontor/ent/contract"
+	"kontor/ent/order"
 	"kontor/ent/product"
 	"kontor/ent/user"
 	"kontor/internal/db"
 	"kontor/internal/erp"
 	"kontor/internal/kontortest"
+	"kontor/internal/money"
 	"kontor/internal/password"
 )
 
@@ -152,6 +155,57 @@ func TestBadRowsKeepNoGoodOneOut(t *testing.T) {
 					}
 				}
 			})
+		}
+	})
+}
+
+// The ERP keeps the book of what is called off. It does not open again what orders here called
+// off meanwhile, and takes nothing away from under them; where there are none its figure counts.
+//
+// Requirement: CO-05
+// Requirement: OR-12
+func TestImportingKeepsWhatOrdersCalledOff(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		for _, file := range files {
+			run(file.kind, file.rows)
+		}
+		row := func(position int, agreed, calledOff, unit string) string {
+			return fmt.Sprintf("ACME;K-1;FRAME_AGREEMENT;4711;GENERAL;2026-01-01;%d;P-2;%s;%s;%s;7500\n", position, agreed, calledOff, unit)
+		}
+		head, _, _ := strings.Cut(files[len(files)-1].rows, "\n")
+		send := func(rows string) erp.Result { return run(erp.Contracts, head+"\n"+rows) }
+		state := func() string {
+			c := d.Client.Contract.Query().Where(contract.Number("K-1")).WithPositions().OnlyX(ctx)
+			return fmt.Sprint(c.Edges.Positions[0].CalledOffQuantity, " ", c.Edges.Positions[1].CalledOffQuantity, " of ", c.AgreedQuantity, " called off ", c.CalledOffQuantity)
+		}
+		if got := send(row(1, "100", "15", "t")); got.Updated != 1 || state() != "15 0.5 of 150 called off 15.5" {
+			t.Errorf("corrected downwards: %+v, %s", got, state())
+		}
+		// An order calls off 30.
+		c := d.Client.Contract.Query().Where(contract.Number("K-1")).WithPositions().OnlyX(ctx)
+		p, owner := c.Edges.Positions[0], d.Client.User.Query().Where(user.Username("master.one")).OnlyX(ctx)
+		one, thirty := money.MustParse("1"), money.MustParse("30")
+		placed := d.Client.Order.Create().SetTenantID(c.TenantID).SetNumber("1").SetState(order.StateIN_PROGRESS).SetBusinessCase(order.BusinessCaseADDITIONAL_ORDER).
+			SetChannel(order.ChannelONLINE).SetPlacedAt(time.Now()).SetPlacedByID(owner.ID).SetContractID(c.ID).SetCalledOff(true).
+			SetNetAmount(one).SetTaxAmount(one).SetGrossAmount(money.MustParse("2")).SetCurrency("EUR").SaveX(ctx)
+		d.Client.OrderItem.Create().SetTenantID(c.TenantID).SetOrderID(placed.ID).SetPlacedByID(owner.ID).SetContractID(c.ID).SetContractPositionID(p.ID).SetPosition(1).
+			SetProductID(p.ProductID).SetSku("P-2").SetProductName("Kupfer").SetUnit("t").SetQuantity(thirty).SetUnitPriceAmount(one).SetLineTotalAmount(one).
+			SetTaxRate(one).SetCurrency("EUR").ExecX(ctx)
+		p.Update().SetCalledOffQuantity(money.MustParse("45")).ExecX(ctx)
+		if got := send(row(1, "100", "15", "t") + row(2, "50", "0.4", "t")); got.Unchanged+got.Updated != 2 || state() != "45 0.4 of 150 called off 45.4" {
+			t.Errorf("a file from before the order: %+v, %s", got, state())
+		}
+		if got := send(row(1, "100", "50", "t")); got.Updated != 1 || state() != "50 0.4 of 150 called off 50.4" {
+			t.Errorf("a file that knows more: %+v, %s", got, state())
+		}
+		for name, each := range map[string][2]string{"less agreed than is called off": {row(1, "40", "15", "t"), "agreed_quantity"}, "another unit": {row(1, "100", "60", "kg"), "unit"}} {
+			if got := send(each[0]); len(got.Rejected) != 1 || !strings.HasPrefix(got.Rejected[0].Reason, each[1]) || state() != "50 0.4 of 150 called off 50.4" {
+				t.Errorf("%s: %+v, %s", name, got, state())
+			}
+		}
+		placed.Update().SetCalledOff(false).ExecX(ctx)
+		if got := send(row(1, "100", "15", "t")); got.Updated != 1 || state() != "15 0.4 of 150 called off 15.4" {
+			t.Errorf("after the order was given back: %+v, %s", got, state())
 		}
 	})
 }

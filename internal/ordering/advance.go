@@ -64,6 +64,10 @@ func (s *Service) Advance(ctx context.Context, in AdvanceOrderInput) (*ent.Order
 			}
 			return s.move(ctx, tx, v, o, order.StateERROR, "order.fail", note)
 		}
+		// First, because its contract comes before the audit log for all who hold both.
+		if err := s.follow(ctx, tx, o, order.StateCOMPLETED); err != nil {
+			return err
+		}
 		if err := s.conclude(ctx, tx, o, account.Provisioned{ContractNumber: number}); err != nil {
 			return err
 		}

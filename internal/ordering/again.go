@@ -59,26 +59,30 @@ func (s *Service) PlaceSaved(ctx context.Context, in OrderSavedCartInput) (*ent.
 // ReorderToCartInput is which order to put into the cart again.
 type ReorderToCartInput struct{ OrderID gid.ID }
 
-// Reorder adds the positions of an order that the viewer may see to the current cart
-// (OR-11).
+// Reorder adds the positions of an order that the viewer may see to the current cart,
+// which names the agreement that they were called off from where it was empty (OR-11, OR-12).
 func (s *Service) Reorder(ctx context.Context, in ReorderToCartInput) (*cart.Cart, error) {
-	return s.cart.AddAgain(ctx, "orderId", func(tx *ent.Tx) ([]account.SavedPosition, error) {
+	return s.cart.AddAgain(ctx, "orderId", func(tx *ent.Tx) ([]account.SavedPosition, *uuid.UUID, error) {
 		placed, err := tx.Order.Query().Where(order.ID(in.OrderID.Of(ent.KindOrder))).
 			WithItems(func(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) }).Only(ctx)
 		if ent.IsNotFound(err) {
-			return nil, fault.New("ORDER_UNKNOWN", "orderId")
+			return nil, nil, fault.New("ORDER_UNKNOWN", "orderId")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the order to repeat: %w", err)
+			return nil, nil, fmt.Errorf("reading the order to repeat: %w", err)
 		}
+		var from *uuid.UUID
 		positions := make([]account.SavedPosition, len(placed.Edges.Items))
 		for i, item := range placed.Edges.Items {
 			positions[i] = account.SavedPosition{ProductID: item.ProductID, Unit: item.Unit, Quantity: item.Quantity, SeenPrice: &item.UnitPriceAmount,
 				WishedDate: item.WishedDate, Assignment: item.AccountAssignment}
+			if item.ContractPositionID != nil {
+				from = placed.ContractID
+			}
 			if item.DeliveryAddress != nil {
 				positions[i].Address = &account.SavedAddress{ID: uuid.Nil, Address: *item.DeliveryAddress}
 			}
 		}
-		return positions, nil
+		return positions, from, nil
 	})
 }

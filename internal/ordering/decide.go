@@ -161,6 +161,9 @@ func (s *Service) move(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.
 	if n == 0 {
 		return fault.New("ORDER_ALREADY_DECIDED")
 	}
+	if err := s.follow(ctx, tx, o, to); err != nil {
+		return err
+	}
 	return s.happened(ctx, tx, v, o, to, action, note)
 }
 

@@ -1,5 +1,6 @@
 // Package ordering is the room of what becomes of a cart: placing an order, its
-// approval, its states, its overview and what happens to it meanwhile (OR-01, OR-02, OR-03, OR-05, OR-09, OR-10). The cart itself is the room cart.
+// approval, its states, its overview, what happens to it meanwhile, and what it calls off from
+// agreements (OR-01, OR-02, OR-03, OR-05, OR-09, OR-10, OR-12). The cart itself is the room cart.
 package ordering
 
 import (

@@ -70,6 +70,10 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 // place makes an order of a priced cart, be it the current or a saved one: it checks,
 // numbers, writes and records.
 func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput) (*ent.Order, error) {
+	about, err := s.about(ctx, tx, c, &in)
+	if err != nil {
+		return nil, err
+	}
 	details, err := in.Details.read(in.BusinessCase)
 	if err != nil {
 		return nil, err
@@ -80,16 +84,15 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err := check(c, in); err != nil {
 		return nil, err
 	}
-	about, err := s.contract(ctx, tx, in)
-	if err != nil {
-		return nil, err
-	}
 	number, err := s.nextNumber(ctx, tx, v.Tenant, numberseries.KindORDER)
 	if err != nil {
 		return nil, err
 	}
 	placed, err := s.write(ctx, tx, v, c, in.BusinessCase, details, about, number)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.callOff(ctx, tx, placed); err != nil {
 		return nil, err
 	}
 	err = s.audit.Record(ctx, tx, audit.Change{
@@ -105,18 +108,20 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 
 // check tells everything that stands in the way of the order (CA-09). A price
 // that changed is in the way until it was seen: in the cart, or as the gross
-// amount that the client expects.
+// amount that the client expects. Whoever names an agreement with the order, and not in the
+// cart, asks for its prices whatever it saw there.
 func check(c *cart.Cart, in PlaceOrderInput) error {
 	if len(c.Items) == 0 {
 		return fault.New("CART_EMPTY")
 	}
+	seen := in.ExpectedGross != nil || c.Contract != nil && c.ContractID == nil
 	var faults fault.List
 	if in.ExpectedGross != nil && in.ExpectedGross.Cmp(c.Gross.Amount) != 0 {
 		faults.Add(fault.New("PRICE_CHANGED", "expectedGross"))
 	}
 	for i, item := range c.Items {
 		for _, p := range item.Problems {
-			if p.Code == "PRICE_CHANGED" && in.ExpectedGross != nil {
+			if p.Code == "PRICE_CHANGED" && seen {
 				continue
 			}
 			faults.Add(&fault.Fault{Code: p.Code, Field: []string{"items", strconv.Itoa(i)}, Args: p.Args})
@@ -219,6 +224,9 @@ func snapshot(tx *ent.Tx, o *ent.Order, item *cart.Item, position int) *ent.Orde
 		SetSku(item.Product.Sku).SetProductName(item.Product.Name).SetUnit(item.Product.Unit).
 		SetQuantity(item.Quantity).SetUnitPriceAmount(item.UnitPrice.Amount).SetLineTotalAmount(item.LineTotal.Amount).
 		SetTaxRate(item.Product.TaxRate).SetCurrency(item.LineTotal.Currency).SetNillableWishedDate(item.WishedDate)
+	if item.Agreed != nil {
+		create.SetContractPositionID(item.Agreed.ID)
+	}
 	if a := item.DeliveryAddress; a != nil {
 		copied := a.Copy()
 		create.SetDeliveryAddress(&copied)
