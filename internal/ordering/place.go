@@ -70,15 +70,15 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 // place makes an order of a priced cart, be it the current or a saved one: it checks,
 // numbers, writes and records.
 func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput) (*ent.Order, error) {
-	about, err := s.about(ctx, tx, c, &in)
-	if err != nil {
-		return nil, err
-	}
 	details, err := in.Details.read(in.BusinessCase)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.under(ctx, tx, details); err != nil {
+		return nil, err
+	}
+	about, err := s.about(ctx, tx, c, &in)
+	if err != nil {
 		return nil, err
 	}
 	if err := check(c, in); err != nil {
