@@ -29,7 +29,7 @@ func TestRun(t *testing.T) {
 	}
 	o := options{
 		binary: binary, tenants: leastTenants, orders: listLength * leastTenants, grants: 10 * fewGrants,
-		connections: 2, repeats: 1, duration: 50 * time.Millisecond, out: table,
+		connections: 2, repeats: 1, duration: 50 * time.Millisecond, operations: "../../clients/operations", out: table,
 	}
 	if err := o.validate(); err != nil {
 		t.Fatal(err)
@@ -46,6 +46,9 @@ func TestRun(t *testing.T) {
 		"| login | Kontor |", "| product list (20) | Kontor |", "| contract list (20 of 1000, rights) | Kontor |", "| add to cart | Kontor |", "| add and place order | Kontor |",
 		"| order list (20, items, products) | Kontor |", "| order list (20, items, products) | gqlgen + pgx |", "| order list (20, items, products) | floor |",
 		"| one order | Kontor |", "| one order | gqlgen + pgx |", "| one order | floor |", "| one order | Kontor, one wall |", "With row security, ", "A right check takes ",
+		"| dashboard (customers: 1) | Kontor |", "| dashboard (customers: 50) | Kontor |", "| dashboard (customers: 50) | Kontor, one wall |", "A dashboard of 50 customers takes ",
+		"| place order (clients: 1) |", "| place order (clients: 16) |", "| place order (clients: 64) |", "| place order (clients: 16, one company) |",
+		"| place order (clients: 64, one company) |", "have no gap and no double.",
 	} {
 		if !strings.Contains(string(content), row) {
 			t.Errorf("the table has no %q:\n%s", row, content)
@@ -59,7 +62,7 @@ func TestSizesThatCannotWorkAreRefused(t *testing.T) {
 	if err == nil {
 		t.Fatal("a run without anything in it was accepted")
 	}
-	for _, flag := range []string{"-tenants", "-grants", "-connections", "-repeats", "-duration"} {
+	for _, flag := range []string{"-tenants", "-grants", "-connections", "-repeats", "-duration", "-operations"} {
 		if !strings.Contains(err.Error(), flag+" must be ") {
 			t.Errorf("nothing is said about %s: %v", flag, err)
 		}

@@ -33,11 +33,25 @@ type result struct {
 // body and headers. A connection is always the same user.
 type request func(connection, i int) ([]byte, map[string]string)
 
-// measure sends an operation from several connections, each the next as soon as it
-// has its answer, and reads what it cost from the outside.
-func measure(ctx context.Context, t target, make request, connections int, duration time.Duration, statements func() (int64, error)) (result, error) {
+// errand is what a connection does again and again, the i-th of all: it says how
+// long the request took whose latency is measured.
+type errand func(ctx context.Context, connection, i int) (time.Duration, error)
+
+// sending is the errand of one request.
+func (t target) sending(make request) errand {
+	return func(ctx context.Context, connection, i int) (time.Duration, error) {
+		began := time.Now()
+		body, headers := make(connection, i)
+		_, err := t.ask(ctx, body, headers)
+		return time.Since(began), err
+	}
+}
+
+// measure has several connections run an errand, each the next as soon as it is
+// done, and reads what it cost from the outside.
+func measure(ctx context.Context, t target, do errand, connections int, duration time.Duration, statements func() (int64, error)) (result, error) {
 	// Connections, statements and caches are there before the measuring begins.
-	if _, _, err := t.load(ctx, make, connections, duration/5); err != nil {
+	if _, _, err := t.load(ctx, do, connections, duration/5); err != nil {
 		return result{}, err
 	}
 	cpu, allocations, err := t.cost()
@@ -48,7 +62,7 @@ func measure(ctx context.Context, t target, make request, connections int, durat
 	if err != nil {
 		return result{}, err
 	}
-	latencies, elapsed, err := t.load(ctx, make, connections, duration)
+	latencies, elapsed, err := t.load(ctx, do, connections, duration)
 	if err != nil {
 		return result{}, err
 	}
@@ -73,9 +87,9 @@ func measure(ctx context.Context, t target, make request, connections int, durat
 
 var sequence atomic.Int64
 
-// load gives how long each request took, and how long all of it did: those that
+// load gives how long each errand took, and how long all of it did: those that
 // are under way when the time is over are waited for and count.
-func (t target) load(ctx context.Context, make request, connections int, duration time.Duration) ([]time.Duration, time.Duration, error) {
+func (t target) load(ctx context.Context, do errand, connections int, duration time.Duration) ([]time.Duration, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, duration)
 	defer cancel()
 	start := time.Now()
@@ -90,9 +104,9 @@ func (t target) load(ctx context.Context, make request, connections int, duratio
 			var own []time.Duration
 			var err error
 			for ctx.Err() == nil && err == nil {
-				began := time.Now()
-				if err = t.send(context.WithoutCancel(ctx), make, connection, int(sequence.Add(1))); err == nil {
-					own = append(own, time.Since(began))
+				var took time.Duration
+				if took, err = do(context.WithoutCancel(ctx), connection, int(sequence.Add(1))); err == nil {
+					own = append(own, took)
 				}
 			}
 			mu.Lock()
@@ -111,18 +125,17 @@ func (t target) load(ctx context.Context, make request, connections int, duratio
 	return all, elapsed, failed
 }
 
-// send sends one request and makes sure that it was answered.
-func (t target) send(ctx context.Context, make request, connection, i int) error {
-	body, headers := make(connection, i)
+// ask sends one request and makes sure that it was answered.
+func (t target) ask(ctx context.Context, body []byte, headers map[string]string) ([]byte, error) {
 	content, err := t.post(ctx, body, headers)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// What a person can put right would come in the payload: nothing may.
 	if bytes.Contains(content, []byte(`"errors":[{`)) {
-		return fmt.Errorf("%s refused: %.300s", t.name, content)
+		return nil, fmt.Errorf("%s refused: %.300s", t.name, content)
 	}
-	return nil
+	return content, nil
 }
 
 func (t target) post(ctx context.Context, body []byte, headers map[string]string) ([]byte, error) {

@@ -1,6 +1,7 @@
 // Command bench measures Kontor on PostgreSQL and Redis, as a separate process,
 // beside two others that answer the same: a plain handler with the least SQL, and
-// gqlgen with hand-written statements. It prints a table with ratios of one run.
+// gqlgen with hand-written statements. It prints a table with ratios of one run, and
+// one of how placing orders fares with many clients.
 package main
 
 import (
@@ -23,6 +24,7 @@ type options struct {
 	connections int
 	repeats     int
 	duration    time.Duration
+	operations  string
 	out         string
 	only        string
 }
@@ -46,6 +48,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 8, "connections of the load")
 	flag.IntVar(&o.repeats, "repeats", 3, "rounds; the table has their medians")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "how long each operation is measured in a round")
+	flag.StringVar(&o.operations, "operations", "clients/operations", "what the clients send, of which some is measured as it is")
 	flag.StringVar(&o.out, "out", "", "also write the table to this file")
 	flag.StringVar(&o.only, "only", "", "measure only the operations whose name has this in it")
 	flag.Parse()
@@ -73,5 +76,7 @@ func (o options) validate() error {
 	need(o.connections >= 1 && o.connections <= customers, "-connections must be 1 to %d: each is a user of its own", customers)
 	need(o.repeats >= 1, "-repeats must be 1 or more")
 	need(o.duration > 0, "-duration must be longer than nothing, such as 3s")
+	_, err := o.document("partner/dashboard")
+	need(err == nil, "-operations must be the folder of what the clients send: %v", err)
 	return errors.Join(wrong...)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 )
 
 const (
@@ -21,7 +23,16 @@ const (
 )
 
 func body(query string, variables map[string]any) []byte {
-	encoded, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	return encode(map[string]any{"query": query, "variables": variables})
+}
+
+// named is a request for one operation of a client's document.
+func named(document, name string, variables map[string]any) []byte {
+	return encode(map[string]any{"query": document, "operationName": name, "variables": variables})
+}
+
+func encode(request map[string]any) []byte {
+	encoded, err := json.Marshal(request)
 	if err != nil {
 		panic(err)
 	}
@@ -53,30 +64,44 @@ const (
 	// loginUsers are how many users log in, so that none has more sessions than it
 	// may keep; nobody else works as one of them.
 	loginUsers = 100
-	// leastTenants has all of them.
-	leastTenants = max(3*customers, loginUsers+1)
+	// leastTenants has all of them, and those where many place orders at a time.
+	leastTenants = max(3*customers+mostClients, loginUsers+1)
 	// listLength is how many elements the lists ask for.
 	listLength = 20
 )
 
+// enter logs a user in and gives the headers that it sends from then on.
+func enter(ctx context.Context, kontor target, name string) (map[string]string, error) {
+	content, err := kontor.post(ctx, body(login, map[string]any{"u": name, "p": benchPassword}), nil)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Data struct{ Login struct{ Token string } }
+	}
+	if err := json.Unmarshal(content, &answer); err != nil || answer.Data.Login.Token == "" {
+		return nil, fmt.Errorf("%s could not log in: %.300s", name, content)
+	}
+	return map[string]string{"Authorization": "Bearer " + answer.Data.Login.Token}, nil
+}
+
+// userOf is the name of a company's general user.
+func userOf(company int) string { return fmt.Sprintf("user%d.0", company) }
+
+// document reads a file of what the clients send.
+func (o options) document(name string) (string, error) {
+	content, err := os.ReadFile(filepath.Join(o.operations, name+".graphql"))
+	if err != nil {
+		return "", fmt.Errorf("reading what the clients send: %w", err)
+	}
+	return string(content), nil
+}
+
 // operations logs the users of the load in, once, and gives the rows of the table.
 func operations(ctx context.Context, kontor target, d *data) ([]operation, error) {
-	enter := func(name string) (map[string]string, error) {
-		content, err := kontor.post(ctx, body(login, map[string]any{"u": name, "p": benchPassword}), nil)
-		if err != nil {
-			return nil, err
-		}
-		var answer struct {
-			Data struct{ Login struct{ Token string } }
-		}
-		if err := json.Unmarshal(content, &answer); err != nil || answer.Data.Login.Token == "" {
-			return nil, fmt.Errorf("%s could not log in: %.300s", name, content)
-		}
-		return map[string]string{"Authorization": "Bearer " + answer.Data.Login.Token}, nil
-	}
 	var people, tenants []map[string]string
 	for i := range 3 * customers {
-		headers, err := enter(fmt.Sprintf("user%d.0", i+1))
+		headers, err := enter(ctx, kontor, userOf(i+1))
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +109,7 @@ func operations(ctx context.Context, kontor target, d *data) ([]operation, error
 		tenants = append(tenants, map[string]string{"X-Tenant": d.tenants[i+1].String()})
 	}
 	readers, fillers, buyers := people[:customers], people[customers:2*customers], people[2*customers:]
-	sub, err := enter("user1.1")
+	sub, err := enter(ctx, kontor, "user1.1")
 	if err != nil {
 		return nil, err
 	}

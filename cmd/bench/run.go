@@ -69,8 +69,14 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	pages, err := openDashboards(ctx, o, targets[0])
+	if err != nil {
+		return err
+	}
+	rows = append(rows, pages.operations()...)
 	rows = slices.DeleteFunc(rows, func(row operation) bool { return !strings.Contains(row.name, o.only) })
-	if len(rows) == 0 {
+	crowds := crowdsOf(o.only)
+	if len(rows)+len(crowds) == 0 {
 		return fmt.Errorf("-only %q fits no operation", o.only)
 	}
 	if err := same(ctx, targets, rows); err != nil {
@@ -80,11 +86,25 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	ofPage, err := pages.statements(ctx, statements)
+	if err != nil {
+		return err
+	}
+	var orders *placed
+	if len(crowds) > 0 {
+		p, err := openPlacing(ctx, o, targets[0], d)
+		if err != nil {
+			return err
+		}
+		if orders, err = p.measure(ctx, o, crowds, postgres.AdminURL("bench"), statements); err != nil {
+			return err
+		}
+	}
 	checks, err := rightChecks(ctx, postgres.URL("bench"), d)
 	if err != nil {
 		return err
 	}
-	return report(o, m, rows, targets, measured, checks, seeded)
+	return report(o, m, figures{rows, targets, measured, ofPage, orders, checks, seeded})
 }
 
 func prepare(ctx context.Context, postgres *kontortest.Postgres, o options) (*data, error) {
@@ -142,6 +162,35 @@ func counter(ctx context.Context, url string) (func() (int64, error), func(), er
 	}, stop, nil
 }
 
+// counted takes some steps in turns, again and again, and counts the statements of
+// each: the median, as the server now and then sends some of its own accord.
+func counted(statements func() (int64, error), steps ...func() error) ([]int64, error) {
+	const samples = 9
+	costs := make([][]int64, len(steps))
+	for range samples {
+		for i, step := range steps {
+			sent, err := statements()
+			if err != nil {
+				return nil, err
+			}
+			if err := step(); err != nil {
+				return nil, err
+			}
+			sentAfter, err := statements()
+			if err != nil {
+				return nil, err
+			}
+			costs[i] = append(costs[i], sentAfter-sent)
+		}
+	}
+	medians := make([]int64, len(steps))
+	for i, of := range costs {
+		slices.Sort(of)
+		medians[i] = of[len(of)/2]
+	}
+	return medians, nil
+}
+
 // same makes sure that all answer the same data before any is measured.
 func same(ctx context.Context, targets []target, rows []operation) error {
 	for _, row := range rows {
@@ -195,7 +244,7 @@ func rounds(ctx context.Context, o options, targets []target, rows []operation, 
 				if make == nil {
 					continue
 				}
-				one, err := measure(ctx, t, make, o.connections, o.duration, statements)
+				one, err := measure(ctx, t, t.sending(make), o.connections, o.duration, statements)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", row.name, err)
 				}

@@ -41,7 +41,7 @@ func seed(ctx context.Context, url string, o options) (*data, error) {
 		return nil, fmt.Errorf("hashing the password: %w", err)
 	}
 	s := &seeder{ctx: ctx, db: connection, o: o, hash: hash, now: time.Now().UTC().Truncate(time.Microsecond), d: &data{}}
-	for _, step := range []func() error{s.people, s.goods, s.orders, s.contracts} {
+	for _, step := range []func() error{s.people, s.goods, s.orders, s.contracts, s.partner} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -74,11 +74,19 @@ func (s *seeder) copyRows(table string, columns []string, n int, row func(i int)
 	if err := s.execute(aside); err != nil {
 		return err
 	}
-	_, err = s.db.CopyFrom(s.ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) { return row(i), nil }))
+	if err := s.copyFew(table, columns, n, row); err != nil {
+		return err
+	}
+	return s.execute(back)
+}
+
+// copyFew writes rows that are not worth setting anything aside for.
+func (s *seeder) copyFew(table string, columns []string, n int, row func(i int) []any) error {
+	_, err := s.db.CopyFrom(s.ctx, pgx.Identifier{table}, columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) { return row(i), nil }))
 	if err != nil {
 		return fmt.Errorf("seeding %s: %w", table, err)
 	}
-	return s.execute(back)
+	return nil
 }
 
 // definitions are the statements that drop a table's foreign keys and the indexes
@@ -115,42 +123,64 @@ func (s *seeder) execute(statements []string) error {
 
 func (s *seeder) people() error {
 	operator := key()
-	s.d.tenants = append(s.d.tenants, operator)
-	for range s.o.tenants {
-		s.d.tenants = append(s.d.tenants, key())
+	companies := []company{{operator, nil, operator.String() + "/", "OPERATOR", "T00000"}}
+	for i := range s.o.tenants {
+		id := key()
+		companies = append(companies, company{id, operator, operator.String() + "/" + id.String() + "/", "CUSTOMER", fmt.Sprintf("T%05d", i+1)})
 	}
-	err := s.copyRows("tenants", []string{"id", "parent_id", "path", "kind", "organization_id", "name", "email_domain", "password_policy",
-		"login_needs_organization", "language", "currency", "contact_name", "contact_phone", "contact_email", "created_at"}, len(s.d.tenants), func(i int) []any {
-		id := s.d.tenants[i]
-		parent, path, kind := any(operator), operator.String()+"/"+id.String()+"/", "CUSTOMER"
-		if i == 0 {
-			parent, path, kind = nil, id.String()+"/", "OPERATOR"
-		}
-		return []any{id, parent, path, kind, fmt.Sprintf("T%05d", i), fmt.Sprintf("Company %d", i), "bench.example", "BASIC", false, "de", "EUR", "", "", "", s.now}
-	})
-	if err != nil {
+	if err := s.companies(companies); err != nil {
 		return err
 	}
 	// Two for each company: a general user and a sub admin.
-	people := make([]uuid.UUID, 2*len(s.d.tenants))
-	for i := range people {
-		people[i] = key()
+	var people []person
+	for i, c := range companies {
+		general := person{key(), c.id, userOf(i), "GENERAL_USER"}
+		people = append(people, general, person{key(), c.id, fmt.Sprintf("user%d.1", i), "SUB_ADMIN"})
+		s.d.tenants = append(s.d.tenants, c.id)
+		if i > 0 {
+			s.d.users = append(s.d.users, general.id)
+		}
 	}
-	err = s.copyRows("users", []string{"id", "tenant_id", "username", "username_key", "email", "email_key", "title", "first_name", "last_name", "phone", "mobile",
-		"language", "status", "password_hash", "must_change_password", "sessions_valid_after", "surviving_session", "created_at"}, len(people), func(i int) []any {
-		name := fmt.Sprintf("user%d.%d", i/2, i%2)
-		return []any{people[i], s.d.tenants[i/2], name, name, name + "@bench.example", name + "@bench.example", "", "First", "Last", "+49 40 123456", "", "de", "ACTIVE", s.hash, false, s.now, "", s.now}
+	s.d.sub = people[3].id
+	// And those that place orders beside one another in one company.
+	for i := 1; i < mostClients; i++ {
+		people = append(people, person{key(), s.d.tenants[crowded], crowdOf(i), "GENERAL_USER"})
+	}
+	return s.persons(people)
+}
+
+// company is a row of tenants.
+type company struct {
+	id                       uuid.UUID
+	parent                   any
+	path, kind, organization string
+}
+
+func (s *seeder) companies(all []company) error {
+	return s.copyRows("tenants", []string{"id", "parent_id", "path", "kind", "organization_id", "name", "email_domain", "password_policy",
+		"login_needs_organization", "language", "currency", "contact_name", "contact_phone", "contact_email", "created_at"}, len(all), func(i int) []any {
+		c := all[i]
+		return []any{c.id, c.parent, c.path, c.kind, c.organization, "Company " + c.organization, "bench.example", "BASIC", false, "de", "EUR", "", "", "", s.now}
+	})
+}
+
+// person is a user with the one role that it has.
+type person struct {
+	id, tenant uuid.UUID
+	name, role string
+}
+
+func (s *seeder) persons(all []person) error {
+	err := s.copyRows("users", []string{"id", "tenant_id", "username", "username_key", "email", "email_key", "title", "first_name", "last_name", "phone", "mobile",
+		"language", "status", "password_hash", "must_change_password", "sessions_valid_after", "surviving_session", "created_at"}, len(all), func(i int) []any {
+		p := all[i]
+		return []any{p.id, p.tenant, p.name, p.name, p.name + "@bench.example", p.name + "@bench.example", "", "First", "Last", "+49 40 123456", "", "de", "ACTIVE", s.hash, false, s.now, "", s.now}
 	})
 	if err != nil {
 		return err
 	}
-	for i := 2; i < len(people); i += 2 {
-		s.d.users = append(s.d.users, people[i])
-	}
-	s.d.sub = people[3]
-	roles := []string{"GENERAL_USER", "SUB_ADMIN"}
-	return s.copyRows("user_roles", []string{"id", "tenant_id", "user_id", "role"}, len(people), func(i int) []any {
-		return []any{key(), s.d.tenants[i/2], people[i], roles[i%2]}
+	return s.copyRows("user_roles", []string{"id", "tenant_id", "user_id", "role"}, len(all), func(i int) []any {
+		return []any{key(), all[i].tenant, all[i].id, all[i].role}
 	})
 }
 
@@ -179,6 +209,14 @@ func (s *seeder) goods() error {
 	})
 }
 
+var (
+	orderColumns = []string{"id", "tenant_id", "number", "name", "customer_order_number", "reference_number", "state", "business_case", "channel",
+		"placed_at", "placed_by_id", "net_amount", "tax_amount", "gross_amount", "currency"}
+	itemColumns = []string{"id", "tenant_id", "order_id", "placed_by_id", "position", "product_id", "sku", "product_name", "unit", "quantity",
+		"unit_price_amount", "line_total_amount", "tax_rate", "currency"}
+	contractColumns = []string{"id", "tenant_id", "number", "access_number", "type", "state", "valid_from", "created_at"}
+)
+
 func (s *seeder) orders() error {
 	customers := len(s.d.users)
 	keys := make([]uuid.UUID, s.o.orders)
@@ -188,16 +226,14 @@ func (s *seeder) orders() error {
 		keys[i] = key()
 		s.d.numbers[i%customers] = number(i)
 	}
-	err := s.copyRows("orders", []string{"id", "tenant_id", "number", "name", "customer_order_number", "reference_number", "state", "business_case", "channel",
-		"placed_at", "placed_by_id", "net_amount", "tax_amount", "gross_amount", "currency"}, len(keys), func(i int) []any {
+	err := s.copyRows("orders", orderColumns, len(keys), func(i int) []any {
 		return []any{keys[i], s.d.tenants[i%customers+1], number(i), "", "", "", "COMPLETED", "NEW_ORDER", "ONLINE",
 			s.now.Add(-time.Duration(len(keys)-i) * time.Minute), s.d.users[i%customers], 3000000, 570000, 3570000, "EUR"}
 	})
 	if err != nil {
 		return err
 	}
-	err = s.copyRows("order_items", []string{"id", "tenant_id", "order_id", "placed_by_id", "position", "product_id", "sku", "product_name", "unit", "quantity",
-		"unit_price_amount", "line_total_amount", "tax_rate", "currency"}, 3*len(keys), func(i int) []any {
+	err = s.copyRows("order_items", itemColumns, 3*len(keys), func(i int) []any {
 		order, p := i/3, i%productCount
 		return []any{key(), s.d.tenants[order%customers+1], keys[order], s.d.users[order%customers], i%3 + 1, s.d.products[p], s.d.skus[p],
 			fmt.Sprintf("Tischtelefon Modell %d", p), "piece", 20000, 500000, 1000000, 190000, "EUR"}
@@ -206,7 +242,8 @@ func (s *seeder) orders() error {
 		return err
 	}
 	return s.copyRows("number_series", []string{"id", "tenant_id", "kind", "next"}, customers, func(i int) []any {
-		return []any{key(), s.d.tenants[i+1], "ORDER", s.o.orders/customers + 2}
+		// The first ones have one order more where they do not share them evenly.
+		return []any{key(), s.d.tenants[i+1], "ORDER", (s.o.orders+customers-1-i)/customers + 1}
 	})
 }
 
@@ -224,7 +261,7 @@ func (s *seeder) contracts() error {
 			all = append(all, one{id: key(), tenant: s.d.tenants[i+1]})
 		}
 	}
-	err := s.copyRows("contracts", []string{"id", "tenant_id", "number", "access_number", "type", "state", "valid_from", "created_at"}, len(all), func(i int) []any {
+	err := s.copyRows("contracts", contractColumns, len(all), func(i int) []any {
 		return []any{all[i].id, all[i].tenant, fmt.Sprintf("C-%08d", i), "", "SERVICE_CONTRACT", "ACTIVE", s.now, s.now}
 	})
 	if err != nil {

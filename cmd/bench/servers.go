@@ -77,7 +77,7 @@ func (s *servers) launch(ctx context.Context, name, addr, vars string, command *
 	s.children = append(s.children, command)
 	s.targets = append(s.targets, target{
 		name: name, url: "http://" + addr + "/graphql", vars: "http://" + vars + "/debug/vars", process: command.Process.Pid,
-		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * s.connections}, Timeout: 30 * time.Second},
+		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * max(s.connections, mostClients)}, Timeout: 30 * time.Second},
 	})
 	if err := await(ctx, "http://"+vars+"/debug/vars"); err != nil {
 		return fmt.Errorf("waiting for %s: %w", name, err)
