@@ -74,6 +74,8 @@ func TestWhoWorksAsTheSystem(t *testing.T) {
 		"internal/access/holders.go", "internal/access/target.go", "internal/access/transfer.go",
 		// Names on orders, also of people of other companies.
 		"internal/ordering/people.go",
+		// Between a seller and its customer, and whoever holds the link of a quote.
+		"internal/ordering/quotelink.go",
 		// Who may decide an order of their company, and reminders, which nobody asks for.
 		"internal/ordering/approval.go", "internal/ordering/remind.go", "internal/ordering/tell.go",
 		// What the server writes for all: the chain of the audit log, mails.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"kontor/ent/contract"
 	"kontor/ent/order"
+	"kontor/ent/quote"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/account"
@@ -48,6 +49,12 @@ type Order struct {
 	PlacedByID uuid.UUID `json:"placed_by_id,omitempty"`
 	// ContractID holds the value of the "contract_id" field.
 	ContractID *uuid.UUID `json:"contract_id,omitempty"`
+	// QuoteID holds the value of the "quote_id" field.
+	QuoteID *uuid.UUID `json:"quote_id,omitempty"`
+	// AgreedName holds the value of the "agreed_name" field.
+	AgreedName *string `json:"agreed_name,omitempty"`
+	// AgreedEmail holds the value of the "agreed_email" field.
+	AgreedEmail *string `json:"agreed_email,omitempty"`
 	// NetAmount holds the value of the "net_amount" field.
 	NetAmount money.Decimal `json:"net_amount,omitempty"`
 	// TaxAmount holds the value of the "tax_amount" field.
@@ -78,13 +85,15 @@ type OrderEdges struct {
 	PlacedBy *User `json:"placed_by,omitempty"`
 	// Contract holds the value of the contract edge.
 	Contract *Contract `json:"contract,omitempty"`
+	// Quote holds the value of the quote edge.
+	Quote *Quote `json:"quote,omitempty"`
 	// Tenant holds the value of the tenant edge.
 	Tenant *Tenant `json:"tenant,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [7]bool
+	loadedTypes [8]bool
 	// totalCount holds the count of the edges above.
-	totalCount [5]map[string]int
+	totalCount [6]map[string]int
 
 	namedItems    map[string][]*OrderItem
 	namedEvents   map[string][]*OrderEvent
@@ -150,12 +159,23 @@ func (e OrderEdges) ContractOrErr() (*Contract, error) {
 	return nil, &NotLoadedError{edge: "contract"}
 }
 
+// QuoteOrErr returns the Quote value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e OrderEdges) QuoteOrErr() (*Quote, error) {
+	if e.Quote != nil {
+		return e.Quote, nil
+	} else if e.loadedTypes[6] {
+		return nil, &NotFoundError{label: quote.Label}
+	}
+	return nil, &NotLoadedError{edge: "quote"}
+}
+
 // TenantOrErr returns the Tenant value or an error if the edge
 // was not loaded in eager-loading, or loaded but was not found.
 func (e OrderEdges) TenantOrErr() (*Tenant, error) {
 	if e.Tenant != nil {
 		return e.Tenant, nil
-	} else if e.loadedTypes[6] {
+	} else if e.loadedTypes[7] {
 		return nil, &NotFoundError{label: tenant.Label}
 	}
 	return nil, &NotLoadedError{edge: "tenant"}
@@ -166,13 +186,13 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case order.FieldContractID:
+		case order.FieldContractID, order.FieldQuoteID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case order.FieldAccountAssignment:
 			values[i] = new([]byte)
 		case order.FieldNetAmount, order.FieldTaxAmount, order.FieldGrossAmount:
 			values[i] = new(money.Decimal)
-		case order.FieldNumber, order.FieldName, order.FieldCustomerOrderNumber, order.FieldReferenceNumber, order.FieldState, order.FieldBusinessCase, order.FieldChannel, order.FieldCurrency:
+		case order.FieldNumber, order.FieldName, order.FieldCustomerOrderNumber, order.FieldReferenceNumber, order.FieldState, order.FieldBusinessCase, order.FieldChannel, order.FieldAgreedName, order.FieldAgreedEmail, order.FieldCurrency:
 			values[i] = new(sql.NullString)
 		case order.FieldPlacedAt:
 			values[i] = new(sql.NullTime)
@@ -274,6 +294,27 @@ func (_m *Order) assignValues(columns []string, values []any) error {
 				_m.ContractID = new(uuid.UUID)
 				*_m.ContractID = *value.S.(*uuid.UUID)
 			}
+		case order.FieldQuoteID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field quote_id", values[i])
+			} else if value.Valid {
+				_m.QuoteID = new(uuid.UUID)
+				*_m.QuoteID = *value.S.(*uuid.UUID)
+			}
+		case order.FieldAgreedName:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field agreed_name", values[i])
+			} else if value.Valid {
+				_m.AgreedName = new(string)
+				*_m.AgreedName = value.String
+			}
+		case order.FieldAgreedEmail:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field agreed_email", values[i])
+			} else if value.Valid {
+				_m.AgreedEmail = new(string)
+				*_m.AgreedEmail = value.String
+			}
 		case order.FieldNetAmount:
 			if value, ok := values[i].(*money.Decimal); !ok {
 				return fmt.Errorf("unexpected type %T for field net_amount", values[i])
@@ -341,6 +382,11 @@ func (_m *Order) QueryContract() *ContractQuery {
 	return NewOrderClient(_m.config).QueryContract(_m)
 }
 
+// QueryQuote queries the "quote" edge of the Order entity.
+func (_m *Order) QueryQuote() *QuoteQuery {
+	return NewOrderClient(_m.config).QueryQuote(_m)
+}
+
 // QueryTenant queries the "tenant" edge of the Order entity.
 func (_m *Order) QueryTenant() *TenantQuery {
 	return NewOrderClient(_m.config).QueryTenant(_m)
@@ -405,6 +451,21 @@ func (_m *Order) String() string {
 	if v := _m.ContractID; v != nil {
 		builder.WriteString("contract_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.QuoteID; v != nil {
+		builder.WriteString("quote_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.AgreedName; v != nil {
+		builder.WriteString("agreed_name=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.AgreedEmail; v != nil {
+		builder.WriteString("agreed_email=")
+		builder.WriteString(*v)
 	}
 	builder.WriteString(", ")
 	builder.WriteString("net_amount=")

@@ -12,6 +12,7 @@ import (
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
+	"kontor/ent/quote"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/account"
@@ -137,6 +138,48 @@ func (_c *OrderCreate) SetNillableContractID(v *uuid.UUID) *OrderCreate {
 	return _c
 }
 
+// SetQuoteID sets the "quote_id" field.
+func (_c *OrderCreate) SetQuoteID(v uuid.UUID) *OrderCreate {
+	_c.mutation.SetQuoteID(v)
+	return _c
+}
+
+// SetNillableQuoteID sets the "quote_id" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableQuoteID(v *uuid.UUID) *OrderCreate {
+	if v != nil {
+		_c.SetQuoteID(*v)
+	}
+	return _c
+}
+
+// SetAgreedName sets the "agreed_name" field.
+func (_c *OrderCreate) SetAgreedName(v string) *OrderCreate {
+	_c.mutation.SetAgreedName(v)
+	return _c
+}
+
+// SetNillableAgreedName sets the "agreed_name" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableAgreedName(v *string) *OrderCreate {
+	if v != nil {
+		_c.SetAgreedName(*v)
+	}
+	return _c
+}
+
+// SetAgreedEmail sets the "agreed_email" field.
+func (_c *OrderCreate) SetAgreedEmail(v string) *OrderCreate {
+	_c.mutation.SetAgreedEmail(v)
+	return _c
+}
+
+// SetNillableAgreedEmail sets the "agreed_email" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableAgreedEmail(v *string) *OrderCreate {
+	if v != nil {
+		_c.SetAgreedEmail(*v)
+	}
+	return _c
+}
+
 // SetNetAmount sets the "net_amount" field.
 func (_c *OrderCreate) SetNetAmount(v money.Decimal) *OrderCreate {
 	_c.mutation.SetNetAmount(v)
@@ -243,6 +286,11 @@ func (_c *OrderCreate) SetPlacedBy(v *User) *OrderCreate {
 // SetContract sets the "contract" edge to the Contract entity.
 func (_c *OrderCreate) SetContract(v *Contract) *OrderCreate {
 	return _c.SetContractID(v.ID)
+}
+
+// SetQuote sets the "quote" edge to the Quote entity.
+func (_c *OrderCreate) SetQuote(v *Quote) *OrderCreate {
+	return _c.SetQuoteID(v.ID)
 }
 
 // SetTenant sets the "tenant" edge to the Tenant entity.
@@ -446,6 +494,14 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 		_spec.SetField(order.FieldPlacedAt, field.TypeTime, value)
 		_node.PlacedAt = value
 	}
+	if value, ok := _c.mutation.AgreedName(); ok {
+		_spec.SetField(order.FieldAgreedName, field.TypeString, value)
+		_node.AgreedName = &value
+	}
+	if value, ok := _c.mutation.AgreedEmail(); ok {
+		_spec.SetField(order.FieldAgreedEmail, field.TypeString, value)
+		_node.AgreedEmail = &value
+	}
 	if value, ok := _c.mutation.NetAmount(); ok {
 		_spec.SetField(order.FieldNetAmount, field.TypeInt64, value)
 		_node.NetAmount = value
@@ -558,6 +614,23 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.ContractID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.QuoteIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: true,
+			Table:   order.QuoteTable,
+			Columns: []string{order.QuoteColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(quote.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.QuoteID = &nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
@@ -720,6 +793,15 @@ func (u *OrderUpsertOne) UpdateNewValues() *OrderUpsertOne {
 		}
 		if _, exists := u.create.mutation.PlacedByID(); exists {
 			s.SetIgnore(order.FieldPlacedByID)
+		}
+		if _, exists := u.create.mutation.QuoteID(); exists {
+			s.SetIgnore(order.FieldQuoteID)
+		}
+		if _, exists := u.create.mutation.AgreedName(); exists {
+			s.SetIgnore(order.FieldAgreedName)
+		}
+		if _, exists := u.create.mutation.AgreedEmail(); exists {
+			s.SetIgnore(order.FieldAgreedEmail)
 		}
 		if _, exists := u.create.mutation.NetAmount(); exists {
 			s.SetIgnore(order.FieldNetAmount)
@@ -1029,6 +1111,15 @@ func (u *OrderUpsertBulk) UpdateNewValues() *OrderUpsertBulk {
 			}
 			if _, exists := b.mutation.PlacedByID(); exists {
 				s.SetIgnore(order.FieldPlacedByID)
+			}
+			if _, exists := b.mutation.QuoteID(); exists {
+				s.SetIgnore(order.FieldQuoteID)
+			}
+			if _, exists := b.mutation.AgreedName(); exists {
+				s.SetIgnore(order.FieldAgreedName)
+			}
+			if _, exists := b.mutation.AgreedEmail(); exists {
+				s.SetIgnore(order.FieldAgreedEmail)
 			}
 			if _, exists := b.mutation.NetAmount(); exists {
 				s.SetIgnore(order.FieldNetAmount)

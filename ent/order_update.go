@@ -311,6 +311,12 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(order.FieldState, field.TypeEnum, value)
 	}
+	if _u.mutation.AgreedNameCleared() {
+		_spec.ClearField(order.FieldAgreedName, field.TypeString)
+	}
+	if _u.mutation.AgreedEmailCleared() {
+		_spec.ClearField(order.FieldAgreedEmail, field.TypeString)
+	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -847,6 +853,12 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(order.FieldState, field.TypeEnum, value)
+	}
+	if _u.mutation.AgreedNameCleared() {
+		_spec.ClearField(order.FieldAgreedName, field.TypeString)
+	}
+	if _u.mutation.AgreedEmailCleared() {
+		_spec.ClearField(order.FieldAgreedEmail, field.TypeString)
 	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -171,9 +171,10 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Audit:    log,
 		Catalog:  products,
 		Cart:     carts,
-		Ordering: ordering.New(ordering.Needs{DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Now: o.now}),
-		Company:  company.New(s.db, o.now),
-		Files:    files{s},
+		Ordering: ordering.New(ordering.Needs{DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again,
+			Guess: ways.Guess, BaseURL: base, Now: o.now}),
+		Company: company.New(s.db, o.now),
+		Files:   files{s},
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
 		RequestID: requestID, Log: s.log, Introspection: !s.config.Production,

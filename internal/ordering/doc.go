@@ -1,5 +1,5 @@
-// Package ordering is the room of what becomes of a cart: placing an order, its
-// approval, its states, its overview and what happens to it meanwhile (OR-01, OR-02, OR-03, OR-05, OR-09, OR-10). The cart itself is the room cart.
+// Package ordering is the room of what becomes of a cart: a quote, placing an order, its
+// approval, its states, its overview and what happens to it meanwhile (OR-01 to OR-05, OR-09, OR-10). The cart itself is the room cart.
 package ordering
 
 import (
@@ -26,6 +26,8 @@ type Service struct {
 	outbox *mail.Outbox
 	log    *slog.Logger
 	again  Again
+	guess  Guess
+	base   string
 	now    func() time.Time
 }
 
@@ -42,11 +44,15 @@ type Needs struct {
 	Outbox *mail.Outbox
 	Log    *slog.Logger
 	Again  Again
+	Guess  Guess
+	// BaseURL is the portal's public address, to which the links of quotes lead.
+	BaseURL string
 	// Now is the one clock.
 	Now func() time.Time
 }
 
 // New is the room over what it needs.
 func New(n Needs) *Service {
-	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, outbox: n.Outbox, log: n.Log, again: n.Again, now: n.Now}
+	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, outbox: n.Outbox, log: n.Log, again: n.Again,
+		guess: n.Guess, base: n.BaseURL, now: n.Now}
 }

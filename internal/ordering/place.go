@@ -11,6 +11,7 @@ import (
 	"kontor/ent/numberseries"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
+	"kontor/internal/account"
 	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/db"
@@ -26,6 +27,10 @@ type PlaceOrderInput struct {
 	BusinessCase   order.BusinessCase
 	ContractID     *gid.ID
 	ExpectedGross  *money.Decimal
+
+	// quote is what the order comes from, and agreed who agreed to it; nil where there is none.
+	quote  *ent.Quote
+	agreed *account.Agreement
 }
 
 // Place turns the viewer's cart into an order that never changes again (OR-01).
@@ -65,8 +70,8 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 	})
 }
 
-// place makes an order of a priced cart, be it the current or a saved one: it checks,
-// numbers, writes and records.
+// place makes an order of a priced cart, be it the current one, a saved one or one that was
+// offered: it checks, numbers, writes and records.
 func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput) (*ent.Order, error) {
 	if err := check(c, in); err != nil {
 		return nil, err
@@ -174,6 +179,9 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if about != nil {
 		create.SetContractID(about.ID)
 	}
+	if in.quote != nil {
+		create.SetQuoteID(in.quote.ID).SetAgreedName(in.agreed.Name).SetAgreedEmail(in.agreed.Email)
+	}
 	placed, err := create.Save(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("writing the order: %w", err)
@@ -185,8 +193,13 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err := tx.OrderItem.CreateBulk(items...).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("writing the positions of the order: %w", err)
 	}
-	if err := tx.OrderEvent.Create().SetTenantID(v.Tenant).SetOrderID(placed.ID).SetPlacedByID(v.User).
-		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State)).SetActorID(v.User).Exec(ctx); err != nil {
+	event := tx.OrderEvent.Create().SetTenantID(v.Tenant).SetOrderID(placed.ID).SetPlacedByID(v.User).
+		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State))
+	// Who accepts a quote by its link is nobody that is known.
+	if by := authz.Actor(ctx); by != nil {
+		event.SetActorID(by.User)
+	}
+	if err := event.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("writing the history of the order: %w", err)
 	}
 	return placed, s.ask(ctx, tx, placed, rules)
