@@ -1523,6 +1523,11 @@ func (_q *OrderQuery) collectField(ctx context.Context, oneNode bool, opCtx *gra
 				selectedFields = append(selectedFields, order.FieldAgreedEmail)
 				fieldSeen[order.FieldAgreedEmail] = struct{}{}
 			}
+		case "agreedByID":
+			if _, ok := fieldSeen[order.FieldAgreedByID]; !ok {
+				selectedFields = append(selectedFields, order.FieldAgreedByID)
+				fieldSeen[order.FieldAgreedByID] = struct{}{}
+			}
 		case "netAmount":
 			if _, ok := fieldSeen[order.FieldNetAmount]; !ok {
 				selectedFields = append(selectedFields, order.FieldNetAmount)

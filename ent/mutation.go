@@ -17792,6 +17792,7 @@ type OrderMutation struct {
 	placed_at             *time.Time
 	agreed_name           *string
 	agreed_email          *string
+	agreed_by_id          *uuid.UUID
 	net_amount            *money.Decimal
 	tax_amount            *money.Decimal
 	gross_amount          *money.Decimal
@@ -18531,6 +18532,55 @@ func (m *OrderMutation) ResetAgreedEmail() {
 	delete(m.clearedFields, order.FieldAgreedEmail)
 }
 
+// SetAgreedByID sets the "agreed_by_id" field.
+func (m *OrderMutation) SetAgreedByID(u uuid.UUID) {
+	m.agreed_by_id = &u
+}
+
+// AgreedByID returns the value of the "agreed_by_id" field in the mutation.
+func (m *OrderMutation) AgreedByID() (r uuid.UUID, exists bool) {
+	v := m.agreed_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAgreedByID returns the old "agreed_by_id" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldAgreedByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAgreedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAgreedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAgreedByID: %w", err)
+	}
+	return oldValue.AgreedByID, nil
+}
+
+// ClearAgreedByID clears the value of the "agreed_by_id" field.
+func (m *OrderMutation) ClearAgreedByID() {
+	m.agreed_by_id = nil
+	m.clearedFields[order.FieldAgreedByID] = struct{}{}
+}
+
+// AgreedByIDCleared returns if the "agreed_by_id" field was cleared in this mutation.
+func (m *OrderMutation) AgreedByIDCleared() bool {
+	_, ok := m.clearedFields[order.FieldAgreedByID]
+	return ok
+}
+
+// ResetAgreedByID resets all changes to the "agreed_by_id" field.
+func (m *OrderMutation) ResetAgreedByID() {
+	m.agreed_by_id = nil
+	delete(m.clearedFields, order.FieldAgreedByID)
+}
+
 // SetNetAmount sets the "net_amount" field.
 func (m *OrderMutation) SetNetAmount(value money.Decimal) {
 	m.net_amount = &value
@@ -19033,7 +19083,7 @@ func (m *OrderMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrderMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 20)
 	if m.tenant != nil {
 		fields = append(fields, order.FieldTenantID)
 	}
@@ -19078,6 +19128,9 @@ func (m *OrderMutation) Fields() []string {
 	}
 	if m.agreed_email != nil {
 		fields = append(fields, order.FieldAgreedEmail)
+	}
+	if m.agreed_by_id != nil {
+		fields = append(fields, order.FieldAgreedByID)
 	}
 	if m.net_amount != nil {
 		fields = append(fields, order.FieldNetAmount)
@@ -19129,6 +19182,8 @@ func (m *OrderMutation) Field(name string) (ent.Value, bool) {
 		return m.AgreedName()
 	case order.FieldAgreedEmail:
 		return m.AgreedEmail()
+	case order.FieldAgreedByID:
+		return m.AgreedByID()
 	case order.FieldNetAmount:
 		return m.NetAmount()
 	case order.FieldTaxAmount:
@@ -19176,6 +19231,8 @@ func (m *OrderMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldAgreedName(ctx)
 	case order.FieldAgreedEmail:
 		return m.OldAgreedEmail(ctx)
+	case order.FieldAgreedByID:
+		return m.OldAgreedByID(ctx)
 	case order.FieldNetAmount:
 		return m.OldNetAmount(ctx)
 	case order.FieldTaxAmount:
@@ -19298,6 +19355,13 @@ func (m *OrderMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAgreedEmail(v)
 		return nil
+	case order.FieldAgreedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAgreedByID(v)
+		return nil
 	case order.FieldNetAmount:
 		v, ok := value.(money.Decimal)
 		if !ok {
@@ -19374,6 +19438,9 @@ func (m *OrderMutation) ClearedFields() []string {
 	if m.FieldCleared(order.FieldAgreedEmail) {
 		fields = append(fields, order.FieldAgreedEmail)
 	}
+	if m.FieldCleared(order.FieldAgreedByID) {
+		fields = append(fields, order.FieldAgreedByID)
+	}
 	return fields
 }
 
@@ -19402,6 +19469,9 @@ func (m *OrderMutation) ClearField(name string) error {
 		return nil
 	case order.FieldAgreedEmail:
 		m.ClearAgreedEmail()
+		return nil
+	case order.FieldAgreedByID:
+		m.ClearAgreedByID()
 		return nil
 	}
 	return fmt.Errorf("unknown Order nullable field %s", name)
@@ -19455,6 +19525,9 @@ func (m *OrderMutation) ResetField(name string) error {
 		return nil
 	case order.FieldAgreedEmail:
 		m.ResetAgreedEmail()
+		return nil
+	case order.FieldAgreedByID:
+		m.ResetAgreedByID()
 		return nil
 	case order.FieldNetAmount:
 		m.ResetNetAmount()

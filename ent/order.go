@@ -55,6 +55,8 @@ type Order struct {
 	AgreedName *string `json:"agreed_name,omitempty"`
 	// AgreedEmail holds the value of the "agreed_email" field.
 	AgreedEmail *string `json:"agreed_email,omitempty"`
+	// AgreedByID holds the value of the "agreed_by_id" field.
+	AgreedByID *uuid.UUID `json:"agreed_by_id,omitempty"`
 	// NetAmount holds the value of the "net_amount" field.
 	NetAmount money.Decimal `json:"net_amount,omitempty"`
 	// TaxAmount holds the value of the "tax_amount" field.
@@ -186,7 +188,7 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case order.FieldContractID, order.FieldQuoteID:
+		case order.FieldContractID, order.FieldQuoteID, order.FieldAgreedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case order.FieldAccountAssignment:
 			values[i] = new([]byte)
@@ -314,6 +316,13 @@ func (_m *Order) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.AgreedEmail = new(string)
 				*_m.AgreedEmail = value.String
+			}
+		case order.FieldAgreedByID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field agreed_by_id", values[i])
+			} else if value.Valid {
+				_m.AgreedByID = new(uuid.UUID)
+				*_m.AgreedByID = *value.S.(*uuid.UUID)
 			}
 		case order.FieldNetAmount:
 			if value, ok := values[i].(*money.Decimal); !ok {
@@ -466,6 +475,11 @@ func (_m *Order) String() string {
 	if v := _m.AgreedEmail; v != nil {
 		builder.WriteString("agreed_email=")
 		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.AgreedByID; v != nil {
+		builder.WriteString("agreed_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("net_amount=")

@@ -180,6 +180,20 @@ func (_c *OrderCreate) SetNillableAgreedEmail(v *string) *OrderCreate {
 	return _c
 }
 
+// SetAgreedByID sets the "agreed_by_id" field.
+func (_c *OrderCreate) SetAgreedByID(v uuid.UUID) *OrderCreate {
+	_c.mutation.SetAgreedByID(v)
+	return _c
+}
+
+// SetNillableAgreedByID sets the "agreed_by_id" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableAgreedByID(v *uuid.UUID) *OrderCreate {
+	if v != nil {
+		_c.SetAgreedByID(*v)
+	}
+	return _c
+}
+
 // SetNetAmount sets the "net_amount" field.
 func (_c *OrderCreate) SetNetAmount(v money.Decimal) *OrderCreate {
 	_c.mutation.SetNetAmount(v)
@@ -502,6 +516,10 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 		_spec.SetField(order.FieldAgreedEmail, field.TypeString, value)
 		_node.AgreedEmail = &value
 	}
+	if value, ok := _c.mutation.AgreedByID(); ok {
+		_spec.SetField(order.FieldAgreedByID, field.TypeUUID, value)
+		_node.AgreedByID = &value
+	}
 	if value, ok := _c.mutation.NetAmount(); ok {
 		_spec.SetField(order.FieldNetAmount, field.TypeInt64, value)
 		_node.NetAmount = value
@@ -802,6 +820,9 @@ func (u *OrderUpsertOne) UpdateNewValues() *OrderUpsertOne {
 		}
 		if _, exists := u.create.mutation.AgreedEmail(); exists {
 			s.SetIgnore(order.FieldAgreedEmail)
+		}
+		if _, exists := u.create.mutation.AgreedByID(); exists {
+			s.SetIgnore(order.FieldAgreedByID)
 		}
 		if _, exists := u.create.mutation.NetAmount(); exists {
 			s.SetIgnore(order.FieldNetAmount)
@@ -1120,6 +1141,9 @@ func (u *OrderUpsertBulk) UpdateNewValues() *OrderUpsertBulk {
 			}
 			if _, exists := b.mutation.AgreedEmail(); exists {
 				s.SetIgnore(order.FieldAgreedEmail)
+			}
+			if _, exists := b.mutation.AgreedByID(); exists {
+				s.SetIgnore(order.FieldAgreedByID)
 			}
 			if _, exists := b.mutation.NetAmount(); exists {
 				s.SetIgnore(order.FieldNetAmount)

@@ -317,6 +317,9 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.AgreedEmailCleared() {
 		_spec.ClearField(order.FieldAgreedEmail, field.TypeString)
 	}
+	if _u.mutation.AgreedByIDCleared() {
+		_spec.ClearField(order.FieldAgreedByID, field.TypeUUID)
+	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -859,6 +862,9 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 	}
 	if _u.mutation.AgreedEmailCleared() {
 		_spec.ClearField(order.FieldAgreedEmail, field.TypeString)
+	}
+	if _u.mutation.AgreedByIDCleared() {
+		_spec.ClearField(order.FieldAgreedByID, field.TypeUUID)
 	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -13,8 +13,8 @@ var computedOf = map[string]map[string][]string{
 		"stateDescription": {"state"},
 		"placedBy":         {"placedByID"},
 		"agreedBy":         {"agreedName", "agreedEmail"},
-		"approval":         {"state", "placedByID", "tenantID"},
-		"myActions":        {"state", "placedByID", "tenantID"},
+		"approval":         {"state", "placedByID", "agreedByID", "tenantID"},
+		"myActions":        {"state", "placedByID", "agreedByID", "tenantID"},
 	},
 	"Quote": {
 		"net":       {"netAmount", "currency"},

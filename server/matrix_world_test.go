@@ -166,11 +166,11 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		ent.KindContract: id(agreement), ent.KindContractPosition: id(position), ent.KindOrder: id(placed), ent.KindOrderItem: id(item), ent.KindAddress: id(address),
 		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry), ent.KindSavedCart: id(kept),
 		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered),
-		ent.KindTransfer:     b.share(agreement, of.boss, receiver),
-		"sku":                sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
+		ent.KindTransfer: b.share(agreement, of.boss, receiver),
+		"sku":            sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,
 	}, servertest.Vars{
-		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "tenant": id(of.Tenant), "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",
+		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "tenant": id(of.Tenant), "clear": true, "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",
 	}}
 }
 

@@ -49,7 +49,7 @@ var probes = map[string]probe{
 	"Mutation.createQuote.input.tenantId": {`mutation($id: ID!) { createQuote(input: {tenantId: $id, validUntil: "2020-01-01", recipientEmail: "a@b.example"}) { quote { number }
 		errors { code field message } } }`, ent.KindTenant},
 	// With an empty cart there is nothing to offer.
-	"Mutation.createQuote.input.idempotencyKey": {`mutation($id: String!, $tenant: ID!) { clearCart { errors { code } } createQuote(input: {tenantId: $tenant, validUntil: "2026-12-31", recipientEmail: "a@b.example",
+	"Mutation.createQuote.input.idempotencyKey": {`mutation($id: String!, $tenant: ID!, $clear: Boolean = false) { clearCart @include(if: $clear) { errors { code } } createQuote(input: {tenantId: $tenant, validUntil: "2026-12-31", recipientEmail: "a@b.example",
 		idempotencyKey: $id}) { quote { number } errors { code field message } } }`, "key"},
 	"Mutation.acceptQuote.input.quoteId": {`mutation($id: ID!) { acceptQuote(input: {quoteId: $id, name: "Eva", email: "a@b.example", idempotencyKey: "q"}) { order { state }
 		errors { code field message } } }`, ent.KindQuote},

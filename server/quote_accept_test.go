@@ -302,11 +302,31 @@ func TestAcceptedQuotesWaitForApproval(t *testing.T) {
 				t.Errorf("by %s: anna decides on %v", by, got)
 			}
 		}
-		// An approver that accepts has ordered, and does not approve.
-		id, _, _ := paul.offer(k, nil, item("TEL-DT-0101", "200"))
-		number := accept(t, anna, "quoteId", id, nil).OK(t).Get("acceptQuote.order.number")
-		if got := awaited(t, anna); slices.Contains(got, number) {
-			t.Error("anna approves what she accepted")
+		// An approver that accepts has ordered, and does not approve: neither in the portal, nor by the
+		// link, logged in or under its address.
+		martha := k.As(t, "martha.hansen")
+		for name, by := range map[string]func(id, token string) *servertest.Answer{
+			"in the portal":      func(id, _ string) *servertest.Answer { return accept(t, anna, "quoteId", id, nil) },
+			"by link, logged in": func(_, token string) *servertest.Answer { return accept(t, anna, "token", token, nil) },
+			"by link": func(_, token string) *servertest.Answer {
+				return accept(t, k.Anonymous(), "token", token, map[string]any{"email": "Anna.Abel@hansa.example"})
+			},
+		} {
+			id, _, token := paul.offer(k, nil, item("TEL-DT-0101", "200"))
+			number := by(id, token).OK(t).String(t, "acceptQuote.order.number")
+			order := martha.Do(t, `query($number: String!) { order(number: $number) { id approval { approvers { lastName } } } }`, servertest.Vars{"number": number}).OK(t).String(t, "order.id")
+			if got := awaited(t, anna); slices.Contains(got, any(number)) {
+				t.Errorf("%s: anna waits to approve what she accepted", name)
+			}
+			if got := approve(t, anna, order); !slices.Equal(got, []string{"SELF_APPROVAL_NOT_ALLOWED"}) {
+				t.Errorf("%s: anna approves what she accepted: %v", name, got)
+			}
+			if got := awaited(t, martha); !slices.Contains(got, any(number)) {
+				t.Errorf("%s: a master admin decides on %v", name, got)
+			}
+			if got := approve(t, martha, order); got != nil {
+				t.Errorf("%s: a master admin approves: %v", name, got)
+			}
 		}
 	})
 }

@@ -48,6 +48,8 @@ const (
 	FieldAgreedName = "agreed_name"
 	// FieldAgreedEmail holds the string denoting the agreed_email field in the database.
 	FieldAgreedEmail = "agreed_email"
+	// FieldAgreedByID holds the string denoting the agreed_by_id field in the database.
+	FieldAgreedByID = "agreed_by_id"
 	// FieldNetAmount holds the string denoting the net_amount field in the database.
 	FieldNetAmount = "net_amount"
 	// FieldTaxAmount holds the string denoting the tax_amount field in the database.
@@ -150,6 +152,7 @@ var Columns = []string{
 	FieldQuoteID,
 	FieldAgreedName,
 	FieldAgreedEmail,
+	FieldAgreedByID,
 	FieldNetAmount,
 	FieldTaxAmount,
 	FieldGrossAmount,
@@ -340,6 +343,11 @@ func ByAgreedName(opts ...sql.OrderTermOption) OrderOption {
 // ByAgreedEmail orders the results by the agreed_email field.
 func ByAgreedEmail(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAgreedEmail, opts...).ToFunc()
+}
+
+// ByAgreedByID orders the results by the agreed_by_id field.
+func ByAgreedByID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAgreedByID, opts...).ToFunc()
 }
 
 // ByNetAmount orders the results by the net_amount field.

@@ -112,6 +112,11 @@ func AgreedEmail(v string) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldAgreedEmail, v))
 }
 
+// AgreedByID applies equality check predicate on the "agreed_by_id" field. It's identical to AgreedByIDEQ.
+func AgreedByID(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedByID, v))
+}
+
 // NetAmount applies equality check predicate on the "net_amount" field. It's identical to NetAmountEQ.
 func NetAmount(v money.Decimal) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldNetAmount, v))
@@ -750,6 +755,56 @@ func AgreedEmailEqualFold(v string) predicate.Order {
 // AgreedEmailContainsFold applies the ContainsFold predicate on the "agreed_email" field.
 func AgreedEmailContainsFold(v string) predicate.Order {
 	return predicate.Order(sql.FieldContainsFold(FieldAgreedEmail, v))
+}
+
+// AgreedByIDEQ applies the EQ predicate on the "agreed_by_id" field.
+func AgreedByIDEQ(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedByID, v))
+}
+
+// AgreedByIDNEQ applies the NEQ predicate on the "agreed_by_id" field.
+func AgreedByIDNEQ(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldAgreedByID, v))
+}
+
+// AgreedByIDIn applies the In predicate on the "agreed_by_id" field.
+func AgreedByIDIn(vs ...uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldIn(FieldAgreedByID, vs...))
+}
+
+// AgreedByIDNotIn applies the NotIn predicate on the "agreed_by_id" field.
+func AgreedByIDNotIn(vs ...uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldNotIn(FieldAgreedByID, vs...))
+}
+
+// AgreedByIDGT applies the GT predicate on the "agreed_by_id" field.
+func AgreedByIDGT(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldGT(FieldAgreedByID, v))
+}
+
+// AgreedByIDGTE applies the GTE predicate on the "agreed_by_id" field.
+func AgreedByIDGTE(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldGTE(FieldAgreedByID, v))
+}
+
+// AgreedByIDLT applies the LT predicate on the "agreed_by_id" field.
+func AgreedByIDLT(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldLT(FieldAgreedByID, v))
+}
+
+// AgreedByIDLTE applies the LTE predicate on the "agreed_by_id" field.
+func AgreedByIDLTE(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldLTE(FieldAgreedByID, v))
+}
+
+// AgreedByIDIsNil applies the IsNil predicate on the "agreed_by_id" field.
+func AgreedByIDIsNil() predicate.Order {
+	return predicate.Order(sql.FieldIsNull(FieldAgreedByID))
+}
+
+// AgreedByIDNotNil applies the NotNil predicate on the "agreed_by_id" field.
+func AgreedByIDNotNil() predicate.Order {
+	return predicate.Order(sql.FieldNotNull(FieldAgreedByID))
 }
 
 // NetAmountEQ applies the EQ predicate on the "net_amount" field.

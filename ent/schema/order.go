@@ -40,6 +40,8 @@ func (Order) Fields() []ent.Field {
 		field.UUID("quote_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.String("agreed_name").Optional().Nillable().Immutable(),
 		field.String("agreed_email").Optional().Nillable().Immutable(),
+		// The user of the tenant who did so by the link: it has ordered, whoever placed the order.
+		field.UUID("agreed_by_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.Int64("net_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("tax_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("gross_amount").GoType(money.Decimal{}).Immutable(),

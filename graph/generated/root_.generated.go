@@ -8299,7 +8299,7 @@ type Order implements Node {
   agreedBy: Agreement
   "The contract that it is about or that came of it."
   contract: Contract
-  "The quote that it came from; null without one."
+  "The quote that it came from; null without one, and where the viewer does not see quotes."
   quote: Quote
   "Account assignment of the whole order."
   accountAssignment: AccountAssignment

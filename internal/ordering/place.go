@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/contract"
@@ -28,9 +30,11 @@ type PlaceOrderInput struct {
 	ContractID     *gid.ID
 	ExpectedGross  *money.Decimal
 
-	// quote is what the order comes from, and agreed who agreed to it; nil where there is none.
-	quote  *ent.Quote
-	agreed *account.Agreement
+	// quote is what the order comes from, and agreed who agreed to it; agreedBy is a user who did
+	// so by the link. They are nil where there is none.
+	quote    *ent.Quote
+	agreed   *account.Agreement
+	agreedBy *uuid.UUID
 }
 
 // Place turns the viewer's cart into an order that never changes again (OR-01).
@@ -180,7 +184,7 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 		create.SetContractID(about.ID)
 	}
 	if in.quote != nil {
-		create.SetQuoteID(in.quote.ID).SetAgreedName(in.agreed.Name).SetAgreedEmail(in.agreed.Email)
+		create.SetQuoteID(in.quote.ID).SetAgreedName(in.agreed.Name).SetAgreedEmail(in.agreed.Email).SetNillableAgreedByID(in.agreedBy)
 	}
 	placed, err := create.Save(ctx)
 	if err != nil {

@@ -61,7 +61,13 @@ func (s *Service) AcceptQuote(ctx context.Context, in AcceptQuoteInput) (*ent.Or
 		if err := s.close(ctx, tx, q, update); err != nil {
 			return nil, err
 		}
-		placed, err := s.place(ctx, tx, buyer(v, q), AsCart(q), PlaceOrderInput{BusinessCase: order.BusinessCaseNEW_ORDER, quote: q, agreed: agreed})
+		in := PlaceOrderInput{BusinessCase: order.BusinessCaseNEW_ORDER, quote: q, agreed: agreed}
+		if v == nil {
+			if in.agreedBy, err = s.knownBy(ctx, tx, q, agreed); err != nil {
+				return nil, err
+			}
+		}
+		placed, err := s.place(ctx, tx, buyer(v, q), AsCart(q), in)
 		if err != nil {
 			return nil, err
 		}

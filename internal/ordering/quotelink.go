@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -13,6 +14,7 @@ import (
 	"kontor/ent/quote"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
+	"kontor/internal/account"
 	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
@@ -141,6 +143,23 @@ func (s *Service) tellSeller(ctx context.Context, tx *ent.Tx, which mail.Templat
 	c.User, c.Tenant, c.At, c.Language = maker, companies[q.TenantID], s.moment(), cmp.Or(string(maker.Language), maker.Edges.Tenant.Language)
 	c.Quote, c.Amount = q.Number, q.Gross()
 	return s.outbox.Put(authz.System(ctx), tx, which, c)
+}
+
+// knownBy is the user of the customer who agrees by the link, as far as that is known: whoever is
+// logged in, or has the address. It has ordered, and does not approve its own order (OR-02).
+func (s *Service) knownBy(ctx context.Context, tx *ent.Tx, q *ent.Quote, agreed *account.Agreement) (*uuid.UUID, error) {
+	is := user.EmailKey(strings.ToLower(agreed.Email))
+	if by := authz.Actor(ctx); by != nil && by.AtHome().Tenant == q.TenantID {
+		is = user.ID(by.User)
+	}
+	known, err := tx.User.Query().Where(user.TenantID(q.TenantID), is).IDs(authz.System(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("finding who agrees to a quote: %w", err)
+	}
+	if len(known) == 0 {
+		return nil, nil
+	}
+	return &known[0], nil
 }
 
 // actorName is what the person who asks is called; nobody is called nothing.

@@ -62,6 +62,7 @@ CREATE TABLE quote_items (
 ALTER TABLE orders ADD COLUMN quote_id uuid;
 ALTER TABLE orders ADD COLUMN agreed_name text;
 ALTER TABLE orders ADD COLUMN agreed_email text;
+ALTER TABLE orders ADD COLUMN agreed_by_id uuid REFERENCES users (id);
 ALTER TABLE orders ADD CONSTRAINT orders_quote_fkey FOREIGN KEY (tenant_id, quote_id) REFERENCES quotes (tenant_id, id);
 CREATE UNIQUE INDEX orders_of_quote ON orders (quote_id) WHERE quote_id IS NOT NULL;
 
@@ -73,13 +74,14 @@ CREATE TRIGGER quotes_frozen BEFORE UPDATE ON quotes FOR EACH ROW
     WHEN (OLD.state <> 'OPEN' OR (OLD.id, OLD.tenant_id, OLD.account_assignment, OLD.number, OLD.name, OLD.customer_order_number, OLD.reference_number, OLD.made_by_id, OLD.seller_id, OLD.valid_until, OLD.note, OLD.recipient_email, OLD.token_hash, OLD.net_amount, OLD.tax_amount, OLD.gross_amount, OLD.currency, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.tenant_id, NEW.account_assignment, NEW.number, NEW.name, NEW.customer_order_number, NEW.reference_number, NEW.made_by_id, NEW.seller_id, NEW.valid_until, NEW.note, NEW.recipient_email, NEW.token_hash, NEW.net_amount, NEW.tax_amount, NEW.gross_amount, NEW.currency, NEW.created_at))
     EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER orders_agreed BEFORE UPDATE ON orders FOR EACH ROW
-    WHEN ((OLD.quote_id, OLD.agreed_name, OLD.agreed_email) IS DISTINCT FROM (NEW.quote_id, NEW.agreed_name, NEW.agreed_email)) EXECUTE FUNCTION refuse_change();
+    WHEN ((OLD.quote_id, OLD.agreed_name, OLD.agreed_email, OLD.agreed_by_id) IS DISTINCT FROM (NEW.quote_id, NEW.agreed_name, NEW.agreed_email, NEW.agreed_by_id)) EXECUTE FUNCTION refuse_change();
 
 SELECT kontor_wall('quotes', 'quote.view');
 SELECT kontor_wall('quote_items', 'quote.view');
 
 -- +goose Down
 DROP TRIGGER orders_agreed ON orders;
+ALTER TABLE orders DROP COLUMN agreed_by_id;
 ALTER TABLE orders DROP COLUMN agreed_email;
 ALTER TABLE orders DROP COLUMN agreed_name;
 ALTER TABLE orders DROP COLUMN quote_id;

@@ -62,6 +62,7 @@ CREATE TABLE quote_items (
 ALTER TABLE orders ADD COLUMN quote_id uuid REFERENCES quotes (id);
 ALTER TABLE orders ADD COLUMN agreed_name text;
 ALTER TABLE orders ADD COLUMN agreed_email text;
+ALTER TABLE orders ADD COLUMN agreed_by_id uuid REFERENCES users (id);
 CREATE UNIQUE INDEX orders_of_quote ON orders (quote_id) WHERE quote_id IS NOT NULL;
 
 -- SQLite adds no key of two columns to a table.
@@ -95,7 +96,7 @@ END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER orders_agreed BEFORE UPDATE ON orders FOR EACH ROW
-    WHEN OLD.quote_id IS NOT NEW.quote_id OR OLD.agreed_name IS NOT NEW.agreed_name OR OLD.agreed_email IS NOT NEW.agreed_email BEGIN
+    WHEN OLD.quote_id IS NOT NEW.quote_id OR OLD.agreed_name IS NOT NEW.agreed_name OR OLD.agreed_email IS NOT NEW.agreed_email OR OLD.agreed_by_id IS NOT NEW.agreed_by_id BEGIN
     SELECT RAISE(ABORT, 'orders is written once and never changed');
 END;
 -- +goose StatementEnd
@@ -104,6 +105,7 @@ END;
 DROP TRIGGER orders_agreed;
 DROP TRIGGER orders_quote;
 DROP INDEX orders_of_quote;
+ALTER TABLE orders DROP COLUMN agreed_by_id;
 ALTER TABLE orders DROP COLUMN agreed_email;
 ALTER TABLE orders DROP COLUMN agreed_name;
 ALTER TABLE orders DROP COLUMN quote_id;
