@@ -2397,6 +2397,11 @@ func (_q *QuoteItemQuery) collectField(ctx context.Context, oneNode bool, opCtx 
 				selectedFields = append(selectedFields, quoteitem.FieldUnit)
 				fieldSeen[quoteitem.FieldUnit] = struct{}{}
 			}
+		case "automatic":
+			if _, ok := fieldSeen[quoteitem.FieldAutomatic]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldAutomatic)
+				fieldSeen[quoteitem.FieldAutomatic] = struct{}{}
+			}
 		case "quantity":
 			if _, ok := fieldSeen[quoteitem.FieldQuantity]; !ok {
 				selectedFields = append(selectedFields, quoteitem.FieldQuantity)

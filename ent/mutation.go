@@ -26924,6 +26924,7 @@ type QuoteItemMutation struct {
 	sku                *string
 	product_name       *string
 	unit               *string
+	automatic          *bool
 	quantity           *money.Decimal
 	unit_price_amount  *money.Decimal
 	line_total_amount  *money.Decimal
@@ -27364,6 +27365,42 @@ func (m *QuoteItemMutation) ResetUnit() {
 	m.unit = nil
 }
 
+// SetAutomatic sets the "automatic" field.
+func (m *QuoteItemMutation) SetAutomatic(b bool) {
+	m.automatic = &b
+}
+
+// Automatic returns the value of the "automatic" field in the mutation.
+func (m *QuoteItemMutation) Automatic() (r bool, exists bool) {
+	v := m.automatic
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAutomatic returns the old "automatic" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldAutomatic(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAutomatic is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAutomatic requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAutomatic: %w", err)
+	}
+	return oldValue.Automatic, nil
+}
+
+// ResetAutomatic resets all changes to the "automatic" field.
+func (m *QuoteItemMutation) ResetAutomatic() {
+	m.automatic = nil
+}
+
 // SetQuantity sets the "quantity" field.
 func (m *QuoteItemMutation) SetQuantity(value money.Decimal) {
 	m.quantity = &value
@@ -27703,7 +27740,7 @@ func (m *QuoteItemMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *QuoteItemMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 16)
 	if m.tenant_id != nil {
 		fields = append(fields, quoteitem.FieldTenantID)
 	}
@@ -27727,6 +27764,9 @@ func (m *QuoteItemMutation) Fields() []string {
 	}
 	if m.unit != nil {
 		fields = append(fields, quoteitem.FieldUnit)
+	}
+	if m.automatic != nil {
+		fields = append(fields, quoteitem.FieldAutomatic)
 	}
 	if m.quantity != nil {
 		fields = append(fields, quoteitem.FieldQuantity)
@@ -27773,6 +27813,8 @@ func (m *QuoteItemMutation) Field(name string) (ent.Value, bool) {
 		return m.ProductName()
 	case quoteitem.FieldUnit:
 		return m.Unit()
+	case quoteitem.FieldAutomatic:
+		return m.Automatic()
 	case quoteitem.FieldQuantity:
 		return m.Quantity()
 	case quoteitem.FieldUnitPriceAmount:
@@ -27812,6 +27854,8 @@ func (m *QuoteItemMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldProductName(ctx)
 	case quoteitem.FieldUnit:
 		return m.OldUnit(ctx)
+	case quoteitem.FieldAutomatic:
+		return m.OldAutomatic(ctx)
 	case quoteitem.FieldQuantity:
 		return m.OldQuantity(ctx)
 	case quoteitem.FieldUnitPriceAmount:
@@ -27890,6 +27934,13 @@ func (m *QuoteItemMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetUnit(v)
+		return nil
+	case quoteitem.FieldAutomatic:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAutomatic(v)
 		return nil
 	case quoteitem.FieldQuantity:
 		v, ok := value.(money.Decimal)
@@ -28048,6 +28099,9 @@ func (m *QuoteItemMutation) ResetField(name string) error {
 		return nil
 	case quoteitem.FieldUnit:
 		m.ResetUnit()
+		return nil
+	case quoteitem.FieldAutomatic:
+		m.ResetAutomatic()
 		return nil
 	case quoteitem.FieldQuantity:
 		m.ResetQuantity()

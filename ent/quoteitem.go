@@ -38,6 +38,8 @@ type QuoteItem struct {
 	ProductName string `json:"product_name,omitempty"`
 	// Unit holds the value of the "unit" field.
 	Unit string `json:"unit,omitempty"`
+	// Automatic holds the value of the "automatic" field.
+	Automatic bool `json:"automatic,omitempty"`
 	// Quantity holds the value of the "quantity" field.
 	Quantity money.Decimal `json:"quantity,omitempty"`
 	// UnitPriceAmount holds the value of the "unit_price_amount" field.
@@ -89,6 +91,8 @@ func (*QuoteItem) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case quoteitem.FieldQuantity, quoteitem.FieldUnitPriceAmount, quoteitem.FieldLineTotalAmount, quoteitem.FieldTaxRate:
 			values[i] = new(money.Decimal)
+		case quoteitem.FieldAutomatic:
+			values[i] = new(sql.NullBool)
 		case quoteitem.FieldPosition:
 			values[i] = new(sql.NullInt64)
 		case quoteitem.FieldSku, quoteitem.FieldProductName, quoteitem.FieldUnit, quoteitem.FieldCurrency:
@@ -165,6 +169,12 @@ func (_m *QuoteItem) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field unit", values[i])
 			} else if value.Valid {
 				_m.Unit = value.String
+			}
+		case quoteitem.FieldAutomatic:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field automatic", values[i])
+			} else if value.Valid {
+				_m.Automatic = value.Bool
 			}
 		case quoteitem.FieldQuantity:
 			if value, ok := values[i].(*money.Decimal); !ok {
@@ -275,6 +285,9 @@ func (_m *QuoteItem) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("unit=")
 	builder.WriteString(_m.Unit)
+	builder.WriteString(", ")
+	builder.WriteString("automatic=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Automatic))
 	builder.WriteString(", ")
 	builder.WriteString("quantity=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Quantity))

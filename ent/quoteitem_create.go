@@ -75,6 +75,20 @@ func (_c *QuoteItemCreate) SetUnit(v string) *QuoteItemCreate {
 	return _c
 }
 
+// SetAutomatic sets the "automatic" field.
+func (_c *QuoteItemCreate) SetAutomatic(v bool) *QuoteItemCreate {
+	_c.mutation.SetAutomatic(v)
+	return _c
+}
+
+// SetNillableAutomatic sets the "automatic" field if the given value is not nil.
+func (_c *QuoteItemCreate) SetNillableAutomatic(v *bool) *QuoteItemCreate {
+	if v != nil {
+		_c.SetAutomatic(*v)
+	}
+	return _c
+}
+
 // SetQuantity sets the "quantity" field.
 func (_c *QuoteItemCreate) SetQuantity(v money.Decimal) *QuoteItemCreate {
 	_c.mutation.SetQuantity(v)
@@ -181,6 +195,10 @@ func (_c *QuoteItemCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *QuoteItemCreate) defaults() error {
+	if _, ok := _c.mutation.Automatic(); !ok {
+		v := quoteitem.DefaultAutomatic
+		_c.mutation.SetAutomatic(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if quoteitem.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized quoteitem.DefaultID (forgotten import ent/runtime?)")
@@ -213,6 +231,9 @@ func (_c *QuoteItemCreate) check() error {
 	}
 	if _, ok := _c.mutation.Unit(); !ok {
 		return &ValidationError{Name: "unit", err: errors.New(`ent: missing required field "QuoteItem.unit"`)}
+	}
+	if _, ok := _c.mutation.Automatic(); !ok {
+		return &ValidationError{Name: "automatic", err: errors.New(`ent: missing required field "QuoteItem.automatic"`)}
 	}
 	if _, ok := _c.mutation.Quantity(); !ok {
 		return &ValidationError{Name: "quantity", err: errors.New(`ent: missing required field "QuoteItem.quantity"`)}
@@ -295,6 +316,10 @@ func (_c *QuoteItemCreate) createSpec() (*QuoteItem, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Unit(); ok {
 		_spec.SetField(quoteitem.FieldUnit, field.TypeString, value)
 		_node.Unit = value
+	}
+	if value, ok := _c.mutation.Automatic(); ok {
+		_spec.SetField(quoteitem.FieldAutomatic, field.TypeBool, value)
+		_node.Automatic = value
 	}
 	if value, ok := _c.mutation.Quantity(); ok {
 		_spec.SetField(quoteitem.FieldQuantity, field.TypeInt64, value)
@@ -448,6 +473,9 @@ func (u *QuoteItemUpsertOne) UpdateNewValues() *QuoteItemUpsertOne {
 		}
 		if _, exists := u.create.mutation.Unit(); exists {
 			s.SetIgnore(quoteitem.FieldUnit)
+		}
+		if _, exists := u.create.mutation.Automatic(); exists {
+			s.SetIgnore(quoteitem.FieldAutomatic)
 		}
 		if _, exists := u.create.mutation.Quantity(); exists {
 			s.SetIgnore(quoteitem.FieldQuantity)
@@ -725,6 +753,9 @@ func (u *QuoteItemUpsertBulk) UpdateNewValues() *QuoteItemUpsertBulk {
 			}
 			if _, exists := b.mutation.Unit(); exists {
 				s.SetIgnore(quoteitem.FieldUnit)
+			}
+			if _, exists := b.mutation.Automatic(); exists {
+				s.SetIgnore(quoteitem.FieldAutomatic)
 			}
 			if _, exists := b.mutation.Quantity(); exists {
 				s.SetIgnore(quoteitem.FieldQuantity)

@@ -127,8 +127,8 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 	alter(t, d, fmt.Sprintf(`INSERT INTO quotes (id, tenant_id, number, name, customer_order_number, reference_number, state, made_by_id, seller_id, valid_until, note, recipient_email,
 		token_hash, net_amount, tax_amount, gross_amount, currency, created_at, reason) SELECT '%s', '%s', 'BRANDT-Q000001', '', '', '', 'OPEN', id, tenant_id, '2026-12-31', '', 'a@b.example',
 		'x', 10000, 0, 10000, 'EUR', '2026-11-01 00:00:00+00:00', '' FROM users WHERE username = 'sabine.kurz'`, uuid.Must(uuid.NewV7()), brandt))
-	alter(t, d, fmt.Sprintf(`INSERT INTO quote_items (id, tenant_id, quote_id, position, product_id, sku, product_name, unit, quantity, unit_price_amount, line_total_amount, tax_rate, currency)
-		SELECT '%s', q.tenant_id, q.id, 1, p.id, p.sku, p.name, p.unit, 10000, 10000, 10000, 0, 'EUR' FROM quotes q, products p WHERE q.number = 'BRANDT-Q000001' AND p.sku = 'MET-AL-0101'`, uuid.Must(uuid.NewV7())))
+	alter(t, d, fmt.Sprintf(`INSERT INTO quote_items (id, tenant_id, quote_id, position, product_id, sku, product_name, unit, automatic, quantity, unit_price_amount, line_total_amount, tax_rate, currency)
+		SELECT '%s', q.tenant_id, q.id, 1, p.id, p.sku, p.name, p.unit, p.automatic, 10000, 10000, 10000, 0, 'EUR' FROM quotes q, products p WHERE q.number = 'BRANDT-Q000001' AND p.sku = 'MET-AL-0101'`, uuid.Must(uuid.NewV7())))
 	world := map[string]string{
 		ent.KindTenant: globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),

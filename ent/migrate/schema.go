@@ -788,6 +788,7 @@ var (
 		{Name: "sku", Type: field.TypeString},
 		{Name: "product_name", Type: field.TypeString},
 		{Name: "unit", Type: field.TypeString},
+		{Name: "automatic", Type: field.TypeBool, Default: false},
 		{Name: "quantity", Type: field.TypeInt64},
 		{Name: "unit_price_amount", Type: field.TypeInt64},
 		{Name: "line_total_amount", Type: field.TypeInt64},
@@ -805,7 +806,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "quote_items_quotes_items",
-				Columns:    []*schema.Column{QuoteItemsColumns[15]},
+				Columns:    []*schema.Column{QuoteItemsColumns[16]},
 				RefColumns: []*schema.Column{QuotesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},

@@ -30,6 +30,8 @@ const (
 	FieldProductName = "product_name"
 	// FieldUnit holds the string denoting the unit field in the database.
 	FieldUnit = "unit"
+	// FieldAutomatic holds the string denoting the automatic field in the database.
+	FieldAutomatic = "automatic"
 	// FieldQuantity holds the string denoting the quantity field in the database.
 	FieldQuantity = "quantity"
 	// FieldUnitPriceAmount holds the string denoting the unit_price_amount field in the database.
@@ -68,6 +70,7 @@ var Columns = []string{
 	FieldSku,
 	FieldProductName,
 	FieldUnit,
+	FieldAutomatic,
 	FieldQuantity,
 	FieldUnitPriceAmount,
 	FieldLineTotalAmount,
@@ -95,6 +98,8 @@ func ValidColumn(column string) bool {
 var (
 	Hooks        [2]ent.Hook
 	Interceptors [1]ent.Interceptor
+	// DefaultAutomatic holds the default value on creation for the "automatic" field.
+	DefaultAutomatic bool
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -140,6 +145,11 @@ func ByProductName(opts ...sql.OrderTermOption) OrderOption {
 // ByUnit orders the results by the unit field.
 func ByUnit(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldUnit, opts...).ToFunc()
+}
+
+// ByAutomatic orders the results by the automatic field.
+func ByAutomatic(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAutomatic, opts...).ToFunc()
 }
 
 // ByQuantity orders the results by the quantity field.

@@ -92,6 +92,11 @@ func Unit(v string) predicate.QuoteItem {
 	return predicate.QuoteItem(sql.FieldEQ(FieldUnit, v))
 }
 
+// Automatic applies equality check predicate on the "automatic" field. It's identical to AutomaticEQ.
+func Automatic(v bool) predicate.QuoteItem {
+	return predicate.QuoteItem(sql.FieldEQ(FieldAutomatic, v))
+}
+
 // Quantity applies equality check predicate on the "quantity" field. It's identical to QuantityEQ.
 func Quantity(v money.Decimal) predicate.QuoteItem {
 	return predicate.QuoteItem(sql.FieldEQ(FieldQuantity, v))
@@ -465,6 +470,16 @@ func UnitEqualFold(v string) predicate.QuoteItem {
 // UnitContainsFold applies the ContainsFold predicate on the "unit" field.
 func UnitContainsFold(v string) predicate.QuoteItem {
 	return predicate.QuoteItem(sql.FieldContainsFold(FieldUnit, v))
+}
+
+// AutomaticEQ applies the EQ predicate on the "automatic" field.
+func AutomaticEQ(v bool) predicate.QuoteItem {
+	return predicate.QuoteItem(sql.FieldEQ(FieldAutomatic, v))
+}
+
+// AutomaticNEQ applies the NEQ predicate on the "automatic" field.
+func AutomaticNEQ(v bool) predicate.QuoteItem {
+	return predicate.QuoteItem(sql.FieldNEQ(FieldAutomatic, v))
 }
 
 // QuantityEQ applies the EQ predicate on the "quantity" field.

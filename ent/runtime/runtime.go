@@ -576,6 +576,10 @@ func init() {
 	_ = quoteitemMixinFields0
 	quoteitemFields := schema.QuoteItem{}.Fields()
 	_ = quoteitemFields
+	// quoteitemDescAutomatic is the schema descriptor for automatic field.
+	quoteitemDescAutomatic := quoteitemFields[6].Descriptor()
+	// quoteitem.DefaultAutomatic holds the default value on creation for the automatic field.
+	quoteitem.DefaultAutomatic = quoteitemDescAutomatic.Default.(bool)
 	// quoteitemDescID is the schema descriptor for id field.
 	quoteitemDescID := quoteitemMixinFields0[0].Descriptor()
 	// quoteitem.DefaultID holds the default value on creation for the id field.

@@ -80,6 +80,8 @@ func (QuoteItem) Fields() []ent.Field {
 		field.String("sku").Immutable(),
 		field.String("product_name").Immutable(),
 		field.String("unit").Immutable(),
+		// Whether the product was processed without a person (OR-07).
+		field.Bool("automatic").Immutable().Default(false),
 		field.Int64("quantity").GoType(money.Decimal{}).Immutable(),
 		field.Int64("unit_price_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("line_total_amount").GoType(money.Decimal{}).Immutable(),

@@ -174,7 +174,7 @@ func (s *Service) offer(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 // offered is a position of the cart as it stands, with names and prices.
 func offered(tx *ent.Tx, q *ent.Quote, item *cart.Item, position int) *ent.QuoteItemCreate {
 	create := tx.QuoteItem.Create().SetTenantID(q.TenantID).SetQuoteID(q.ID).SetPosition(position).SetProductID(item.ProductID).
-		SetSku(item.Product.Sku).SetProductName(item.Product.Name).SetUnit(item.Product.Unit).
+		SetSku(item.Product.Sku).SetProductName(item.Product.Name).SetUnit(item.Product.Unit).SetAutomatic(item.Product.Automatic).
 		SetQuantity(item.Quantity).SetUnitPriceAmount(item.UnitPrice.Amount).SetLineTotalAmount(item.LineTotal.Amount).
 		SetTaxRate(item.Product.TaxRate).SetCurrency(item.LineTotal.Currency).SetNillableWishedDate(item.WishedDate)
 	if a := item.DeliveryAddress; a != nil {
@@ -212,7 +212,7 @@ func AsCart(q *ent.Quote) *cart.Cart {
 		price, total := item.UnitPrice(), item.LineTotal()
 		c.Items[i] = &cart.Item{
 			CartItem:  &ent.CartItem{ID: item.ID, ProductID: item.ProductID, Quantity: item.Quantity, WishedDate: item.WishedDate},
-			Product:   &ent.Product{ID: item.ProductID, Sku: item.Sku, Name: item.ProductName, Unit: item.Unit, TaxRate: item.TaxRate},
+			Product:   &ent.Product{ID: item.ProductID, Sku: item.Sku, Name: item.ProductName, Unit: item.Unit, TaxRate: item.TaxRate, Automatic: item.Automatic},
 			UnitPrice: &price, LineTotal: &total, Unit: item.Unit, EffectiveAssignment: item.AccountAssignment,
 		}
 		if a := item.DeliveryAddress; a != nil {

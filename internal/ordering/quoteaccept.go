@@ -51,7 +51,7 @@ func (s *Service) AcceptQuote(ctx context.Context, in AcceptQuoteInput) (*ent.Or
 	}
 	return decide(ctx, s, in.QuoteID, in.Token, func(ctx context.Context, tx *ent.Tx, v *authz.Viewer, q *ent.Quote) (*ent.Order, error) {
 		hash := in.hash(authz.Actor(ctx), agreed)
-		if q.State == quote.StateACCEPTED && *q.AcceptHash == hash {
+		if q.AcceptHash != nil && *q.AcceptHash == hash {
 			return tx.Order.Query().Where(order.QuoteID(q.ID)).Only(ctx)
 		}
 		if err := s.mayDecide(v, q, Accept); err != nil {
@@ -61,13 +61,13 @@ func (s *Service) AcceptQuote(ctx context.Context, in AcceptQuoteInput) (*ent.Or
 		if err := s.close(ctx, tx, q, update); err != nil {
 			return nil, err
 		}
-		in := PlaceOrderInput{BusinessCase: order.BusinessCaseNEW_ORDER, quote: q, agreed: agreed}
+		asOffered := PlaceOrderInput{BusinessCase: order.BusinessCaseNEW_ORDER, quote: q, agreed: agreed}
 		if v == nil {
-			if in.agreedBy, err = s.knownBy(ctx, tx, q, agreed); err != nil {
+			if asOffered.agreedBy, err = s.knownBy(ctx, tx, q, agreed); err != nil {
 				return nil, err
 			}
 		}
-		placed, err := s.place(ctx, tx, buyer(v, q), AsCart(q), in)
+		placed, err := s.place(ctx, tx, buyer(v, q), AsCart(q), asOffered)
 		if err != nil {
 			return nil, err
 		}

@@ -47,50 +47,64 @@ func (s *Service) QuoteByToken(ctx context.Context, text string) (*ent.Quote, er
 	return q, right(ctx)
 }
 
-// decide does something with a quote, held until it is done, with its positions: one that the
-// viewer sees, or without a viewer the one behind a link.
+// way is how somebody gets to a quote: by its ID, as a viewer of the customer, or by its link.
+type way struct {
+	viewer  *authz.Viewer // nil by the link
+	to      predicate.Quote
+	unknown error // where there is no such quote
+	found   func(context.Context) error
+}
+
+// wayTo is the way that an input names, and the context to take it in.
+func (s *Service) wayTo(ctx context.Context, id *gid.ID, link *string) (context.Context, *way, error) {
+	switch {
+	case id == nil && link == nil:
+		return nil, nil, fault.New("VALUE_REQUIRED", "quoteId")
+	case id != nil && link != nil:
+		return nil, nil, fault.Invalid("name the quote either by its quoteId or by the token of its link")
+	case id != nil:
+		v, err := authz.FromContext(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		// Quotes to others are only looked at.
+		mine := quote.And(quote.ID(id.Of(ent.KindQuote)), quote.TenantID(v.Tenant))
+		return ctx, &way{v, mine, fault.ErrNotFound, func(context.Context) error { return nil }}, nil
+	}
+	unknown := fault.New("LINK_UNKNOWN", "token")
+	hash, wellFormed := token.HashLink(*link)
+	if !wellFormed {
+		return nil, nil, unknown
+	}
+	right, err := s.guess(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return authz.System(ctx), &way{nil, quote.TokenHash(hash), unknown, right}, nil
+}
+
+// decide does something with a quote and its positions, which is held until that is done. The
+// viewer is nil where the quote was named by its link.
 func decide[T any](ctx context.Context, s *Service, id *gid.ID, link *string,
 	do func(ctx context.Context, tx *ent.Tx, v *authz.Viewer, q *ent.Quote) (T, error),
 ) (T, error) {
-	var v *authz.Viewer
 	var zero T
-	var which predicate.Quote
-	unknown, right, err := fault.ErrNotFound, func(context.Context) error { return nil }, error(nil)
-	if id == nil && link == nil {
-		return zero, fault.New("VALUE_REQUIRED", "quoteId")
-	}
-	if id != nil && link != nil {
-		return zero, fault.Invalid("name the quote either by its quoteId or by the token of its link")
-	}
-	if id != nil {
-		if v, err = authz.FromContext(ctx); err != nil {
-			return zero, err
-		}
-		which = quote.And(quote.ID(id.Of(ent.KindQuote)), quote.TenantID(v.Tenant)) // others are only looked at
-	} else {
-		unknown = fault.New("LINK_UNKNOWN", "token")
-		hash, wellFormed := token.HashLink(*link)
-		if !wellFormed {
-			return zero, unknown
-		}
-		if right, err = s.guess(ctx); err != nil {
-			return zero, err
-		}
-		which = quote.TokenHash(hash)
-		ctx = authz.System(ctx)
+	ctx, way, err := s.wayTo(ctx, id, link)
+	if err != nil {
+		return zero, err
 	}
 	return db.InTx(ctx, s.db, func(tx *ent.Tx) (T, error) {
-		q, err := db.ForUpdate(s.db, tx.Quote.Query().Where(which).WithItems(byPosition), db.KeepingKeys).Only(ctx)
+		q, err := db.ForUpdate(s.db, tx.Quote.Query().Where(way.to).WithItems(byPosition), db.KeepingKeys).Only(ctx)
 		if ent.IsNotFound(err) {
-			return zero, unknown
+			return zero, way.unknown
 		}
 		if err != nil {
 			return zero, fmt.Errorf("reading a quote to decide on: %w", err)
 		}
-		if err := right(ctx); err != nil {
+		if err := way.found(ctx); err != nil {
 			return zero, err
 		}
-		return do(ctx, tx, v, q)
+		return do(ctx, tx, way.viewer, q)
 	})
 }
 

@@ -47,6 +47,7 @@ CREATE TABLE quote_items (
     sku text NOT NULL,
     product_name text NOT NULL,
     unit text NOT NULL,
+    automatic boolean NOT NULL,
     quantity bigint NOT NULL CHECK (quantity > 0),
     unit_price_amount bigint NOT NULL CHECK (unit_price_amount >= 0),
     line_total_amount bigint NOT NULL CHECK (line_total_amount >= 0),

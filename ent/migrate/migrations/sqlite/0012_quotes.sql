@@ -47,6 +47,7 @@ CREATE TABLE quote_items (
     sku text NOT NULL,
     product_name text NOT NULL,
     unit text NOT NULL,
+    automatic bool NOT NULL CHECK (automatic IN (0, 1)),
     quantity integer NOT NULL CHECK (quantity > 0),
     unit_price_amount integer NOT NULL CHECK (unit_price_amount >= 0),
     line_total_amount integer NOT NULL CHECK (line_total_amount >= 0),
