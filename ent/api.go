@@ -387,6 +387,43 @@ func (_m *Product) Siblings() *Siblings[Product] {
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *QuoteQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Quote(p))
+	}
+}
+
+// KindQuote is the kind of a Quote in global IDs.
+const KindQuote = "quo"
+
+// GlobalID names the Quote in the API.
+func (_m *Quote) GlobalID() gid.ID { return gid.New(KindQuote, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *Quote) Siblings() *Siblings[Quote] {
+	if _m.siblings == nil {
+		return &Siblings[Quote]{All: []*Quote{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *QuoteItemQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.QuoteItem(p))
+	}
+}
+
+// KindQuoteItem is the kind of a QuoteItem in global IDs.
+const KindQuoteItem = "qit"
+
+// GlobalID names the QuoteItem in the API.
+func (_m *QuoteItem) GlobalID() gid.ID { return gid.New(KindQuoteItem, _m.ID) }
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *RecoveryCodeQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.RecoveryCode(p))
@@ -625,6 +662,24 @@ func (c *OrderItemConnection) Nodes() []*OrderItem {
 // Nodes are the entities of the page, without their cursors.
 func (c *ProductConnection) Nodes() []*Product {
 	nodes := make([]*Product, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *QuoteConnection) Nodes() []*Quote {
+	nodes := make([]*Quote, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *QuoteItemConnection) Nodes() []*QuoteItem {
+	nodes := make([]*QuoteItem, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

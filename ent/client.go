@@ -40,6 +40,8 @@ import (
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
+	"kontor/ent/quote"
+	"kontor/ent/quoteitem"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
@@ -120,6 +122,10 @@ type Client struct {
 	Price *PriceClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// Quote is the client for interacting with the Quote builders.
+	Quote *QuoteClient
+	// QuoteItem is the client for interacting with the QuoteItem builders.
+	QuoteItem *QuoteItemClient
 	// RecoveryCode is the client for interacting with the RecoveryCode builders.
 	RecoveryCode *RecoveryCodeClient
 	// Registration is the client for interacting with the Registration builders.
@@ -178,6 +184,8 @@ func (c *Client) init() {
 	c.PasswordHash = NewPasswordHashClient(c.config)
 	c.Price = NewPriceClient(c.config)
 	c.Product = NewProductClient(c.config)
+	c.Quote = NewQuoteClient(c.config)
+	c.QuoteItem = NewQuoteItemClient(c.config)
 	c.RecoveryCode = NewRecoveryCodeClient(c.config)
 	c.Registration = NewRegistrationClient(c.config)
 	c.RuleApprover = NewRuleApproverClient(c.config)
@@ -308,6 +316,8 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		PasswordHash:       NewPasswordHashClient(cfg),
 		Price:              NewPriceClient(cfg),
 		Product:            NewProductClient(cfg),
+		Quote:              NewQuoteClient(cfg),
+		QuoteItem:          NewQuoteItemClient(cfg),
 		RecoveryCode:       NewRecoveryCodeClient(cfg),
 		Registration:       NewRegistrationClient(cfg),
 		RuleApprover:       NewRuleApproverClient(cfg),
@@ -365,6 +375,8 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		PasswordHash:       NewPasswordHashClient(cfg),
 		Price:              NewPriceClient(cfg),
 		Product:            NewProductClient(cfg),
+		Quote:              NewQuoteClient(cfg),
+		QuoteItem:          NewQuoteItemClient(cfg),
 		RecoveryCode:       NewRecoveryCodeClient(cfg),
 		Registration:       NewRegistrationClient(cfg),
 		RuleApprover:       NewRuleApproverClient(cfg),
@@ -408,9 +420,9 @@ func (c *Client) Use(hooks ...Hook) {
 		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
 		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
 		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
-		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.RecoveryCode,
-		c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant,
-		c.Transfer, c.User, c.UserRole,
+		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.Quote, c.QuoteItem,
+		c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart,
+		c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -425,9 +437,9 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
 		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
 		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
-		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.RecoveryCode,
-		c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant,
-		c.Transfer, c.User, c.UserRole,
+		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.Quote, c.QuoteItem,
+		c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart,
+		c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -494,6 +506,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Price.mutate(ctx, m)
 	case *ProductMutation:
 		return c.Product.mutate(ctx, m)
+	case *QuoteMutation:
+		return c.Quote.mutate(ctx, m)
+	case *QuoteItemMutation:
+		return c.QuoteItem.mutate(ctx, m)
 	case *RecoveryCodeMutation:
 		return c.RecoveryCode.mutate(ctx, m)
 	case *RegistrationMutation:
@@ -3972,6 +3988,22 @@ func (c *OrderClient) QueryContract(_m *Order) *ContractQuery {
 	return query
 }
 
+// QueryQuote queries the quote edge of a Order.
+func (c *OrderClient) QueryQuote(_m *Order) *QuoteQuery {
+	query := (&QuoteClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, id),
+			sqlgraph.To(quote.Table, quote.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, true, order.QuoteTable, order.QuoteColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryTenant queries the tenant edge of a Order.
 func (c *OrderClient) QueryTenant(_m *Order) *TenantQuery {
 	query := (&TenantClient{config: c.config}).Query()
@@ -5085,6 +5117,340 @@ func (c *ProductClient) mutate(ctx context.Context, m *ProductMutation) (Value, 
 		return (&ProductDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Product mutation op: %q", m.Op())
+	}
+}
+
+// QuoteClient is a client for the Quote schema.
+type QuoteClient struct {
+	config
+}
+
+// NewQuoteClient returns a client for the Quote from the given config.
+func NewQuoteClient(c config) *QuoteClient {
+	return &QuoteClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `quote.Hooks(f(g(h())))`.
+func (c *QuoteClient) Use(hooks ...Hook) {
+	c.hooks.Quote = append(c.hooks.Quote, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `quote.Intercept(f(g(h())))`.
+func (c *QuoteClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Quote = append(c.inters.Quote, interceptors...)
+}
+
+// Create returns a builder for creating a Quote entity.
+func (c *QuoteClient) Create() *QuoteCreate {
+	mutation := newQuoteMutation(c.config, OpCreate)
+	return &QuoteCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Quote entities.
+func (c *QuoteClient) CreateBulk(builders ...*QuoteCreate) *QuoteCreateBulk {
+	return &QuoteCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *QuoteClient) MapCreateBulk(slice any, setFunc func(*QuoteCreate, int)) *QuoteCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &QuoteCreateBulk{err: fmt.Errorf("calling to QuoteClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*QuoteCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &QuoteCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Quote.
+func (c *QuoteClient) Update() *QuoteUpdate {
+	mutation := newQuoteMutation(c.config, OpUpdate)
+	return &QuoteUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *QuoteClient) UpdateOne(_m *Quote) *QuoteUpdateOne {
+	mutation := newQuoteMutation(c.config, OpUpdateOne, withQuote(_m))
+	return &QuoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *QuoteClient) UpdateOneID(id uuid.UUID) *QuoteUpdateOne {
+	mutation := newQuoteMutation(c.config, OpUpdateOne, withQuoteID(id))
+	return &QuoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Quote.
+func (c *QuoteClient) Delete() *QuoteDelete {
+	mutation := newQuoteMutation(c.config, OpDelete)
+	return &QuoteDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *QuoteClient) DeleteOne(_m *Quote) *QuoteDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *QuoteClient) DeleteOneID(id uuid.UUID) *QuoteDeleteOne {
+	builder := c.Delete().Where(quote.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &QuoteDeleteOne{builder}
+}
+
+// Query returns a query builder for Quote.
+func (c *QuoteClient) Query() *QuoteQuery {
+	return &QuoteQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeQuote},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Quote entity by its id.
+func (c *QuoteClient) Get(ctx context.Context, id uuid.UUID) (*Quote, error) {
+	return c.Query().Where(quote.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *QuoteClient) GetX(ctx context.Context, id uuid.UUID) *Quote {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryItems queries the items edge of a Quote.
+func (c *QuoteClient) QueryItems(_m *Quote) *QuoteItemQuery {
+	query := (&QuoteItemClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(quote.Table, quote.FieldID, id),
+			sqlgraph.To(quoteitem.Table, quoteitem.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, quote.ItemsTable, quote.ItemsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryOrder queries the order edge of a Quote.
+func (c *QuoteClient) QueryOrder(_m *Quote) *OrderQuery {
+	query := (&OrderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(quote.Table, quote.FieldID, id),
+			sqlgraph.To(order.Table, order.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, quote.OrderTable, quote.OrderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTenant queries the tenant edge of a Quote.
+func (c *QuoteClient) QueryTenant(_m *Quote) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(quote.Table, quote.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, quote.TenantTable, quote.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *QuoteClient) Hooks() []Hook {
+	hooks := c.hooks.Quote
+	return append(hooks[:len(hooks):len(hooks)], quote.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *QuoteClient) Interceptors() []Interceptor {
+	inters := c.inters.Quote
+	return append(inters[:len(inters):len(inters)], quote.Interceptors[:]...)
+}
+
+func (c *QuoteClient) mutate(ctx context.Context, m *QuoteMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&QuoteCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&QuoteUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&QuoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&QuoteDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Quote mutation op: %q", m.Op())
+	}
+}
+
+// QuoteItemClient is a client for the QuoteItem schema.
+type QuoteItemClient struct {
+	config
+}
+
+// NewQuoteItemClient returns a client for the QuoteItem from the given config.
+func NewQuoteItemClient(c config) *QuoteItemClient {
+	return &QuoteItemClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `quoteitem.Hooks(f(g(h())))`.
+func (c *QuoteItemClient) Use(hooks ...Hook) {
+	c.hooks.QuoteItem = append(c.hooks.QuoteItem, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `quoteitem.Intercept(f(g(h())))`.
+func (c *QuoteItemClient) Intercept(interceptors ...Interceptor) {
+	c.inters.QuoteItem = append(c.inters.QuoteItem, interceptors...)
+}
+
+// Create returns a builder for creating a QuoteItem entity.
+func (c *QuoteItemClient) Create() *QuoteItemCreate {
+	mutation := newQuoteItemMutation(c.config, OpCreate)
+	return &QuoteItemCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of QuoteItem entities.
+func (c *QuoteItemClient) CreateBulk(builders ...*QuoteItemCreate) *QuoteItemCreateBulk {
+	return &QuoteItemCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *QuoteItemClient) MapCreateBulk(slice any, setFunc func(*QuoteItemCreate, int)) *QuoteItemCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &QuoteItemCreateBulk{err: fmt.Errorf("calling to QuoteItemClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*QuoteItemCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &QuoteItemCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for QuoteItem.
+func (c *QuoteItemClient) Update() *QuoteItemUpdate {
+	mutation := newQuoteItemMutation(c.config, OpUpdate)
+	return &QuoteItemUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *QuoteItemClient) UpdateOne(_m *QuoteItem) *QuoteItemUpdateOne {
+	mutation := newQuoteItemMutation(c.config, OpUpdateOne, withQuoteItem(_m))
+	return &QuoteItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *QuoteItemClient) UpdateOneID(id uuid.UUID) *QuoteItemUpdateOne {
+	mutation := newQuoteItemMutation(c.config, OpUpdateOne, withQuoteItemID(id))
+	return &QuoteItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for QuoteItem.
+func (c *QuoteItemClient) Delete() *QuoteItemDelete {
+	mutation := newQuoteItemMutation(c.config, OpDelete)
+	return &QuoteItemDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *QuoteItemClient) DeleteOne(_m *QuoteItem) *QuoteItemDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *QuoteItemClient) DeleteOneID(id uuid.UUID) *QuoteItemDeleteOne {
+	builder := c.Delete().Where(quoteitem.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &QuoteItemDeleteOne{builder}
+}
+
+// Query returns a query builder for QuoteItem.
+func (c *QuoteItemClient) Query() *QuoteItemQuery {
+	return &QuoteItemQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeQuoteItem},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a QuoteItem entity by its id.
+func (c *QuoteItemClient) Get(ctx context.Context, id uuid.UUID) (*QuoteItem, error) {
+	return c.Query().Where(quoteitem.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *QuoteItemClient) GetX(ctx context.Context, id uuid.UUID) *QuoteItem {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryQuote queries the quote edge of a QuoteItem.
+func (c *QuoteItemClient) QueryQuote(_m *QuoteItem) *QuoteQuery {
+	query := (&QuoteClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(quoteitem.Table, quoteitem.FieldID, id),
+			sqlgraph.To(quote.Table, quote.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, quoteitem.QuoteTable, quoteitem.QuoteColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *QuoteItemClient) Hooks() []Hook {
+	hooks := c.hooks.QuoteItem
+	return append(hooks[:len(hooks):len(hooks)], quoteitem.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *QuoteItemClient) Interceptors() []Interceptor {
+	inters := c.inters.QuoteItem
+	return append(inters[:len(inters):len(inters)], quoteitem.Interceptors[:]...)
+}
+
+func (c *QuoteItemClient) mutate(ctx context.Context, m *QuoteItemMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&QuoteItemCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&QuoteItemUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&QuoteItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&QuoteItemDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown QuoteItem mutation op: %q", m.Op())
 	}
 }
 
@@ -6454,8 +6820,8 @@ type (
 		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
 		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
 		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
-		OrderMessage, PasswordHash, Price, Product, RecoveryCode, Registration,
-		RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
+		OrderMessage, PasswordHash, Price, Product, Quote, QuoteItem, RecoveryCode,
+		Registration, RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
 		UserRole []ent.Hook
 	}
 	inters struct {
@@ -6463,8 +6829,8 @@ type (
 		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
 		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
 		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
-		OrderMessage, PasswordHash, Price, Product, RecoveryCode, Registration,
-		RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
+		OrderMessage, PasswordHash, Price, Product, Quote, QuoteItem, RecoveryCode,
+		Registration, RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
 		UserRole []ent.Interceptor
 	}
 )

@@ -35,6 +35,8 @@ import (
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
+	"kontor/ent/quote"
+	"kontor/ent/quoteitem"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
@@ -139,6 +141,8 @@ func checkColumn(t, c string) error {
 			passwordhash.Table:       passwordhash.ValidColumn,
 			price.Table:              price.ValidColumn,
 			product.Table:            product.ValidColumn,
+			quote.Table:              quote.ValidColumn,
+			quoteitem.Table:          quoteitem.ValidColumn,
 			recoverycode.Table:       recoverycode.ValidColumn,
 			registration.Table:       registration.ValidColumn,
 			ruleapprover.Table:       ruleapprover.ValidColumn,

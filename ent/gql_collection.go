@@ -20,6 +20,8 @@ import (
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
 	"kontor/ent/product"
+	"kontor/ent/quote"
+	"kontor/ent/quoteitem"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
@@ -1437,6 +1439,21 @@ func (_q *OrderQuery) collectField(ctx context.Context, oneNode bool, opCtx *gra
 				fieldSeen[order.FieldContractID] = struct{}{}
 			}
 
+		case "quote":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&QuoteClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, quoteImplementors)...); err != nil {
+				return err
+			}
+			_q.withQuote = query
+			if _, ok := fieldSeen[order.FieldQuoteID]; !ok {
+				selectedFields = append(selectedFields, order.FieldQuoteID)
+				fieldSeen[order.FieldQuoteID] = struct{}{}
+			}
+
 		case "tenant":
 			var (
 				alias = field.Alias
@@ -1510,6 +1527,26 @@ func (_q *OrderQuery) collectField(ctx context.Context, oneNode bool, opCtx *gra
 			if _, ok := fieldSeen[order.FieldContractID]; !ok {
 				selectedFields = append(selectedFields, order.FieldContractID)
 				fieldSeen[order.FieldContractID] = struct{}{}
+			}
+		case "quoteID":
+			if _, ok := fieldSeen[order.FieldQuoteID]; !ok {
+				selectedFields = append(selectedFields, order.FieldQuoteID)
+				fieldSeen[order.FieldQuoteID] = struct{}{}
+			}
+		case "agreedName":
+			if _, ok := fieldSeen[order.FieldAgreedName]; !ok {
+				selectedFields = append(selectedFields, order.FieldAgreedName)
+				fieldSeen[order.FieldAgreedName] = struct{}{}
+			}
+		case "agreedEmail":
+			if _, ok := fieldSeen[order.FieldAgreedEmail]; !ok {
+				selectedFields = append(selectedFields, order.FieldAgreedEmail)
+				fieldSeen[order.FieldAgreedEmail] = struct{}{}
+			}
+		case "agreedByID":
+			if _, ok := fieldSeen[order.FieldAgreedByID]; !ok {
+				selectedFields = append(selectedFields, order.FieldAgreedByID)
+				fieldSeen[order.FieldAgreedByID] = struct{}{}
 			}
 		case "netAmount":
 			if _, ok := fieldSeen[order.FieldNetAmount]; !ok {
@@ -2095,6 +2132,375 @@ func newProductPaginateArgs(rv map[string]any) *productPaginateArgs {
 				args.opts = append(args.opts, WithProductOrder(v))
 			}
 		}
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *QuoteQuery) CollectFields(ctx context.Context, satisfies ...string) (*QuoteQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *QuoteQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(quote.Columns))
+		selectedFields = []string{quote.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+
+		case "items":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&QuoteItemClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, false, opCtx, field, path, mayAddCondition(satisfies, quoteitemImplementors)...); err != nil {
+				return err
+			}
+			_q.WithNamedItems(alias, func(wq *QuoteItemQuery) {
+				*wq = *query
+			})
+
+		case "order":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&OrderClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, orderImplementors)...); err != nil {
+				return err
+			}
+			_q.withOrder = query
+
+		case "tenant":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&TenantClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, tenantImplementors)...); err != nil {
+				return err
+			}
+			_q.withTenant = query
+			if _, ok := fieldSeen[quote.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, quote.FieldTenantID)
+				fieldSeen[quote.FieldTenantID] = struct{}{}
+			}
+		case "tenantID":
+			if _, ok := fieldSeen[quote.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, quote.FieldTenantID)
+				fieldSeen[quote.FieldTenantID] = struct{}{}
+			}
+		case "accountAssignment":
+			if _, ok := fieldSeen[quote.FieldAccountAssignment]; !ok {
+				selectedFields = append(selectedFields, quote.FieldAccountAssignment)
+				fieldSeen[quote.FieldAccountAssignment] = struct{}{}
+			}
+		case "number":
+			if _, ok := fieldSeen[quote.FieldNumber]; !ok {
+				selectedFields = append(selectedFields, quote.FieldNumber)
+				fieldSeen[quote.FieldNumber] = struct{}{}
+			}
+		case "name":
+			if _, ok := fieldSeen[quote.FieldName]; !ok {
+				selectedFields = append(selectedFields, quote.FieldName)
+				fieldSeen[quote.FieldName] = struct{}{}
+			}
+		case "customerOrderNumber":
+			if _, ok := fieldSeen[quote.FieldCustomerOrderNumber]; !ok {
+				selectedFields = append(selectedFields, quote.FieldCustomerOrderNumber)
+				fieldSeen[quote.FieldCustomerOrderNumber] = struct{}{}
+			}
+		case "referenceNumber":
+			if _, ok := fieldSeen[quote.FieldReferenceNumber]; !ok {
+				selectedFields = append(selectedFields, quote.FieldReferenceNumber)
+				fieldSeen[quote.FieldReferenceNumber] = struct{}{}
+			}
+		case "state":
+			if _, ok := fieldSeen[quote.FieldState]; !ok {
+				selectedFields = append(selectedFields, quote.FieldState)
+				fieldSeen[quote.FieldState] = struct{}{}
+			}
+		case "madeByID":
+			if _, ok := fieldSeen[quote.FieldMadeByID]; !ok {
+				selectedFields = append(selectedFields, quote.FieldMadeByID)
+				fieldSeen[quote.FieldMadeByID] = struct{}{}
+			}
+		case "sellerID":
+			if _, ok := fieldSeen[quote.FieldSellerID]; !ok {
+				selectedFields = append(selectedFields, quote.FieldSellerID)
+				fieldSeen[quote.FieldSellerID] = struct{}{}
+			}
+		case "validUntil":
+			if _, ok := fieldSeen[quote.FieldValidUntil]; !ok {
+				selectedFields = append(selectedFields, quote.FieldValidUntil)
+				fieldSeen[quote.FieldValidUntil] = struct{}{}
+			}
+		case "note":
+			if _, ok := fieldSeen[quote.FieldNote]; !ok {
+				selectedFields = append(selectedFields, quote.FieldNote)
+				fieldSeen[quote.FieldNote] = struct{}{}
+			}
+		case "recipientEmail":
+			if _, ok := fieldSeen[quote.FieldRecipientEmail]; !ok {
+				selectedFields = append(selectedFields, quote.FieldRecipientEmail)
+				fieldSeen[quote.FieldRecipientEmail] = struct{}{}
+			}
+		case "netAmount":
+			if _, ok := fieldSeen[quote.FieldNetAmount]; !ok {
+				selectedFields = append(selectedFields, quote.FieldNetAmount)
+				fieldSeen[quote.FieldNetAmount] = struct{}{}
+			}
+		case "taxAmount":
+			if _, ok := fieldSeen[quote.FieldTaxAmount]; !ok {
+				selectedFields = append(selectedFields, quote.FieldTaxAmount)
+				fieldSeen[quote.FieldTaxAmount] = struct{}{}
+			}
+		case "grossAmount":
+			if _, ok := fieldSeen[quote.FieldGrossAmount]; !ok {
+				selectedFields = append(selectedFields, quote.FieldGrossAmount)
+				fieldSeen[quote.FieldGrossAmount] = struct{}{}
+			}
+		case "currency":
+			if _, ok := fieldSeen[quote.FieldCurrency]; !ok {
+				selectedFields = append(selectedFields, quote.FieldCurrency)
+				fieldSeen[quote.FieldCurrency] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[quote.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, quote.FieldCreatedAt)
+				fieldSeen[quote.FieldCreatedAt] = struct{}{}
+			}
+		case "decidedAt":
+			if _, ok := fieldSeen[quote.FieldDecidedAt]; !ok {
+				selectedFields = append(selectedFields, quote.FieldDecidedAt)
+				fieldSeen[quote.FieldDecidedAt] = struct{}{}
+			}
+		case "decidedByID":
+			if _, ok := fieldSeen[quote.FieldDecidedByID]; !ok {
+				selectedFields = append(selectedFields, quote.FieldDecidedByID)
+				fieldSeen[quote.FieldDecidedByID] = struct{}{}
+			}
+		case "agreedName":
+			if _, ok := fieldSeen[quote.FieldAgreedName]; !ok {
+				selectedFields = append(selectedFields, quote.FieldAgreedName)
+				fieldSeen[quote.FieldAgreedName] = struct{}{}
+			}
+		case "agreedEmail":
+			if _, ok := fieldSeen[quote.FieldAgreedEmail]; !ok {
+				selectedFields = append(selectedFields, quote.FieldAgreedEmail)
+				fieldSeen[quote.FieldAgreedEmail] = struct{}{}
+			}
+		case "reason":
+			if _, ok := fieldSeen[quote.FieldReason]; !ok {
+				selectedFields = append(selectedFields, quote.FieldReason)
+				fieldSeen[quote.FieldReason] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type quotePaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []QuotePaginateOption
+}
+
+func newQuotePaginateArgs(rv map[string]any) *quotePaginateArgs {
+	args := &quotePaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	if v, ok := rv[orderByField]; ok {
+		switch v := v.(type) {
+		case map[string]any:
+			var (
+				err1, err2 error
+				order      = &QuoteOrder{Field: &QuoteOrderField{}, Direction: entgql.OrderDirectionAsc}
+			)
+			if d, ok := v[directionField]; ok {
+				err1 = order.Direction.UnmarshalGQL(d)
+			}
+			if f, ok := v[fieldField]; ok {
+				err2 = order.Field.UnmarshalGQL(f)
+			}
+			if err1 == nil && err2 == nil {
+				args.opts = append(args.opts, WithQuoteOrder(order))
+			}
+		case *QuoteOrder:
+			if v != nil {
+				args.opts = append(args.opts, WithQuoteOrder(v))
+			}
+		}
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *QuoteItemQuery) CollectFields(ctx context.Context, satisfies ...string) (*QuoteItemQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *QuoteItemQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(quoteitem.Columns))
+		selectedFields = []string{quoteitem.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[quoteitem.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldTenantID)
+				fieldSeen[quoteitem.FieldTenantID] = struct{}{}
+			}
+		case "accountAssignment":
+			if _, ok := fieldSeen[quoteitem.FieldAccountAssignment]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldAccountAssignment)
+				fieldSeen[quoteitem.FieldAccountAssignment] = struct{}{}
+			}
+		case "quoteID":
+			if _, ok := fieldSeen[quoteitem.FieldQuoteID]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldQuoteID)
+				fieldSeen[quoteitem.FieldQuoteID] = struct{}{}
+			}
+		case "position":
+			if _, ok := fieldSeen[quoteitem.FieldPosition]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldPosition)
+				fieldSeen[quoteitem.FieldPosition] = struct{}{}
+			}
+		case "productID":
+			if _, ok := fieldSeen[quoteitem.FieldProductID]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldProductID)
+				fieldSeen[quoteitem.FieldProductID] = struct{}{}
+			}
+		case "sku":
+			if _, ok := fieldSeen[quoteitem.FieldSku]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldSku)
+				fieldSeen[quoteitem.FieldSku] = struct{}{}
+			}
+		case "productName":
+			if _, ok := fieldSeen[quoteitem.FieldProductName]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldProductName)
+				fieldSeen[quoteitem.FieldProductName] = struct{}{}
+			}
+		case "unit":
+			if _, ok := fieldSeen[quoteitem.FieldUnit]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldUnit)
+				fieldSeen[quoteitem.FieldUnit] = struct{}{}
+			}
+		case "automatic":
+			if _, ok := fieldSeen[quoteitem.FieldAutomatic]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldAutomatic)
+				fieldSeen[quoteitem.FieldAutomatic] = struct{}{}
+			}
+		case "quantity":
+			if _, ok := fieldSeen[quoteitem.FieldQuantity]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldQuantity)
+				fieldSeen[quoteitem.FieldQuantity] = struct{}{}
+			}
+		case "unitPriceAmount":
+			if _, ok := fieldSeen[quoteitem.FieldUnitPriceAmount]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldUnitPriceAmount)
+				fieldSeen[quoteitem.FieldUnitPriceAmount] = struct{}{}
+			}
+		case "lineTotalAmount":
+			if _, ok := fieldSeen[quoteitem.FieldLineTotalAmount]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldLineTotalAmount)
+				fieldSeen[quoteitem.FieldLineTotalAmount] = struct{}{}
+			}
+		case "taxRate":
+			if _, ok := fieldSeen[quoteitem.FieldTaxRate]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldTaxRate)
+				fieldSeen[quoteitem.FieldTaxRate] = struct{}{}
+			}
+		case "currency":
+			if _, ok := fieldSeen[quoteitem.FieldCurrency]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldCurrency)
+				fieldSeen[quoteitem.FieldCurrency] = struct{}{}
+			}
+		case "wishedDate":
+			if _, ok := fieldSeen[quoteitem.FieldWishedDate]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldWishedDate)
+				fieldSeen[quoteitem.FieldWishedDate] = struct{}{}
+			}
+		case "deliveryAddress":
+			if _, ok := fieldSeen[quoteitem.FieldDeliveryAddress]; !ok {
+				selectedFields = append(selectedFields, quoteitem.FieldDeliveryAddress)
+				fieldSeen[quoteitem.FieldDeliveryAddress] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type quoteitemPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []QuoteItemPaginateOption
+}
+
+func newQuoteItemPaginateArgs(rv map[string]any) *quoteitemPaginateArgs {
+	args := &quoteitemPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
 	}
 	return args
 }

@@ -180,6 +180,14 @@ func (_m *Order) Contract(ctx context.Context) (*Contract, error) {
 	return result, MaskNotFound(err)
 }
 
+func (_m *Order) Quote(ctx context.Context) (*Quote, error) {
+	result, err := _m.Edges.QuoteOrErr()
+	if IsNotLoaded(err) {
+		result, err = _m.QueryQuote().Only(ctx)
+	}
+	return result, MaskNotFound(err)
+}
+
 func (_m *Order) Tenant(ctx context.Context) (*Tenant, error) {
 	result, err := _m.Edges.TenantOrErr()
 	if IsNotLoaded(err) {
@@ -192,6 +200,34 @@ func (_m *Product) Category(ctx context.Context) (*Category, error) {
 	result, err := _m.Edges.CategoryOrErr()
 	if IsNotLoaded(err) {
 		result, err = _m.QueryCategory().Only(ctx)
+	}
+	return result, err
+}
+
+func (_m *Quote) Items(ctx context.Context) (result []*QuoteItem, err error) {
+	if fc := graphql.GetFieldContext(ctx); fc != nil && fc.Field.Alias != "" {
+		result, err = _m.NamedItems(graphql.GetFieldContext(ctx).Field.Alias)
+	} else {
+		result, err = _m.Edges.ItemsOrErr()
+	}
+	if IsNotLoaded(err) {
+		result, err = _m.QueryItems().All(ctx)
+	}
+	return result, err
+}
+
+func (_m *Quote) Order(ctx context.Context) (*Order, error) {
+	result, err := _m.Edges.OrderOrErr()
+	if IsNotLoaded(err) {
+		result, err = _m.QueryOrder().Only(ctx)
+	}
+	return result, MaskNotFound(err)
+}
+
+func (_m *Quote) Tenant(ctx context.Context) (*Tenant, error) {
+	result, err := _m.Edges.TenantOrErr()
+	if IsNotLoaded(err) {
+		result, err = _m.QueryTenant().Only(ctx)
 	}
 	return result, err
 }

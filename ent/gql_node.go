@@ -19,6 +19,8 @@ import (
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
 	"kontor/ent/product"
+	"kontor/ent/quote"
+	"kontor/ent/quoteitem"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
@@ -105,6 +107,16 @@ var productImplementors = []string{"Product", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*Product) IsNode() {}
+
+var quoteImplementors = []string{"Quote", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*Quote) IsNode() {}
+
+var quoteitemImplementors = []string{"QuoteItem", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*QuoteItem) IsNode() {}
 
 var savedassignmentImplementors = []string{"SavedAssignment", "Node"}
 
@@ -311,6 +323,24 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(product.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, productImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case quote.Table:
+		query := c.Quote.Query().
+			Where(quote.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, quoteImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case quoteitem.Table:
+		query := c.QuoteItem.Query().
+			Where(quoteitem.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, quoteitemImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -645,6 +675,38 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.Product.Query().
 			Where(product.IDIn(ids...))
 		query, err := query.CollectFields(ctx, productImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case quote.Table:
+		query := c.Quote.Query().
+			Where(quote.IDIn(ids...))
+		query, err := query.CollectFields(ctx, quoteImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case quoteitem.Table:
+		query := c.QuoteItem.Query().
+			Where(quoteitem.IDIn(ids...))
+		query, err := query.CollectFields(ctx, quoteitemImplementors...)
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,8 @@ import (
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
 	"kontor/ent/product"
+	"kontor/ent/quote"
+	"kontor/ent/quoteitem"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
@@ -3840,6 +3842,569 @@ func (_m *Product) ToEdge(order *ProductOrder) *ProductEdge {
 		order = DefaultProductOrder
 	}
 	return &ProductEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// QuoteEdge is the edge representation of Quote.
+type QuoteEdge struct {
+	Node   *Quote `json:"node"`
+	Cursor Cursor `json:"cursor"`
+}
+
+// QuoteConnection is the connection containing edges to Quote.
+type QuoteConnection struct {
+	Edges      []*QuoteEdge `json:"edges"`
+	PageInfo   PageInfo     `json:"pageInfo"`
+	TotalCount int          `json:"totalCount"`
+}
+
+func (c *QuoteConnection) build(nodes []*Quote, pager *quotePager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *Quote
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *Quote {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *Quote {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*QuoteEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &QuoteEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// QuotePaginateOption enables pagination customization.
+type QuotePaginateOption func(*quotePager) error
+
+// WithQuoteOrder configures pagination ordering.
+func WithQuoteOrder(order *QuoteOrder) QuotePaginateOption {
+	if order == nil {
+		order = DefaultQuoteOrder
+	}
+	o := *order
+	return func(pager *quotePager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultQuoteOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithQuoteFilter configures pagination filter.
+func WithQuoteFilter(filter func(*QuoteQuery) (*QuoteQuery, error)) QuotePaginateOption {
+	return func(pager *quotePager) error {
+		if filter == nil {
+			return errors.New("QuoteQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type quotePager struct {
+	reverse bool
+	order   *QuoteOrder
+	filter  func(*QuoteQuery) (*QuoteQuery, error)
+}
+
+func newQuotePager(opts []QuotePaginateOption, reverse bool) (*quotePager, error) {
+	pager := &quotePager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultQuoteOrder
+	}
+	return pager, nil
+}
+
+func (p *quotePager) applyFilter(query *QuoteQuery) (*QuoteQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *quotePager) toCursor(_m *Quote) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *quotePager) applyCursors(query *QuoteQuery, after, before *Cursor) (*QuoteQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultQuoteOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *quotePager) applyOrder(query *QuoteQuery) *QuoteQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultQuoteOrder.Field {
+		query = query.Order(DefaultQuoteOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *quotePager) orderExpr(query *QuoteQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultQuoteOrder.Field {
+			b.Comma().Ident(DefaultQuoteOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to Quote.
+func (_m *QuoteQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...QuotePaginateOption,
+) (*QuoteConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newQuotePager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &QuoteConnection{Edges: []*QuoteEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+var (
+	// QuoteOrderFieldNumber orders Quote by number.
+	QuoteOrderFieldNumber = &QuoteOrderField{
+		Value: func(_m *Quote) (ent.Value, error) {
+			return _m.Number, nil
+		},
+		column: quote.FieldNumber,
+		toTerm: quote.ByNumber,
+		toCursor: func(_m *Quote) Cursor {
+			return Cursor{
+				ID:    _m.ID,
+				Value: _m.Number,
+			}
+		},
+	}
+	// QuoteOrderFieldCreatedAt orders Quote by created_at.
+	QuoteOrderFieldCreatedAt = &QuoteOrderField{
+		Value: func(_m *Quote) (ent.Value, error) {
+			return _m.CreatedAt, nil
+		},
+		column: quote.FieldCreatedAt,
+		toTerm: quote.ByCreatedAt,
+		toCursor: func(_m *Quote) Cursor {
+			return Cursor{
+				ID:    _m.ID,
+				Value: _m.CreatedAt,
+			}
+		},
+	}
+)
+
+// String implement fmt.Stringer interface.
+func (f QuoteOrderField) String() string {
+	var str string
+	switch f.column {
+	case QuoteOrderFieldNumber.column:
+		str = "NUMBER"
+	case QuoteOrderFieldCreatedAt.column:
+		str = "CREATED_AT"
+	}
+	return str
+}
+
+// MarshalGQL implements graphql.Marshaler interface.
+func (f QuoteOrderField) MarshalGQL(w io.Writer) {
+	io.WriteString(w, strconv.Quote(f.String()))
+}
+
+// UnmarshalGQL implements graphql.Unmarshaler interface.
+func (f *QuoteOrderField) UnmarshalGQL(v interface{}) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("QuoteOrderField %T must be a string", v)
+	}
+	switch str {
+	case "NUMBER":
+		*f = *QuoteOrderFieldNumber
+	case "CREATED_AT":
+		*f = *QuoteOrderFieldCreatedAt
+	default:
+		return fmt.Errorf("%s is not a valid QuoteOrderField", str)
+	}
+	return nil
+}
+
+// QuoteOrderField defines the ordering field of Quote.
+type QuoteOrderField struct {
+	// Value extracts the ordering value from the given Quote.
+	Value    func(*Quote) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) quote.OrderOption
+	toCursor func(*Quote) Cursor
+}
+
+// QuoteOrder defines the ordering of Quote.
+type QuoteOrder struct {
+	Direction OrderDirection   `json:"direction"`
+	Field     *QuoteOrderField `json:"field"`
+}
+
+// DefaultQuoteOrder is the default ordering of Quote.
+var DefaultQuoteOrder = &QuoteOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &QuoteOrderField{
+		Value: func(_m *Quote) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: quote.FieldID,
+		toTerm: quote.ByID,
+		toCursor: func(_m *Quote) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts Quote into QuoteEdge.
+func (_m *Quote) ToEdge(order *QuoteOrder) *QuoteEdge {
+	if order == nil {
+		order = DefaultQuoteOrder
+	}
+	return &QuoteEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// QuoteItemEdge is the edge representation of QuoteItem.
+type QuoteItemEdge struct {
+	Node   *QuoteItem `json:"node"`
+	Cursor Cursor     `json:"cursor"`
+}
+
+// QuoteItemConnection is the connection containing edges to QuoteItem.
+type QuoteItemConnection struct {
+	Edges      []*QuoteItemEdge `json:"edges"`
+	PageInfo   PageInfo         `json:"pageInfo"`
+	TotalCount int              `json:"totalCount"`
+}
+
+func (c *QuoteItemConnection) build(nodes []*QuoteItem, pager *quoteitemPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *QuoteItem
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *QuoteItem {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *QuoteItem {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*QuoteItemEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &QuoteItemEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// QuoteItemPaginateOption enables pagination customization.
+type QuoteItemPaginateOption func(*quoteitemPager) error
+
+// WithQuoteItemOrder configures pagination ordering.
+func WithQuoteItemOrder(order *QuoteItemOrder) QuoteItemPaginateOption {
+	if order == nil {
+		order = DefaultQuoteItemOrder
+	}
+	o := *order
+	return func(pager *quoteitemPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultQuoteItemOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithQuoteItemFilter configures pagination filter.
+func WithQuoteItemFilter(filter func(*QuoteItemQuery) (*QuoteItemQuery, error)) QuoteItemPaginateOption {
+	return func(pager *quoteitemPager) error {
+		if filter == nil {
+			return errors.New("QuoteItemQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type quoteitemPager struct {
+	reverse bool
+	order   *QuoteItemOrder
+	filter  func(*QuoteItemQuery) (*QuoteItemQuery, error)
+}
+
+func newQuoteItemPager(opts []QuoteItemPaginateOption, reverse bool) (*quoteitemPager, error) {
+	pager := &quoteitemPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultQuoteItemOrder
+	}
+	return pager, nil
+}
+
+func (p *quoteitemPager) applyFilter(query *QuoteItemQuery) (*QuoteItemQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *quoteitemPager) toCursor(_m *QuoteItem) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *quoteitemPager) applyCursors(query *QuoteItemQuery, after, before *Cursor) (*QuoteItemQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultQuoteItemOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *quoteitemPager) applyOrder(query *QuoteItemQuery) *QuoteItemQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultQuoteItemOrder.Field {
+		query = query.Order(DefaultQuoteItemOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *quoteitemPager) orderExpr(query *QuoteItemQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultQuoteItemOrder.Field {
+			b.Comma().Ident(DefaultQuoteItemOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to QuoteItem.
+func (_m *QuoteItemQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...QuoteItemPaginateOption,
+) (*QuoteItemConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newQuoteItemPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &QuoteItemConnection{Edges: []*QuoteItemEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// QuoteItemOrderField defines the ordering field of QuoteItem.
+type QuoteItemOrderField struct {
+	// Value extracts the ordering value from the given QuoteItem.
+	Value    func(*QuoteItem) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) quoteitem.OrderOption
+	toCursor func(*QuoteItem) Cursor
+}
+
+// QuoteItemOrder defines the ordering of QuoteItem.
+type QuoteItemOrder struct {
+	Direction OrderDirection       `json:"direction"`
+	Field     *QuoteItemOrderField `json:"field"`
+}
+
+// DefaultQuoteItemOrder is the default ordering of QuoteItem.
+var DefaultQuoteItemOrder = &QuoteItemOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &QuoteItemOrderField{
+		Value: func(_m *QuoteItem) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: quoteitem.FieldID,
+		toTerm: quoteitem.ByID,
+		toCursor: func(_m *QuoteItem) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts QuoteItem into QuoteItemEdge.
+func (_m *QuoteItem) ToEdge(order *QuoteItemOrder) *QuoteItemEdge {
+	if order == nil {
+		order = DefaultQuoteItemOrder
+	}
+	return &QuoteItemEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}

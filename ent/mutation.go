@@ -36,6 +36,8 @@ import (
 	"kontor/ent/predicate"
 	"kontor/ent/price"
 	"kontor/ent/product"
+	"kontor/ent/quote"
+	"kontor/ent/quoteitem"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
@@ -94,6 +96,8 @@ const (
 	TypePasswordHash       = "PasswordHash"
 	TypePrice              = "Price"
 	TypeProduct            = "Product"
+	TypeQuote              = "Quote"
+	TypeQuoteItem          = "QuoteItem"
 	TypeRecoveryCode       = "RecoveryCode"
 	TypeRegistration       = "Registration"
 	TypeRuleApprover       = "RuleApprover"
@@ -18059,6 +18063,9 @@ type OrderMutation struct {
 	channel               *order.Channel
 	placed_at             *time.Time
 	called_off            *bool
+	agreed_name           *string
+	agreed_email          *string
+	agreed_by_id          *uuid.UUID
 	net_amount            *money.Decimal
 	tax_amount            *money.Decimal
 	gross_amount          *money.Decimal
@@ -18084,6 +18091,8 @@ type OrderMutation struct {
 	clearedplaced_by      bool
 	contract              *uuid.UUID
 	clearedcontract       bool
+	quote                 *uuid.UUID
+	clearedquote          bool
 	tenant                *uuid.UUID
 	clearedtenant         bool
 	done                  bool
@@ -18689,6 +18698,202 @@ func (m *OrderMutation) ResetCalledOff() {
 	m.called_off = nil
 }
 
+// SetQuoteID sets the "quote_id" field.
+func (m *OrderMutation) SetQuoteID(u uuid.UUID) {
+	m.quote = &u
+}
+
+// QuoteID returns the value of the "quote_id" field in the mutation.
+func (m *OrderMutation) QuoteID() (r uuid.UUID, exists bool) {
+	v := m.quote
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuoteID returns the old "quote_id" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldQuoteID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuoteID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuoteID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuoteID: %w", err)
+	}
+	return oldValue.QuoteID, nil
+}
+
+// ClearQuoteID clears the value of the "quote_id" field.
+func (m *OrderMutation) ClearQuoteID() {
+	m.quote = nil
+	m.clearedFields[order.FieldQuoteID] = struct{}{}
+}
+
+// QuoteIDCleared returns if the "quote_id" field was cleared in this mutation.
+func (m *OrderMutation) QuoteIDCleared() bool {
+	_, ok := m.clearedFields[order.FieldQuoteID]
+	return ok
+}
+
+// ResetQuoteID resets all changes to the "quote_id" field.
+func (m *OrderMutation) ResetQuoteID() {
+	m.quote = nil
+	delete(m.clearedFields, order.FieldQuoteID)
+}
+
+// SetAgreedName sets the "agreed_name" field.
+func (m *OrderMutation) SetAgreedName(s string) {
+	m.agreed_name = &s
+}
+
+// AgreedName returns the value of the "agreed_name" field in the mutation.
+func (m *OrderMutation) AgreedName() (r string, exists bool) {
+	v := m.agreed_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAgreedName returns the old "agreed_name" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldAgreedName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAgreedName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAgreedName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAgreedName: %w", err)
+	}
+	return oldValue.AgreedName, nil
+}
+
+// ClearAgreedName clears the value of the "agreed_name" field.
+func (m *OrderMutation) ClearAgreedName() {
+	m.agreed_name = nil
+	m.clearedFields[order.FieldAgreedName] = struct{}{}
+}
+
+// AgreedNameCleared returns if the "agreed_name" field was cleared in this mutation.
+func (m *OrderMutation) AgreedNameCleared() bool {
+	_, ok := m.clearedFields[order.FieldAgreedName]
+	return ok
+}
+
+// ResetAgreedName resets all changes to the "agreed_name" field.
+func (m *OrderMutation) ResetAgreedName() {
+	m.agreed_name = nil
+	delete(m.clearedFields, order.FieldAgreedName)
+}
+
+// SetAgreedEmail sets the "agreed_email" field.
+func (m *OrderMutation) SetAgreedEmail(s string) {
+	m.agreed_email = &s
+}
+
+// AgreedEmail returns the value of the "agreed_email" field in the mutation.
+func (m *OrderMutation) AgreedEmail() (r string, exists bool) {
+	v := m.agreed_email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAgreedEmail returns the old "agreed_email" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldAgreedEmail(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAgreedEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAgreedEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAgreedEmail: %w", err)
+	}
+	return oldValue.AgreedEmail, nil
+}
+
+// ClearAgreedEmail clears the value of the "agreed_email" field.
+func (m *OrderMutation) ClearAgreedEmail() {
+	m.agreed_email = nil
+	m.clearedFields[order.FieldAgreedEmail] = struct{}{}
+}
+
+// AgreedEmailCleared returns if the "agreed_email" field was cleared in this mutation.
+func (m *OrderMutation) AgreedEmailCleared() bool {
+	_, ok := m.clearedFields[order.FieldAgreedEmail]
+	return ok
+}
+
+// ResetAgreedEmail resets all changes to the "agreed_email" field.
+func (m *OrderMutation) ResetAgreedEmail() {
+	m.agreed_email = nil
+	delete(m.clearedFields, order.FieldAgreedEmail)
+}
+
+// SetAgreedByID sets the "agreed_by_id" field.
+func (m *OrderMutation) SetAgreedByID(u uuid.UUID) {
+	m.agreed_by_id = &u
+}
+
+// AgreedByID returns the value of the "agreed_by_id" field in the mutation.
+func (m *OrderMutation) AgreedByID() (r uuid.UUID, exists bool) {
+	v := m.agreed_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAgreedByID returns the old "agreed_by_id" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldAgreedByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAgreedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAgreedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAgreedByID: %w", err)
+	}
+	return oldValue.AgreedByID, nil
+}
+
+// ClearAgreedByID clears the value of the "agreed_by_id" field.
+func (m *OrderMutation) ClearAgreedByID() {
+	m.agreed_by_id = nil
+	m.clearedFields[order.FieldAgreedByID] = struct{}{}
+}
+
+// AgreedByIDCleared returns if the "agreed_by_id" field was cleared in this mutation.
+func (m *OrderMutation) AgreedByIDCleared() bool {
+	_, ok := m.clearedFields[order.FieldAgreedByID]
+	return ok
+}
+
+// ResetAgreedByID resets all changes to the "agreed_by_id" field.
+func (m *OrderMutation) ResetAgreedByID() {
+	m.agreed_by_id = nil
+	delete(m.clearedFields, order.FieldAgreedByID)
+}
+
 // SetNetAmount sets the "net_amount" field.
 func (m *OrderMutation) SetNetAmount(value money.Decimal) {
 	m.net_amount = &value
@@ -19227,6 +19432,33 @@ func (m *OrderMutation) ResetContract() {
 	m.clearedcontract = false
 }
 
+// ClearQuote clears the "quote" edge to the Quote entity.
+func (m *OrderMutation) ClearQuote() {
+	m.clearedquote = true
+	m.clearedFields[order.FieldQuoteID] = struct{}{}
+}
+
+// QuoteCleared reports if the "quote" edge to the Quote entity was cleared.
+func (m *OrderMutation) QuoteCleared() bool {
+	return m.QuoteIDCleared() || m.clearedquote
+}
+
+// QuoteIDs returns the "quote" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// QuoteID instead. It exists only for internal usage by the builders.
+func (m *OrderMutation) QuoteIDs() (ids []uuid.UUID) {
+	if id := m.quote; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetQuote resets all changes to the "quote" edge.
+func (m *OrderMutation) ResetQuote() {
+	m.quote = nil
+	m.clearedquote = false
+}
+
 // ClearTenant clears the "tenant" edge to the Tenant entity.
 func (m *OrderMutation) ClearTenant() {
 	m.clearedtenant = true
@@ -19288,7 +19520,7 @@ func (m *OrderMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrderMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 23)
 	if m.tenant != nil {
 		fields = append(fields, order.FieldTenantID)
 	}
@@ -19327,6 +19559,18 @@ func (m *OrderMutation) Fields() []string {
 	}
 	if m.called_off != nil {
 		fields = append(fields, order.FieldCalledOff)
+	}
+	if m.quote != nil {
+		fields = append(fields, order.FieldQuoteID)
+	}
+	if m.agreed_name != nil {
+		fields = append(fields, order.FieldAgreedName)
+	}
+	if m.agreed_email != nil {
+		fields = append(fields, order.FieldAgreedEmail)
+	}
+	if m.agreed_by_id != nil {
+		fields = append(fields, order.FieldAgreedByID)
 	}
 	if m.net_amount != nil {
 		fields = append(fields, order.FieldNetAmount)
@@ -19380,6 +19624,14 @@ func (m *OrderMutation) Field(name string) (ent.Value, bool) {
 		return m.ContractID()
 	case order.FieldCalledOff:
 		return m.CalledOff()
+	case order.FieldQuoteID:
+		return m.QuoteID()
+	case order.FieldAgreedName:
+		return m.AgreedName()
+	case order.FieldAgreedEmail:
+		return m.AgreedEmail()
+	case order.FieldAgreedByID:
+		return m.AgreedByID()
 	case order.FieldNetAmount:
 		return m.NetAmount()
 	case order.FieldTaxAmount:
@@ -19427,6 +19679,14 @@ func (m *OrderMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldContractID(ctx)
 	case order.FieldCalledOff:
 		return m.OldCalledOff(ctx)
+	case order.FieldQuoteID:
+		return m.OldQuoteID(ctx)
+	case order.FieldAgreedName:
+		return m.OldAgreedName(ctx)
+	case order.FieldAgreedEmail:
+		return m.OldAgreedEmail(ctx)
+	case order.FieldAgreedByID:
+		return m.OldAgreedByID(ctx)
 	case order.FieldNetAmount:
 		return m.OldNetAmount(ctx)
 	case order.FieldTaxAmount:
@@ -19539,6 +19799,34 @@ func (m *OrderMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetCalledOff(v)
 		return nil
+	case order.FieldQuoteID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuoteID(v)
+		return nil
+	case order.FieldAgreedName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAgreedName(v)
+		return nil
+	case order.FieldAgreedEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAgreedEmail(v)
+		return nil
+	case order.FieldAgreedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAgreedByID(v)
+		return nil
 	case order.FieldNetAmount:
 		v, ok := value.(money.Decimal)
 		if !ok {
@@ -19620,6 +19908,18 @@ func (m *OrderMutation) ClearedFields() []string {
 	if m.FieldCleared(order.FieldContractID) {
 		fields = append(fields, order.FieldContractID)
 	}
+	if m.FieldCleared(order.FieldQuoteID) {
+		fields = append(fields, order.FieldQuoteID)
+	}
+	if m.FieldCleared(order.FieldAgreedName) {
+		fields = append(fields, order.FieldAgreedName)
+	}
+	if m.FieldCleared(order.FieldAgreedEmail) {
+		fields = append(fields, order.FieldAgreedEmail)
+	}
+	if m.FieldCleared(order.FieldAgreedByID) {
+		fields = append(fields, order.FieldAgreedByID)
+	}
 	if m.FieldCleared(order.FieldDetails) {
 		fields = append(fields, order.FieldDetails)
 	}
@@ -19642,6 +19942,18 @@ func (m *OrderMutation) ClearField(name string) error {
 		return nil
 	case order.FieldContractID:
 		m.ClearContractID()
+		return nil
+	case order.FieldQuoteID:
+		m.ClearQuoteID()
+		return nil
+	case order.FieldAgreedName:
+		m.ClearAgreedName()
+		return nil
+	case order.FieldAgreedEmail:
+		m.ClearAgreedEmail()
+		return nil
+	case order.FieldAgreedByID:
+		m.ClearAgreedByID()
 		return nil
 	case order.FieldDetails:
 		m.ClearDetails()
@@ -19693,6 +20005,18 @@ func (m *OrderMutation) ResetField(name string) error {
 	case order.FieldCalledOff:
 		m.ResetCalledOff()
 		return nil
+	case order.FieldQuoteID:
+		m.ResetQuoteID()
+		return nil
+	case order.FieldAgreedName:
+		m.ResetAgreedName()
+		return nil
+	case order.FieldAgreedEmail:
+		m.ResetAgreedEmail()
+		return nil
+	case order.FieldAgreedByID:
+		m.ResetAgreedByID()
+		return nil
 	case order.FieldNetAmount:
 		m.ResetNetAmount()
 		return nil
@@ -19717,7 +20041,7 @@ func (m *OrderMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *OrderMutation) AddedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.items != nil {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -19738,6 +20062,9 @@ func (m *OrderMutation) AddedEdges() []string {
 	}
 	if m.contract != nil {
 		edges = append(edges, order.EdgeContract)
+	}
+	if m.quote != nil {
+		edges = append(edges, order.EdgeQuote)
 	}
 	if m.tenant != nil {
 		edges = append(edges, order.EdgeTenant)
@@ -19785,6 +20112,10 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 		if id := m.contract; id != nil {
 			return []ent.Value{*id}
 		}
+	case order.EdgeQuote:
+		if id := m.quote; id != nil {
+			return []ent.Value{*id}
+		}
 	case order.EdgeTenant:
 		if id := m.tenant; id != nil {
 			return []ent.Value{*id}
@@ -19795,7 +20126,7 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *OrderMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.removeditems != nil {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -19845,7 +20176,7 @@ func (m *OrderMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *OrderMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.cleareditems {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -19866,6 +20197,9 @@ func (m *OrderMutation) ClearedEdges() []string {
 	}
 	if m.clearedcontract {
 		edges = append(edges, order.EdgeContract)
+	}
+	if m.clearedquote {
+		edges = append(edges, order.EdgeQuote)
 	}
 	if m.clearedtenant {
 		edges = append(edges, order.EdgeTenant)
@@ -19891,6 +20225,8 @@ func (m *OrderMutation) EdgeCleared(name string) bool {
 		return m.clearedplaced_by
 	case order.EdgeContract:
 		return m.clearedcontract
+	case order.EdgeQuote:
+		return m.clearedquote
 	case order.EdgeTenant:
 		return m.clearedtenant
 	}
@@ -19909,6 +20245,9 @@ func (m *OrderMutation) ClearEdge(name string) error {
 		return nil
 	case order.EdgeContract:
 		m.ClearContract()
+		return nil
+	case order.EdgeQuote:
+		m.ClearQuote()
 		return nil
 	case order.EdgeTenant:
 		m.ClearTenant()
@@ -19941,6 +20280,9 @@ func (m *OrderMutation) ResetEdge(name string) error {
 		return nil
 	case order.EdgeContract:
 		m.ResetContract()
+		return nil
+	case order.EdgeQuote:
+		m.ResetQuote()
 		return nil
 	case order.EdgeTenant:
 		m.ResetTenant()
@@ -26241,6 +26583,3190 @@ func (m *ProductMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Product edge %s", name)
+}
+
+// QuoteMutation represents an operation that mutates the Quote nodes in the graph.
+type QuoteMutation struct {
+	config
+	op                    Op
+	typ                   string
+	id                    *uuid.UUID
+	account_assignment    **account.Assignment
+	number                *string
+	name                  *string
+	customer_order_number *string
+	reference_number      *string
+	state                 *quote.State
+	made_by_id            *uuid.UUID
+	seller_id             *uuid.UUID
+	valid_until           *day.Day
+	note                  *string
+	recipient_email       *string
+	token_hash            *string
+	net_amount            *money.Decimal
+	tax_amount            *money.Decimal
+	gross_amount          *money.Decimal
+	currency              *string
+	created_at            *time.Time
+	decided_at            *time.Time
+	decided_by_id         *uuid.UUID
+	agreed_name           *string
+	agreed_email          *string
+	accept_hash           *string
+	reason                *string
+	clearedFields         map[string]struct{}
+	items                 map[uuid.UUID]struct{}
+	removeditems          map[uuid.UUID]struct{}
+	cleareditems          bool
+	_order                *uuid.UUID
+	cleared_order         bool
+	tenant                *uuid.UUID
+	clearedtenant         bool
+	done                  bool
+	oldValue              func(context.Context) (*Quote, error)
+	predicates            []predicate.Quote
+}
+
+var _ ent.Mutation = (*QuoteMutation)(nil)
+
+// quoteOption allows management of the mutation configuration using functional options.
+type quoteOption func(*QuoteMutation)
+
+// newQuoteMutation creates new mutation for the Quote entity.
+func newQuoteMutation(c config, op Op, opts ...quoteOption) *QuoteMutation {
+	m := &QuoteMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeQuote,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withQuoteID sets the ID field of the mutation.
+func withQuoteID(id uuid.UUID) quoteOption {
+	return func(m *QuoteMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Quote
+		)
+		m.oldValue = func(ctx context.Context) (*Quote, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Quote.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withQuote sets the old Quote of the mutation.
+func withQuote(node *Quote) quoteOption {
+	return func(m *QuoteMutation) {
+		m.oldValue = func(context.Context) (*Quote, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m QuoteMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m QuoteMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Quote entities.
+func (m *QuoteMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *QuoteMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *QuoteMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Quote.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *QuoteMutation) SetTenantID(u uuid.UUID) {
+	m.tenant = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *QuoteMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *QuoteMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetAccountAssignment sets the "account_assignment" field.
+func (m *QuoteMutation) SetAccountAssignment(a *account.Assignment) {
+	m.account_assignment = &a
+}
+
+// AccountAssignment returns the value of the "account_assignment" field in the mutation.
+func (m *QuoteMutation) AccountAssignment() (r *account.Assignment, exists bool) {
+	v := m.account_assignment
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAccountAssignment returns the old "account_assignment" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldAccountAssignment(ctx context.Context) (v *account.Assignment, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAccountAssignment is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAccountAssignment requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAccountAssignment: %w", err)
+	}
+	return oldValue.AccountAssignment, nil
+}
+
+// ClearAccountAssignment clears the value of the "account_assignment" field.
+func (m *QuoteMutation) ClearAccountAssignment() {
+	m.account_assignment = nil
+	m.clearedFields[quote.FieldAccountAssignment] = struct{}{}
+}
+
+// AccountAssignmentCleared returns if the "account_assignment" field was cleared in this mutation.
+func (m *QuoteMutation) AccountAssignmentCleared() bool {
+	_, ok := m.clearedFields[quote.FieldAccountAssignment]
+	return ok
+}
+
+// ResetAccountAssignment resets all changes to the "account_assignment" field.
+func (m *QuoteMutation) ResetAccountAssignment() {
+	m.account_assignment = nil
+	delete(m.clearedFields, quote.FieldAccountAssignment)
+}
+
+// SetNumber sets the "number" field.
+func (m *QuoteMutation) SetNumber(s string) {
+	m.number = &s
+}
+
+// Number returns the value of the "number" field in the mutation.
+func (m *QuoteMutation) Number() (r string, exists bool) {
+	v := m.number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumber returns the old "number" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumber: %w", err)
+	}
+	return oldValue.Number, nil
+}
+
+// ResetNumber resets all changes to the "number" field.
+func (m *QuoteMutation) ResetNumber() {
+	m.number = nil
+}
+
+// SetName sets the "name" field.
+func (m *QuoteMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *QuoteMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *QuoteMutation) ResetName() {
+	m.name = nil
+}
+
+// SetCustomerOrderNumber sets the "customer_order_number" field.
+func (m *QuoteMutation) SetCustomerOrderNumber(s string) {
+	m.customer_order_number = &s
+}
+
+// CustomerOrderNumber returns the value of the "customer_order_number" field in the mutation.
+func (m *QuoteMutation) CustomerOrderNumber() (r string, exists bool) {
+	v := m.customer_order_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCustomerOrderNumber returns the old "customer_order_number" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldCustomerOrderNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCustomerOrderNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCustomerOrderNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCustomerOrderNumber: %w", err)
+	}
+	return oldValue.CustomerOrderNumber, nil
+}
+
+// ResetCustomerOrderNumber resets all changes to the "customer_order_number" field.
+func (m *QuoteMutation) ResetCustomerOrderNumber() {
+	m.customer_order_number = nil
+}
+
+// SetReferenceNumber sets the "reference_number" field.
+func (m *QuoteMutation) SetReferenceNumber(s string) {
+	m.reference_number = &s
+}
+
+// ReferenceNumber returns the value of the "reference_number" field in the mutation.
+func (m *QuoteMutation) ReferenceNumber() (r string, exists bool) {
+	v := m.reference_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReferenceNumber returns the old "reference_number" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldReferenceNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReferenceNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReferenceNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReferenceNumber: %w", err)
+	}
+	return oldValue.ReferenceNumber, nil
+}
+
+// ResetReferenceNumber resets all changes to the "reference_number" field.
+func (m *QuoteMutation) ResetReferenceNumber() {
+	m.reference_number = nil
+}
+
+// SetState sets the "state" field.
+func (m *QuoteMutation) SetState(q quote.State) {
+	m.state = &q
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *QuoteMutation) State() (r quote.State, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldState(ctx context.Context) (v quote.State, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *QuoteMutation) ResetState() {
+	m.state = nil
+}
+
+// SetMadeByID sets the "made_by_id" field.
+func (m *QuoteMutation) SetMadeByID(u uuid.UUID) {
+	m.made_by_id = &u
+}
+
+// MadeByID returns the value of the "made_by_id" field in the mutation.
+func (m *QuoteMutation) MadeByID() (r uuid.UUID, exists bool) {
+	v := m.made_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMadeByID returns the old "made_by_id" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldMadeByID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMadeByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMadeByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMadeByID: %w", err)
+	}
+	return oldValue.MadeByID, nil
+}
+
+// ResetMadeByID resets all changes to the "made_by_id" field.
+func (m *QuoteMutation) ResetMadeByID() {
+	m.made_by_id = nil
+}
+
+// SetSellerID sets the "seller_id" field.
+func (m *QuoteMutation) SetSellerID(u uuid.UUID) {
+	m.seller_id = &u
+}
+
+// SellerID returns the value of the "seller_id" field in the mutation.
+func (m *QuoteMutation) SellerID() (r uuid.UUID, exists bool) {
+	v := m.seller_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSellerID returns the old "seller_id" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldSellerID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSellerID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSellerID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSellerID: %w", err)
+	}
+	return oldValue.SellerID, nil
+}
+
+// ResetSellerID resets all changes to the "seller_id" field.
+func (m *QuoteMutation) ResetSellerID() {
+	m.seller_id = nil
+}
+
+// SetValidUntil sets the "valid_until" field.
+func (m *QuoteMutation) SetValidUntil(d day.Day) {
+	m.valid_until = &d
+}
+
+// ValidUntil returns the value of the "valid_until" field in the mutation.
+func (m *QuoteMutation) ValidUntil() (r day.Day, exists bool) {
+	v := m.valid_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldValidUntil returns the old "valid_until" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldValidUntil(ctx context.Context) (v day.Day, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldValidUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldValidUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldValidUntil: %w", err)
+	}
+	return oldValue.ValidUntil, nil
+}
+
+// ResetValidUntil resets all changes to the "valid_until" field.
+func (m *QuoteMutation) ResetValidUntil() {
+	m.valid_until = nil
+}
+
+// SetNote sets the "note" field.
+func (m *QuoteMutation) SetNote(s string) {
+	m.note = &s
+}
+
+// Note returns the value of the "note" field in the mutation.
+func (m *QuoteMutation) Note() (r string, exists bool) {
+	v := m.note
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNote returns the old "note" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldNote(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNote is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNote requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNote: %w", err)
+	}
+	return oldValue.Note, nil
+}
+
+// ResetNote resets all changes to the "note" field.
+func (m *QuoteMutation) ResetNote() {
+	m.note = nil
+}
+
+// SetRecipientEmail sets the "recipient_email" field.
+func (m *QuoteMutation) SetRecipientEmail(s string) {
+	m.recipient_email = &s
+}
+
+// RecipientEmail returns the value of the "recipient_email" field in the mutation.
+func (m *QuoteMutation) RecipientEmail() (r string, exists bool) {
+	v := m.recipient_email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecipientEmail returns the old "recipient_email" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldRecipientEmail(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecipientEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecipientEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecipientEmail: %w", err)
+	}
+	return oldValue.RecipientEmail, nil
+}
+
+// ResetRecipientEmail resets all changes to the "recipient_email" field.
+func (m *QuoteMutation) ResetRecipientEmail() {
+	m.recipient_email = nil
+}
+
+// SetTokenHash sets the "token_hash" field.
+func (m *QuoteMutation) SetTokenHash(s string) {
+	m.token_hash = &s
+}
+
+// TokenHash returns the value of the "token_hash" field in the mutation.
+func (m *QuoteMutation) TokenHash() (r string, exists bool) {
+	v := m.token_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTokenHash returns the old "token_hash" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldTokenHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTokenHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTokenHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTokenHash: %w", err)
+	}
+	return oldValue.TokenHash, nil
+}
+
+// ResetTokenHash resets all changes to the "token_hash" field.
+func (m *QuoteMutation) ResetTokenHash() {
+	m.token_hash = nil
+}
+
+// SetNetAmount sets the "net_amount" field.
+func (m *QuoteMutation) SetNetAmount(value money.Decimal) {
+	m.net_amount = &value
+}
+
+// NetAmount returns the value of the "net_amount" field in the mutation.
+func (m *QuoteMutation) NetAmount() (r money.Decimal, exists bool) {
+	v := m.net_amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNetAmount returns the old "net_amount" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldNetAmount(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNetAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNetAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNetAmount: %w", err)
+	}
+	return oldValue.NetAmount, nil
+}
+
+// ResetNetAmount resets all changes to the "net_amount" field.
+func (m *QuoteMutation) ResetNetAmount() {
+	m.net_amount = nil
+}
+
+// SetTaxAmount sets the "tax_amount" field.
+func (m *QuoteMutation) SetTaxAmount(value money.Decimal) {
+	m.tax_amount = &value
+}
+
+// TaxAmount returns the value of the "tax_amount" field in the mutation.
+func (m *QuoteMutation) TaxAmount() (r money.Decimal, exists bool) {
+	v := m.tax_amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTaxAmount returns the old "tax_amount" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldTaxAmount(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTaxAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTaxAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTaxAmount: %w", err)
+	}
+	return oldValue.TaxAmount, nil
+}
+
+// ResetTaxAmount resets all changes to the "tax_amount" field.
+func (m *QuoteMutation) ResetTaxAmount() {
+	m.tax_amount = nil
+}
+
+// SetGrossAmount sets the "gross_amount" field.
+func (m *QuoteMutation) SetGrossAmount(value money.Decimal) {
+	m.gross_amount = &value
+}
+
+// GrossAmount returns the value of the "gross_amount" field in the mutation.
+func (m *QuoteMutation) GrossAmount() (r money.Decimal, exists bool) {
+	v := m.gross_amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldGrossAmount returns the old "gross_amount" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldGrossAmount(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldGrossAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldGrossAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldGrossAmount: %w", err)
+	}
+	return oldValue.GrossAmount, nil
+}
+
+// ResetGrossAmount resets all changes to the "gross_amount" field.
+func (m *QuoteMutation) ResetGrossAmount() {
+	m.gross_amount = nil
+}
+
+// SetCurrency sets the "currency" field.
+func (m *QuoteMutation) SetCurrency(s string) {
+	m.currency = &s
+}
+
+// Currency returns the value of the "currency" field in the mutation.
+func (m *QuoteMutation) Currency() (r string, exists bool) {
+	v := m.currency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCurrency returns the old "currency" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldCurrency(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCurrency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCurrency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCurrency: %w", err)
+	}
+	return oldValue.Currency, nil
+}
+
+// ResetCurrency resets all changes to the "currency" field.
+func (m *QuoteMutation) ResetCurrency() {
+	m.currency = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *QuoteMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *QuoteMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *QuoteMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetDecidedAt sets the "decided_at" field.
+func (m *QuoteMutation) SetDecidedAt(t time.Time) {
+	m.decided_at = &t
+}
+
+// DecidedAt returns the value of the "decided_at" field in the mutation.
+func (m *QuoteMutation) DecidedAt() (r time.Time, exists bool) {
+	v := m.decided_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDecidedAt returns the old "decided_at" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldDecidedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDecidedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDecidedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDecidedAt: %w", err)
+	}
+	return oldValue.DecidedAt, nil
+}
+
+// ClearDecidedAt clears the value of the "decided_at" field.
+func (m *QuoteMutation) ClearDecidedAt() {
+	m.decided_at = nil
+	m.clearedFields[quote.FieldDecidedAt] = struct{}{}
+}
+
+// DecidedAtCleared returns if the "decided_at" field was cleared in this mutation.
+func (m *QuoteMutation) DecidedAtCleared() bool {
+	_, ok := m.clearedFields[quote.FieldDecidedAt]
+	return ok
+}
+
+// ResetDecidedAt resets all changes to the "decided_at" field.
+func (m *QuoteMutation) ResetDecidedAt() {
+	m.decided_at = nil
+	delete(m.clearedFields, quote.FieldDecidedAt)
+}
+
+// SetDecidedByID sets the "decided_by_id" field.
+func (m *QuoteMutation) SetDecidedByID(u uuid.UUID) {
+	m.decided_by_id = &u
+}
+
+// DecidedByID returns the value of the "decided_by_id" field in the mutation.
+func (m *QuoteMutation) DecidedByID() (r uuid.UUID, exists bool) {
+	v := m.decided_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDecidedByID returns the old "decided_by_id" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldDecidedByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDecidedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDecidedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDecidedByID: %w", err)
+	}
+	return oldValue.DecidedByID, nil
+}
+
+// ClearDecidedByID clears the value of the "decided_by_id" field.
+func (m *QuoteMutation) ClearDecidedByID() {
+	m.decided_by_id = nil
+	m.clearedFields[quote.FieldDecidedByID] = struct{}{}
+}
+
+// DecidedByIDCleared returns if the "decided_by_id" field was cleared in this mutation.
+func (m *QuoteMutation) DecidedByIDCleared() bool {
+	_, ok := m.clearedFields[quote.FieldDecidedByID]
+	return ok
+}
+
+// ResetDecidedByID resets all changes to the "decided_by_id" field.
+func (m *QuoteMutation) ResetDecidedByID() {
+	m.decided_by_id = nil
+	delete(m.clearedFields, quote.FieldDecidedByID)
+}
+
+// SetAgreedName sets the "agreed_name" field.
+func (m *QuoteMutation) SetAgreedName(s string) {
+	m.agreed_name = &s
+}
+
+// AgreedName returns the value of the "agreed_name" field in the mutation.
+func (m *QuoteMutation) AgreedName() (r string, exists bool) {
+	v := m.agreed_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAgreedName returns the old "agreed_name" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldAgreedName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAgreedName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAgreedName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAgreedName: %w", err)
+	}
+	return oldValue.AgreedName, nil
+}
+
+// ClearAgreedName clears the value of the "agreed_name" field.
+func (m *QuoteMutation) ClearAgreedName() {
+	m.agreed_name = nil
+	m.clearedFields[quote.FieldAgreedName] = struct{}{}
+}
+
+// AgreedNameCleared returns if the "agreed_name" field was cleared in this mutation.
+func (m *QuoteMutation) AgreedNameCleared() bool {
+	_, ok := m.clearedFields[quote.FieldAgreedName]
+	return ok
+}
+
+// ResetAgreedName resets all changes to the "agreed_name" field.
+func (m *QuoteMutation) ResetAgreedName() {
+	m.agreed_name = nil
+	delete(m.clearedFields, quote.FieldAgreedName)
+}
+
+// SetAgreedEmail sets the "agreed_email" field.
+func (m *QuoteMutation) SetAgreedEmail(s string) {
+	m.agreed_email = &s
+}
+
+// AgreedEmail returns the value of the "agreed_email" field in the mutation.
+func (m *QuoteMutation) AgreedEmail() (r string, exists bool) {
+	v := m.agreed_email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAgreedEmail returns the old "agreed_email" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldAgreedEmail(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAgreedEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAgreedEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAgreedEmail: %w", err)
+	}
+	return oldValue.AgreedEmail, nil
+}
+
+// ClearAgreedEmail clears the value of the "agreed_email" field.
+func (m *QuoteMutation) ClearAgreedEmail() {
+	m.agreed_email = nil
+	m.clearedFields[quote.FieldAgreedEmail] = struct{}{}
+}
+
+// AgreedEmailCleared returns if the "agreed_email" field was cleared in this mutation.
+func (m *QuoteMutation) AgreedEmailCleared() bool {
+	_, ok := m.clearedFields[quote.FieldAgreedEmail]
+	return ok
+}
+
+// ResetAgreedEmail resets all changes to the "agreed_email" field.
+func (m *QuoteMutation) ResetAgreedEmail() {
+	m.agreed_email = nil
+	delete(m.clearedFields, quote.FieldAgreedEmail)
+}
+
+// SetAcceptHash sets the "accept_hash" field.
+func (m *QuoteMutation) SetAcceptHash(s string) {
+	m.accept_hash = &s
+}
+
+// AcceptHash returns the value of the "accept_hash" field in the mutation.
+func (m *QuoteMutation) AcceptHash() (r string, exists bool) {
+	v := m.accept_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAcceptHash returns the old "accept_hash" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldAcceptHash(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAcceptHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAcceptHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAcceptHash: %w", err)
+	}
+	return oldValue.AcceptHash, nil
+}
+
+// ClearAcceptHash clears the value of the "accept_hash" field.
+func (m *QuoteMutation) ClearAcceptHash() {
+	m.accept_hash = nil
+	m.clearedFields[quote.FieldAcceptHash] = struct{}{}
+}
+
+// AcceptHashCleared returns if the "accept_hash" field was cleared in this mutation.
+func (m *QuoteMutation) AcceptHashCleared() bool {
+	_, ok := m.clearedFields[quote.FieldAcceptHash]
+	return ok
+}
+
+// ResetAcceptHash resets all changes to the "accept_hash" field.
+func (m *QuoteMutation) ResetAcceptHash() {
+	m.accept_hash = nil
+	delete(m.clearedFields, quote.FieldAcceptHash)
+}
+
+// SetReason sets the "reason" field.
+func (m *QuoteMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *QuoteMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the Quote entity.
+// If the Quote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *QuoteMutation) ResetReason() {
+	m.reason = nil
+}
+
+// AddItemIDs adds the "items" edge to the QuoteItem entity by ids.
+func (m *QuoteMutation) AddItemIDs(ids ...uuid.UUID) {
+	if m.items == nil {
+		m.items = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.items[ids[i]] = struct{}{}
+	}
+}
+
+// ClearItems clears the "items" edge to the QuoteItem entity.
+func (m *QuoteMutation) ClearItems() {
+	m.cleareditems = true
+}
+
+// ItemsCleared reports if the "items" edge to the QuoteItem entity was cleared.
+func (m *QuoteMutation) ItemsCleared() bool {
+	return m.cleareditems
+}
+
+// RemoveItemIDs removes the "items" edge to the QuoteItem entity by IDs.
+func (m *QuoteMutation) RemoveItemIDs(ids ...uuid.UUID) {
+	if m.removeditems == nil {
+		m.removeditems = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.items, ids[i])
+		m.removeditems[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedItems returns the removed IDs of the "items" edge to the QuoteItem entity.
+func (m *QuoteMutation) RemovedItemsIDs() (ids []uuid.UUID) {
+	for id := range m.removeditems {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ItemsIDs returns the "items" edge IDs in the mutation.
+func (m *QuoteMutation) ItemsIDs() (ids []uuid.UUID) {
+	for id := range m.items {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetItems resets all changes to the "items" edge.
+func (m *QuoteMutation) ResetItems() {
+	m.items = nil
+	m.cleareditems = false
+	m.removeditems = nil
+}
+
+// SetOrderID sets the "order" edge to the Order entity by id.
+func (m *QuoteMutation) SetOrderID(id uuid.UUID) {
+	m._order = &id
+}
+
+// ClearOrder clears the "order" edge to the Order entity.
+func (m *QuoteMutation) ClearOrder() {
+	m.cleared_order = true
+}
+
+// OrderCleared reports if the "order" edge to the Order entity was cleared.
+func (m *QuoteMutation) OrderCleared() bool {
+	return m.cleared_order
+}
+
+// OrderID returns the "order" edge ID in the mutation.
+func (m *QuoteMutation) OrderID() (id uuid.UUID, exists bool) {
+	if m._order != nil {
+		return *m._order, true
+	}
+	return
+}
+
+// OrderIDs returns the "order" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrderID instead. It exists only for internal usage by the builders.
+func (m *QuoteMutation) OrderIDs() (ids []uuid.UUID) {
+	if id := m._order; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrder resets all changes to the "order" edge.
+func (m *QuoteMutation) ResetOrder() {
+	m._order = nil
+	m.cleared_order = false
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *QuoteMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[quote.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *QuoteMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *QuoteMutation) TenantIDs() (ids []uuid.UUID) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *QuoteMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// Where appends a list predicates to the QuoteMutation builder.
+func (m *QuoteMutation) Where(ps ...predicate.Quote) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the QuoteMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *QuoteMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Quote, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *QuoteMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *QuoteMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Quote).
+func (m *QuoteMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *QuoteMutation) Fields() []string {
+	fields := make([]string, 0, 24)
+	if m.tenant != nil {
+		fields = append(fields, quote.FieldTenantID)
+	}
+	if m.account_assignment != nil {
+		fields = append(fields, quote.FieldAccountAssignment)
+	}
+	if m.number != nil {
+		fields = append(fields, quote.FieldNumber)
+	}
+	if m.name != nil {
+		fields = append(fields, quote.FieldName)
+	}
+	if m.customer_order_number != nil {
+		fields = append(fields, quote.FieldCustomerOrderNumber)
+	}
+	if m.reference_number != nil {
+		fields = append(fields, quote.FieldReferenceNumber)
+	}
+	if m.state != nil {
+		fields = append(fields, quote.FieldState)
+	}
+	if m.made_by_id != nil {
+		fields = append(fields, quote.FieldMadeByID)
+	}
+	if m.seller_id != nil {
+		fields = append(fields, quote.FieldSellerID)
+	}
+	if m.valid_until != nil {
+		fields = append(fields, quote.FieldValidUntil)
+	}
+	if m.note != nil {
+		fields = append(fields, quote.FieldNote)
+	}
+	if m.recipient_email != nil {
+		fields = append(fields, quote.FieldRecipientEmail)
+	}
+	if m.token_hash != nil {
+		fields = append(fields, quote.FieldTokenHash)
+	}
+	if m.net_amount != nil {
+		fields = append(fields, quote.FieldNetAmount)
+	}
+	if m.tax_amount != nil {
+		fields = append(fields, quote.FieldTaxAmount)
+	}
+	if m.gross_amount != nil {
+		fields = append(fields, quote.FieldGrossAmount)
+	}
+	if m.currency != nil {
+		fields = append(fields, quote.FieldCurrency)
+	}
+	if m.created_at != nil {
+		fields = append(fields, quote.FieldCreatedAt)
+	}
+	if m.decided_at != nil {
+		fields = append(fields, quote.FieldDecidedAt)
+	}
+	if m.decided_by_id != nil {
+		fields = append(fields, quote.FieldDecidedByID)
+	}
+	if m.agreed_name != nil {
+		fields = append(fields, quote.FieldAgreedName)
+	}
+	if m.agreed_email != nil {
+		fields = append(fields, quote.FieldAgreedEmail)
+	}
+	if m.accept_hash != nil {
+		fields = append(fields, quote.FieldAcceptHash)
+	}
+	if m.reason != nil {
+		fields = append(fields, quote.FieldReason)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *QuoteMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case quote.FieldTenantID:
+		return m.TenantID()
+	case quote.FieldAccountAssignment:
+		return m.AccountAssignment()
+	case quote.FieldNumber:
+		return m.Number()
+	case quote.FieldName:
+		return m.Name()
+	case quote.FieldCustomerOrderNumber:
+		return m.CustomerOrderNumber()
+	case quote.FieldReferenceNumber:
+		return m.ReferenceNumber()
+	case quote.FieldState:
+		return m.State()
+	case quote.FieldMadeByID:
+		return m.MadeByID()
+	case quote.FieldSellerID:
+		return m.SellerID()
+	case quote.FieldValidUntil:
+		return m.ValidUntil()
+	case quote.FieldNote:
+		return m.Note()
+	case quote.FieldRecipientEmail:
+		return m.RecipientEmail()
+	case quote.FieldTokenHash:
+		return m.TokenHash()
+	case quote.FieldNetAmount:
+		return m.NetAmount()
+	case quote.FieldTaxAmount:
+		return m.TaxAmount()
+	case quote.FieldGrossAmount:
+		return m.GrossAmount()
+	case quote.FieldCurrency:
+		return m.Currency()
+	case quote.FieldCreatedAt:
+		return m.CreatedAt()
+	case quote.FieldDecidedAt:
+		return m.DecidedAt()
+	case quote.FieldDecidedByID:
+		return m.DecidedByID()
+	case quote.FieldAgreedName:
+		return m.AgreedName()
+	case quote.FieldAgreedEmail:
+		return m.AgreedEmail()
+	case quote.FieldAcceptHash:
+		return m.AcceptHash()
+	case quote.FieldReason:
+		return m.Reason()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *QuoteMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case quote.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case quote.FieldAccountAssignment:
+		return m.OldAccountAssignment(ctx)
+	case quote.FieldNumber:
+		return m.OldNumber(ctx)
+	case quote.FieldName:
+		return m.OldName(ctx)
+	case quote.FieldCustomerOrderNumber:
+		return m.OldCustomerOrderNumber(ctx)
+	case quote.FieldReferenceNumber:
+		return m.OldReferenceNumber(ctx)
+	case quote.FieldState:
+		return m.OldState(ctx)
+	case quote.FieldMadeByID:
+		return m.OldMadeByID(ctx)
+	case quote.FieldSellerID:
+		return m.OldSellerID(ctx)
+	case quote.FieldValidUntil:
+		return m.OldValidUntil(ctx)
+	case quote.FieldNote:
+		return m.OldNote(ctx)
+	case quote.FieldRecipientEmail:
+		return m.OldRecipientEmail(ctx)
+	case quote.FieldTokenHash:
+		return m.OldTokenHash(ctx)
+	case quote.FieldNetAmount:
+		return m.OldNetAmount(ctx)
+	case quote.FieldTaxAmount:
+		return m.OldTaxAmount(ctx)
+	case quote.FieldGrossAmount:
+		return m.OldGrossAmount(ctx)
+	case quote.FieldCurrency:
+		return m.OldCurrency(ctx)
+	case quote.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case quote.FieldDecidedAt:
+		return m.OldDecidedAt(ctx)
+	case quote.FieldDecidedByID:
+		return m.OldDecidedByID(ctx)
+	case quote.FieldAgreedName:
+		return m.OldAgreedName(ctx)
+	case quote.FieldAgreedEmail:
+		return m.OldAgreedEmail(ctx)
+	case quote.FieldAcceptHash:
+		return m.OldAcceptHash(ctx)
+	case quote.FieldReason:
+		return m.OldReason(ctx)
+	}
+	return nil, fmt.Errorf("unknown Quote field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *QuoteMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case quote.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case quote.FieldAccountAssignment:
+		v, ok := value.(*account.Assignment)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAccountAssignment(v)
+		return nil
+	case quote.FieldNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumber(v)
+		return nil
+	case quote.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case quote.FieldCustomerOrderNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCustomerOrderNumber(v)
+		return nil
+	case quote.FieldReferenceNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReferenceNumber(v)
+		return nil
+	case quote.FieldState:
+		v, ok := value.(quote.State)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case quote.FieldMadeByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMadeByID(v)
+		return nil
+	case quote.FieldSellerID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSellerID(v)
+		return nil
+	case quote.FieldValidUntil:
+		v, ok := value.(day.Day)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetValidUntil(v)
+		return nil
+	case quote.FieldNote:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNote(v)
+		return nil
+	case quote.FieldRecipientEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecipientEmail(v)
+		return nil
+	case quote.FieldTokenHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTokenHash(v)
+		return nil
+	case quote.FieldNetAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNetAmount(v)
+		return nil
+	case quote.FieldTaxAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTaxAmount(v)
+		return nil
+	case quote.FieldGrossAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetGrossAmount(v)
+		return nil
+	case quote.FieldCurrency:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCurrency(v)
+		return nil
+	case quote.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case quote.FieldDecidedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDecidedAt(v)
+		return nil
+	case quote.FieldDecidedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDecidedByID(v)
+		return nil
+	case quote.FieldAgreedName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAgreedName(v)
+		return nil
+	case quote.FieldAgreedEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAgreedEmail(v)
+		return nil
+	case quote.FieldAcceptHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAcceptHash(v)
+		return nil
+	case quote.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Quote field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *QuoteMutation) AddedFields() []string {
+	var fields []string
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *QuoteMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *QuoteMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Quote numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *QuoteMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(quote.FieldAccountAssignment) {
+		fields = append(fields, quote.FieldAccountAssignment)
+	}
+	if m.FieldCleared(quote.FieldDecidedAt) {
+		fields = append(fields, quote.FieldDecidedAt)
+	}
+	if m.FieldCleared(quote.FieldDecidedByID) {
+		fields = append(fields, quote.FieldDecidedByID)
+	}
+	if m.FieldCleared(quote.FieldAgreedName) {
+		fields = append(fields, quote.FieldAgreedName)
+	}
+	if m.FieldCleared(quote.FieldAgreedEmail) {
+		fields = append(fields, quote.FieldAgreedEmail)
+	}
+	if m.FieldCleared(quote.FieldAcceptHash) {
+		fields = append(fields, quote.FieldAcceptHash)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *QuoteMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *QuoteMutation) ClearField(name string) error {
+	switch name {
+	case quote.FieldAccountAssignment:
+		m.ClearAccountAssignment()
+		return nil
+	case quote.FieldDecidedAt:
+		m.ClearDecidedAt()
+		return nil
+	case quote.FieldDecidedByID:
+		m.ClearDecidedByID()
+		return nil
+	case quote.FieldAgreedName:
+		m.ClearAgreedName()
+		return nil
+	case quote.FieldAgreedEmail:
+		m.ClearAgreedEmail()
+		return nil
+	case quote.FieldAcceptHash:
+		m.ClearAcceptHash()
+		return nil
+	}
+	return fmt.Errorf("unknown Quote nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *QuoteMutation) ResetField(name string) error {
+	switch name {
+	case quote.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case quote.FieldAccountAssignment:
+		m.ResetAccountAssignment()
+		return nil
+	case quote.FieldNumber:
+		m.ResetNumber()
+		return nil
+	case quote.FieldName:
+		m.ResetName()
+		return nil
+	case quote.FieldCustomerOrderNumber:
+		m.ResetCustomerOrderNumber()
+		return nil
+	case quote.FieldReferenceNumber:
+		m.ResetReferenceNumber()
+		return nil
+	case quote.FieldState:
+		m.ResetState()
+		return nil
+	case quote.FieldMadeByID:
+		m.ResetMadeByID()
+		return nil
+	case quote.FieldSellerID:
+		m.ResetSellerID()
+		return nil
+	case quote.FieldValidUntil:
+		m.ResetValidUntil()
+		return nil
+	case quote.FieldNote:
+		m.ResetNote()
+		return nil
+	case quote.FieldRecipientEmail:
+		m.ResetRecipientEmail()
+		return nil
+	case quote.FieldTokenHash:
+		m.ResetTokenHash()
+		return nil
+	case quote.FieldNetAmount:
+		m.ResetNetAmount()
+		return nil
+	case quote.FieldTaxAmount:
+		m.ResetTaxAmount()
+		return nil
+	case quote.FieldGrossAmount:
+		m.ResetGrossAmount()
+		return nil
+	case quote.FieldCurrency:
+		m.ResetCurrency()
+		return nil
+	case quote.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case quote.FieldDecidedAt:
+		m.ResetDecidedAt()
+		return nil
+	case quote.FieldDecidedByID:
+		m.ResetDecidedByID()
+		return nil
+	case quote.FieldAgreedName:
+		m.ResetAgreedName()
+		return nil
+	case quote.FieldAgreedEmail:
+		m.ResetAgreedEmail()
+		return nil
+	case quote.FieldAcceptHash:
+		m.ResetAcceptHash()
+		return nil
+	case quote.FieldReason:
+		m.ResetReason()
+		return nil
+	}
+	return fmt.Errorf("unknown Quote field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *QuoteMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.items != nil {
+		edges = append(edges, quote.EdgeItems)
+	}
+	if m._order != nil {
+		edges = append(edges, quote.EdgeOrder)
+	}
+	if m.tenant != nil {
+		edges = append(edges, quote.EdgeTenant)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *QuoteMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case quote.EdgeItems:
+		ids := make([]ent.Value, 0, len(m.items))
+		for id := range m.items {
+			ids = append(ids, id)
+		}
+		return ids
+	case quote.EdgeOrder:
+		if id := m._order; id != nil {
+			return []ent.Value{*id}
+		}
+	case quote.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *QuoteMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.removeditems != nil {
+		edges = append(edges, quote.EdgeItems)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *QuoteMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case quote.EdgeItems:
+		ids := make([]ent.Value, 0, len(m.removeditems))
+		for id := range m.removeditems {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *QuoteMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.cleareditems {
+		edges = append(edges, quote.EdgeItems)
+	}
+	if m.cleared_order {
+		edges = append(edges, quote.EdgeOrder)
+	}
+	if m.clearedtenant {
+		edges = append(edges, quote.EdgeTenant)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *QuoteMutation) EdgeCleared(name string) bool {
+	switch name {
+	case quote.EdgeItems:
+		return m.cleareditems
+	case quote.EdgeOrder:
+		return m.cleared_order
+	case quote.EdgeTenant:
+		return m.clearedtenant
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *QuoteMutation) ClearEdge(name string) error {
+	switch name {
+	case quote.EdgeOrder:
+		m.ClearOrder()
+		return nil
+	case quote.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown Quote unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *QuoteMutation) ResetEdge(name string) error {
+	switch name {
+	case quote.EdgeItems:
+		m.ResetItems()
+		return nil
+	case quote.EdgeOrder:
+		m.ResetOrder()
+		return nil
+	case quote.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown Quote edge %s", name)
+}
+
+// QuoteItemMutation represents an operation that mutates the QuoteItem nodes in the graph.
+type QuoteItemMutation struct {
+	config
+	op                 Op
+	typ                string
+	id                 *uuid.UUID
+	tenant_id          *uuid.UUID
+	account_assignment **account.Assignment
+	position           *int
+	addposition        *int
+	product_id         *uuid.UUID
+	sku                *string
+	product_name       *string
+	unit               *string
+	automatic          *bool
+	quantity           *money.Decimal
+	unit_price_amount  *money.Decimal
+	line_total_amount  *money.Decimal
+	tax_rate           *money.Decimal
+	currency           *string
+	wished_date        *day.Day
+	delivery_address   **account.Address
+	clearedFields      map[string]struct{}
+	quote              *uuid.UUID
+	clearedquote       bool
+	done               bool
+	oldValue           func(context.Context) (*QuoteItem, error)
+	predicates         []predicate.QuoteItem
+}
+
+var _ ent.Mutation = (*QuoteItemMutation)(nil)
+
+// quoteitemOption allows management of the mutation configuration using functional options.
+type quoteitemOption func(*QuoteItemMutation)
+
+// newQuoteItemMutation creates new mutation for the QuoteItem entity.
+func newQuoteItemMutation(c config, op Op, opts ...quoteitemOption) *QuoteItemMutation {
+	m := &QuoteItemMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeQuoteItem,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withQuoteItemID sets the ID field of the mutation.
+func withQuoteItemID(id uuid.UUID) quoteitemOption {
+	return func(m *QuoteItemMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *QuoteItem
+		)
+		m.oldValue = func(ctx context.Context) (*QuoteItem, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().QuoteItem.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withQuoteItem sets the old QuoteItem of the mutation.
+func withQuoteItem(node *QuoteItem) quoteitemOption {
+	return func(m *QuoteItemMutation) {
+		m.oldValue = func(context.Context) (*QuoteItem, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m QuoteItemMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m QuoteItemMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of QuoteItem entities.
+func (m *QuoteItemMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *QuoteItemMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *QuoteItemMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().QuoteItem.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *QuoteItemMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *QuoteItemMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *QuoteItemMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetAccountAssignment sets the "account_assignment" field.
+func (m *QuoteItemMutation) SetAccountAssignment(a *account.Assignment) {
+	m.account_assignment = &a
+}
+
+// AccountAssignment returns the value of the "account_assignment" field in the mutation.
+func (m *QuoteItemMutation) AccountAssignment() (r *account.Assignment, exists bool) {
+	v := m.account_assignment
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAccountAssignment returns the old "account_assignment" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldAccountAssignment(ctx context.Context) (v *account.Assignment, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAccountAssignment is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAccountAssignment requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAccountAssignment: %w", err)
+	}
+	return oldValue.AccountAssignment, nil
+}
+
+// ClearAccountAssignment clears the value of the "account_assignment" field.
+func (m *QuoteItemMutation) ClearAccountAssignment() {
+	m.account_assignment = nil
+	m.clearedFields[quoteitem.FieldAccountAssignment] = struct{}{}
+}
+
+// AccountAssignmentCleared returns if the "account_assignment" field was cleared in this mutation.
+func (m *QuoteItemMutation) AccountAssignmentCleared() bool {
+	_, ok := m.clearedFields[quoteitem.FieldAccountAssignment]
+	return ok
+}
+
+// ResetAccountAssignment resets all changes to the "account_assignment" field.
+func (m *QuoteItemMutation) ResetAccountAssignment() {
+	m.account_assignment = nil
+	delete(m.clearedFields, quoteitem.FieldAccountAssignment)
+}
+
+// SetQuoteID sets the "quote_id" field.
+func (m *QuoteItemMutation) SetQuoteID(u uuid.UUID) {
+	m.quote = &u
+}
+
+// QuoteID returns the value of the "quote_id" field in the mutation.
+func (m *QuoteItemMutation) QuoteID() (r uuid.UUID, exists bool) {
+	v := m.quote
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuoteID returns the old "quote_id" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldQuoteID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuoteID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuoteID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuoteID: %w", err)
+	}
+	return oldValue.QuoteID, nil
+}
+
+// ResetQuoteID resets all changes to the "quote_id" field.
+func (m *QuoteItemMutation) ResetQuoteID() {
+	m.quote = nil
+}
+
+// SetPosition sets the "position" field.
+func (m *QuoteItemMutation) SetPosition(i int) {
+	m.position = &i
+	m.addposition = nil
+}
+
+// Position returns the value of the "position" field in the mutation.
+func (m *QuoteItemMutation) Position() (r int, exists bool) {
+	v := m.position
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPosition returns the old "position" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldPosition(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPosition is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPosition requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPosition: %w", err)
+	}
+	return oldValue.Position, nil
+}
+
+// AddPosition adds i to the "position" field.
+func (m *QuoteItemMutation) AddPosition(i int) {
+	if m.addposition != nil {
+		*m.addposition += i
+	} else {
+		m.addposition = &i
+	}
+}
+
+// AddedPosition returns the value that was added to the "position" field in this mutation.
+func (m *QuoteItemMutation) AddedPosition() (r int, exists bool) {
+	v := m.addposition
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPosition resets all changes to the "position" field.
+func (m *QuoteItemMutation) ResetPosition() {
+	m.position = nil
+	m.addposition = nil
+}
+
+// SetProductID sets the "product_id" field.
+func (m *QuoteItemMutation) SetProductID(u uuid.UUID) {
+	m.product_id = &u
+}
+
+// ProductID returns the value of the "product_id" field in the mutation.
+func (m *QuoteItemMutation) ProductID() (r uuid.UUID, exists bool) {
+	v := m.product_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductID returns the old "product_id" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldProductID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductID: %w", err)
+	}
+	return oldValue.ProductID, nil
+}
+
+// ResetProductID resets all changes to the "product_id" field.
+func (m *QuoteItemMutation) ResetProductID() {
+	m.product_id = nil
+}
+
+// SetSku sets the "sku" field.
+func (m *QuoteItemMutation) SetSku(s string) {
+	m.sku = &s
+}
+
+// Sku returns the value of the "sku" field in the mutation.
+func (m *QuoteItemMutation) Sku() (r string, exists bool) {
+	v := m.sku
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSku returns the old "sku" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldSku(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSku is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSku requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSku: %w", err)
+	}
+	return oldValue.Sku, nil
+}
+
+// ResetSku resets all changes to the "sku" field.
+func (m *QuoteItemMutation) ResetSku() {
+	m.sku = nil
+}
+
+// SetProductName sets the "product_name" field.
+func (m *QuoteItemMutation) SetProductName(s string) {
+	m.product_name = &s
+}
+
+// ProductName returns the value of the "product_name" field in the mutation.
+func (m *QuoteItemMutation) ProductName() (r string, exists bool) {
+	v := m.product_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductName returns the old "product_name" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldProductName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductName: %w", err)
+	}
+	return oldValue.ProductName, nil
+}
+
+// ResetProductName resets all changes to the "product_name" field.
+func (m *QuoteItemMutation) ResetProductName() {
+	m.product_name = nil
+}
+
+// SetUnit sets the "unit" field.
+func (m *QuoteItemMutation) SetUnit(s string) {
+	m.unit = &s
+}
+
+// Unit returns the value of the "unit" field in the mutation.
+func (m *QuoteItemMutation) Unit() (r string, exists bool) {
+	v := m.unit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUnit returns the old "unit" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldUnit(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUnit is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUnit requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUnit: %w", err)
+	}
+	return oldValue.Unit, nil
+}
+
+// ResetUnit resets all changes to the "unit" field.
+func (m *QuoteItemMutation) ResetUnit() {
+	m.unit = nil
+}
+
+// SetAutomatic sets the "automatic" field.
+func (m *QuoteItemMutation) SetAutomatic(b bool) {
+	m.automatic = &b
+}
+
+// Automatic returns the value of the "automatic" field in the mutation.
+func (m *QuoteItemMutation) Automatic() (r bool, exists bool) {
+	v := m.automatic
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAutomatic returns the old "automatic" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldAutomatic(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAutomatic is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAutomatic requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAutomatic: %w", err)
+	}
+	return oldValue.Automatic, nil
+}
+
+// ResetAutomatic resets all changes to the "automatic" field.
+func (m *QuoteItemMutation) ResetAutomatic() {
+	m.automatic = nil
+}
+
+// SetQuantity sets the "quantity" field.
+func (m *QuoteItemMutation) SetQuantity(value money.Decimal) {
+	m.quantity = &value
+}
+
+// Quantity returns the value of the "quantity" field in the mutation.
+func (m *QuoteItemMutation) Quantity() (r money.Decimal, exists bool) {
+	v := m.quantity
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuantity returns the old "quantity" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldQuantity(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuantity is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuantity requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuantity: %w", err)
+	}
+	return oldValue.Quantity, nil
+}
+
+// ResetQuantity resets all changes to the "quantity" field.
+func (m *QuoteItemMutation) ResetQuantity() {
+	m.quantity = nil
+}
+
+// SetUnitPriceAmount sets the "unit_price_amount" field.
+func (m *QuoteItemMutation) SetUnitPriceAmount(value money.Decimal) {
+	m.unit_price_amount = &value
+}
+
+// UnitPriceAmount returns the value of the "unit_price_amount" field in the mutation.
+func (m *QuoteItemMutation) UnitPriceAmount() (r money.Decimal, exists bool) {
+	v := m.unit_price_amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUnitPriceAmount returns the old "unit_price_amount" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldUnitPriceAmount(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUnitPriceAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUnitPriceAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUnitPriceAmount: %w", err)
+	}
+	return oldValue.UnitPriceAmount, nil
+}
+
+// ResetUnitPriceAmount resets all changes to the "unit_price_amount" field.
+func (m *QuoteItemMutation) ResetUnitPriceAmount() {
+	m.unit_price_amount = nil
+}
+
+// SetLineTotalAmount sets the "line_total_amount" field.
+func (m *QuoteItemMutation) SetLineTotalAmount(value money.Decimal) {
+	m.line_total_amount = &value
+}
+
+// LineTotalAmount returns the value of the "line_total_amount" field in the mutation.
+func (m *QuoteItemMutation) LineTotalAmount() (r money.Decimal, exists bool) {
+	v := m.line_total_amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLineTotalAmount returns the old "line_total_amount" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldLineTotalAmount(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLineTotalAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLineTotalAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLineTotalAmount: %w", err)
+	}
+	return oldValue.LineTotalAmount, nil
+}
+
+// ResetLineTotalAmount resets all changes to the "line_total_amount" field.
+func (m *QuoteItemMutation) ResetLineTotalAmount() {
+	m.line_total_amount = nil
+}
+
+// SetTaxRate sets the "tax_rate" field.
+func (m *QuoteItemMutation) SetTaxRate(value money.Decimal) {
+	m.tax_rate = &value
+}
+
+// TaxRate returns the value of the "tax_rate" field in the mutation.
+func (m *QuoteItemMutation) TaxRate() (r money.Decimal, exists bool) {
+	v := m.tax_rate
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTaxRate returns the old "tax_rate" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldTaxRate(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTaxRate is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTaxRate requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTaxRate: %w", err)
+	}
+	return oldValue.TaxRate, nil
+}
+
+// ResetTaxRate resets all changes to the "tax_rate" field.
+func (m *QuoteItemMutation) ResetTaxRate() {
+	m.tax_rate = nil
+}
+
+// SetCurrency sets the "currency" field.
+func (m *QuoteItemMutation) SetCurrency(s string) {
+	m.currency = &s
+}
+
+// Currency returns the value of the "currency" field in the mutation.
+func (m *QuoteItemMutation) Currency() (r string, exists bool) {
+	v := m.currency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCurrency returns the old "currency" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldCurrency(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCurrency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCurrency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCurrency: %w", err)
+	}
+	return oldValue.Currency, nil
+}
+
+// ResetCurrency resets all changes to the "currency" field.
+func (m *QuoteItemMutation) ResetCurrency() {
+	m.currency = nil
+}
+
+// SetWishedDate sets the "wished_date" field.
+func (m *QuoteItemMutation) SetWishedDate(d day.Day) {
+	m.wished_date = &d
+}
+
+// WishedDate returns the value of the "wished_date" field in the mutation.
+func (m *QuoteItemMutation) WishedDate() (r day.Day, exists bool) {
+	v := m.wished_date
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWishedDate returns the old "wished_date" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldWishedDate(ctx context.Context) (v *day.Day, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWishedDate is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWishedDate requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWishedDate: %w", err)
+	}
+	return oldValue.WishedDate, nil
+}
+
+// ClearWishedDate clears the value of the "wished_date" field.
+func (m *QuoteItemMutation) ClearWishedDate() {
+	m.wished_date = nil
+	m.clearedFields[quoteitem.FieldWishedDate] = struct{}{}
+}
+
+// WishedDateCleared returns if the "wished_date" field was cleared in this mutation.
+func (m *QuoteItemMutation) WishedDateCleared() bool {
+	_, ok := m.clearedFields[quoteitem.FieldWishedDate]
+	return ok
+}
+
+// ResetWishedDate resets all changes to the "wished_date" field.
+func (m *QuoteItemMutation) ResetWishedDate() {
+	m.wished_date = nil
+	delete(m.clearedFields, quoteitem.FieldWishedDate)
+}
+
+// SetDeliveryAddress sets the "delivery_address" field.
+func (m *QuoteItemMutation) SetDeliveryAddress(a *account.Address) {
+	m.delivery_address = &a
+}
+
+// DeliveryAddress returns the value of the "delivery_address" field in the mutation.
+func (m *QuoteItemMutation) DeliveryAddress() (r *account.Address, exists bool) {
+	v := m.delivery_address
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDeliveryAddress returns the old "delivery_address" field's value of the QuoteItem entity.
+// If the QuoteItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QuoteItemMutation) OldDeliveryAddress(ctx context.Context) (v *account.Address, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDeliveryAddress is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDeliveryAddress requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDeliveryAddress: %w", err)
+	}
+	return oldValue.DeliveryAddress, nil
+}
+
+// ClearDeliveryAddress clears the value of the "delivery_address" field.
+func (m *QuoteItemMutation) ClearDeliveryAddress() {
+	m.delivery_address = nil
+	m.clearedFields[quoteitem.FieldDeliveryAddress] = struct{}{}
+}
+
+// DeliveryAddressCleared returns if the "delivery_address" field was cleared in this mutation.
+func (m *QuoteItemMutation) DeliveryAddressCleared() bool {
+	_, ok := m.clearedFields[quoteitem.FieldDeliveryAddress]
+	return ok
+}
+
+// ResetDeliveryAddress resets all changes to the "delivery_address" field.
+func (m *QuoteItemMutation) ResetDeliveryAddress() {
+	m.delivery_address = nil
+	delete(m.clearedFields, quoteitem.FieldDeliveryAddress)
+}
+
+// ClearQuote clears the "quote" edge to the Quote entity.
+func (m *QuoteItemMutation) ClearQuote() {
+	m.clearedquote = true
+	m.clearedFields[quoteitem.FieldQuoteID] = struct{}{}
+}
+
+// QuoteCleared reports if the "quote" edge to the Quote entity was cleared.
+func (m *QuoteItemMutation) QuoteCleared() bool {
+	return m.clearedquote
+}
+
+// QuoteIDs returns the "quote" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// QuoteID instead. It exists only for internal usage by the builders.
+func (m *QuoteItemMutation) QuoteIDs() (ids []uuid.UUID) {
+	if id := m.quote; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetQuote resets all changes to the "quote" edge.
+func (m *QuoteItemMutation) ResetQuote() {
+	m.quote = nil
+	m.clearedquote = false
+}
+
+// Where appends a list predicates to the QuoteItemMutation builder.
+func (m *QuoteItemMutation) Where(ps ...predicate.QuoteItem) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the QuoteItemMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *QuoteItemMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.QuoteItem, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *QuoteItemMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *QuoteItemMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (QuoteItem).
+func (m *QuoteItemMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *QuoteItemMutation) Fields() []string {
+	fields := make([]string, 0, 16)
+	if m.tenant_id != nil {
+		fields = append(fields, quoteitem.FieldTenantID)
+	}
+	if m.account_assignment != nil {
+		fields = append(fields, quoteitem.FieldAccountAssignment)
+	}
+	if m.quote != nil {
+		fields = append(fields, quoteitem.FieldQuoteID)
+	}
+	if m.position != nil {
+		fields = append(fields, quoteitem.FieldPosition)
+	}
+	if m.product_id != nil {
+		fields = append(fields, quoteitem.FieldProductID)
+	}
+	if m.sku != nil {
+		fields = append(fields, quoteitem.FieldSku)
+	}
+	if m.product_name != nil {
+		fields = append(fields, quoteitem.FieldProductName)
+	}
+	if m.unit != nil {
+		fields = append(fields, quoteitem.FieldUnit)
+	}
+	if m.automatic != nil {
+		fields = append(fields, quoteitem.FieldAutomatic)
+	}
+	if m.quantity != nil {
+		fields = append(fields, quoteitem.FieldQuantity)
+	}
+	if m.unit_price_amount != nil {
+		fields = append(fields, quoteitem.FieldUnitPriceAmount)
+	}
+	if m.line_total_amount != nil {
+		fields = append(fields, quoteitem.FieldLineTotalAmount)
+	}
+	if m.tax_rate != nil {
+		fields = append(fields, quoteitem.FieldTaxRate)
+	}
+	if m.currency != nil {
+		fields = append(fields, quoteitem.FieldCurrency)
+	}
+	if m.wished_date != nil {
+		fields = append(fields, quoteitem.FieldWishedDate)
+	}
+	if m.delivery_address != nil {
+		fields = append(fields, quoteitem.FieldDeliveryAddress)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *QuoteItemMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case quoteitem.FieldTenantID:
+		return m.TenantID()
+	case quoteitem.FieldAccountAssignment:
+		return m.AccountAssignment()
+	case quoteitem.FieldQuoteID:
+		return m.QuoteID()
+	case quoteitem.FieldPosition:
+		return m.Position()
+	case quoteitem.FieldProductID:
+		return m.ProductID()
+	case quoteitem.FieldSku:
+		return m.Sku()
+	case quoteitem.FieldProductName:
+		return m.ProductName()
+	case quoteitem.FieldUnit:
+		return m.Unit()
+	case quoteitem.FieldAutomatic:
+		return m.Automatic()
+	case quoteitem.FieldQuantity:
+		return m.Quantity()
+	case quoteitem.FieldUnitPriceAmount:
+		return m.UnitPriceAmount()
+	case quoteitem.FieldLineTotalAmount:
+		return m.LineTotalAmount()
+	case quoteitem.FieldTaxRate:
+		return m.TaxRate()
+	case quoteitem.FieldCurrency:
+		return m.Currency()
+	case quoteitem.FieldWishedDate:
+		return m.WishedDate()
+	case quoteitem.FieldDeliveryAddress:
+		return m.DeliveryAddress()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *QuoteItemMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case quoteitem.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case quoteitem.FieldAccountAssignment:
+		return m.OldAccountAssignment(ctx)
+	case quoteitem.FieldQuoteID:
+		return m.OldQuoteID(ctx)
+	case quoteitem.FieldPosition:
+		return m.OldPosition(ctx)
+	case quoteitem.FieldProductID:
+		return m.OldProductID(ctx)
+	case quoteitem.FieldSku:
+		return m.OldSku(ctx)
+	case quoteitem.FieldProductName:
+		return m.OldProductName(ctx)
+	case quoteitem.FieldUnit:
+		return m.OldUnit(ctx)
+	case quoteitem.FieldAutomatic:
+		return m.OldAutomatic(ctx)
+	case quoteitem.FieldQuantity:
+		return m.OldQuantity(ctx)
+	case quoteitem.FieldUnitPriceAmount:
+		return m.OldUnitPriceAmount(ctx)
+	case quoteitem.FieldLineTotalAmount:
+		return m.OldLineTotalAmount(ctx)
+	case quoteitem.FieldTaxRate:
+		return m.OldTaxRate(ctx)
+	case quoteitem.FieldCurrency:
+		return m.OldCurrency(ctx)
+	case quoteitem.FieldWishedDate:
+		return m.OldWishedDate(ctx)
+	case quoteitem.FieldDeliveryAddress:
+		return m.OldDeliveryAddress(ctx)
+	}
+	return nil, fmt.Errorf("unknown QuoteItem field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *QuoteItemMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case quoteitem.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case quoteitem.FieldAccountAssignment:
+		v, ok := value.(*account.Assignment)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAccountAssignment(v)
+		return nil
+	case quoteitem.FieldQuoteID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuoteID(v)
+		return nil
+	case quoteitem.FieldPosition:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPosition(v)
+		return nil
+	case quoteitem.FieldProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductID(v)
+		return nil
+	case quoteitem.FieldSku:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSku(v)
+		return nil
+	case quoteitem.FieldProductName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductName(v)
+		return nil
+	case quoteitem.FieldUnit:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUnit(v)
+		return nil
+	case quoteitem.FieldAutomatic:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAutomatic(v)
+		return nil
+	case quoteitem.FieldQuantity:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuantity(v)
+		return nil
+	case quoteitem.FieldUnitPriceAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUnitPriceAmount(v)
+		return nil
+	case quoteitem.FieldLineTotalAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLineTotalAmount(v)
+		return nil
+	case quoteitem.FieldTaxRate:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTaxRate(v)
+		return nil
+	case quoteitem.FieldCurrency:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCurrency(v)
+		return nil
+	case quoteitem.FieldWishedDate:
+		v, ok := value.(day.Day)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWishedDate(v)
+		return nil
+	case quoteitem.FieldDeliveryAddress:
+		v, ok := value.(*account.Address)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDeliveryAddress(v)
+		return nil
+	}
+	return fmt.Errorf("unknown QuoteItem field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *QuoteItemMutation) AddedFields() []string {
+	var fields []string
+	if m.addposition != nil {
+		fields = append(fields, quoteitem.FieldPosition)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *QuoteItemMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case quoteitem.FieldPosition:
+		return m.AddedPosition()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *QuoteItemMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case quoteitem.FieldPosition:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPosition(v)
+		return nil
+	}
+	return fmt.Errorf("unknown QuoteItem numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *QuoteItemMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(quoteitem.FieldAccountAssignment) {
+		fields = append(fields, quoteitem.FieldAccountAssignment)
+	}
+	if m.FieldCleared(quoteitem.FieldWishedDate) {
+		fields = append(fields, quoteitem.FieldWishedDate)
+	}
+	if m.FieldCleared(quoteitem.FieldDeliveryAddress) {
+		fields = append(fields, quoteitem.FieldDeliveryAddress)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *QuoteItemMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *QuoteItemMutation) ClearField(name string) error {
+	switch name {
+	case quoteitem.FieldAccountAssignment:
+		m.ClearAccountAssignment()
+		return nil
+	case quoteitem.FieldWishedDate:
+		m.ClearWishedDate()
+		return nil
+	case quoteitem.FieldDeliveryAddress:
+		m.ClearDeliveryAddress()
+		return nil
+	}
+	return fmt.Errorf("unknown QuoteItem nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *QuoteItemMutation) ResetField(name string) error {
+	switch name {
+	case quoteitem.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case quoteitem.FieldAccountAssignment:
+		m.ResetAccountAssignment()
+		return nil
+	case quoteitem.FieldQuoteID:
+		m.ResetQuoteID()
+		return nil
+	case quoteitem.FieldPosition:
+		m.ResetPosition()
+		return nil
+	case quoteitem.FieldProductID:
+		m.ResetProductID()
+		return nil
+	case quoteitem.FieldSku:
+		m.ResetSku()
+		return nil
+	case quoteitem.FieldProductName:
+		m.ResetProductName()
+		return nil
+	case quoteitem.FieldUnit:
+		m.ResetUnit()
+		return nil
+	case quoteitem.FieldAutomatic:
+		m.ResetAutomatic()
+		return nil
+	case quoteitem.FieldQuantity:
+		m.ResetQuantity()
+		return nil
+	case quoteitem.FieldUnitPriceAmount:
+		m.ResetUnitPriceAmount()
+		return nil
+	case quoteitem.FieldLineTotalAmount:
+		m.ResetLineTotalAmount()
+		return nil
+	case quoteitem.FieldTaxRate:
+		m.ResetTaxRate()
+		return nil
+	case quoteitem.FieldCurrency:
+		m.ResetCurrency()
+		return nil
+	case quoteitem.FieldWishedDate:
+		m.ResetWishedDate()
+		return nil
+	case quoteitem.FieldDeliveryAddress:
+		m.ResetDeliveryAddress()
+		return nil
+	}
+	return fmt.Errorf("unknown QuoteItem field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *QuoteItemMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.quote != nil {
+		edges = append(edges, quoteitem.EdgeQuote)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *QuoteItemMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case quoteitem.EdgeQuote:
+		if id := m.quote; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *QuoteItemMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *QuoteItemMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *QuoteItemMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedquote {
+		edges = append(edges, quoteitem.EdgeQuote)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *QuoteItemMutation) EdgeCleared(name string) bool {
+	switch name {
+	case quoteitem.EdgeQuote:
+		return m.clearedquote
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *QuoteItemMutation) ClearEdge(name string) error {
+	switch name {
+	case quoteitem.EdgeQuote:
+		m.ClearQuote()
+		return nil
+	}
+	return fmt.Errorf("unknown QuoteItem unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *QuoteItemMutation) ResetEdge(name string) error {
+	switch name {
+	case quoteitem.EdgeQuote:
+		m.ResetQuote()
+		return nil
+	}
+	return fmt.Errorf("unknown QuoteItem edge %s", name)
 }
 
 // RecoveryCodeMutation represents an operation that mutates the RecoveryCode nodes in the graph.

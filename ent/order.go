@@ -8,6 +8,7 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/order"
 	"kontor/ent/orderjob"
+	"kontor/ent/quote"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/account"
@@ -51,6 +52,14 @@ type Order struct {
 	ContractID *uuid.UUID `json:"contract_id,omitempty"`
 	// CalledOff holds the value of the "called_off" field.
 	CalledOff bool `json:"called_off,omitempty"`
+	// QuoteID holds the value of the "quote_id" field.
+	QuoteID *uuid.UUID `json:"quote_id,omitempty"`
+	// AgreedName holds the value of the "agreed_name" field.
+	AgreedName *string `json:"agreed_name,omitempty"`
+	// AgreedEmail holds the value of the "agreed_email" field.
+	AgreedEmail *string `json:"agreed_email,omitempty"`
+	// AgreedByID holds the value of the "agreed_by_id" field.
+	AgreedByID *uuid.UUID `json:"agreed_by_id,omitempty"`
 	// NetAmount holds the value of the "net_amount" field.
 	NetAmount money.Decimal `json:"net_amount,omitempty"`
 	// TaxAmount holds the value of the "tax_amount" field.
@@ -87,13 +96,15 @@ type OrderEdges struct {
 	PlacedBy *User `json:"placed_by,omitempty"`
 	// Contract holds the value of the contract edge.
 	Contract *Contract `json:"contract,omitempty"`
+	// Quote holds the value of the quote edge.
+	Quote *Quote `json:"quote,omitempty"`
 	// Tenant holds the value of the tenant edge.
 	Tenant *Tenant `json:"tenant,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [8]bool
+	loadedTypes [9]bool
 	// totalCount holds the count of the edges above.
-	totalCount [5]map[string]int
+	totalCount [6]map[string]int
 
 	namedItems    map[string][]*OrderItem
 	namedEvents   map[string][]*OrderEvent
@@ -170,12 +181,23 @@ func (e OrderEdges) ContractOrErr() (*Contract, error) {
 	return nil, &NotLoadedError{edge: "contract"}
 }
 
+// QuoteOrErr returns the Quote value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e OrderEdges) QuoteOrErr() (*Quote, error) {
+	if e.Quote != nil {
+		return e.Quote, nil
+	} else if e.loadedTypes[7] {
+		return nil, &NotFoundError{label: quote.Label}
+	}
+	return nil, &NotLoadedError{edge: "quote"}
+}
+
 // TenantOrErr returns the Tenant value or an error if the edge
 // was not loaded in eager-loading, or loaded but was not found.
 func (e OrderEdges) TenantOrErr() (*Tenant, error) {
 	if e.Tenant != nil {
 		return e.Tenant, nil
-	} else if e.loadedTypes[7] {
+	} else if e.loadedTypes[8] {
 		return nil, &NotFoundError{label: tenant.Label}
 	}
 	return nil, &NotLoadedError{edge: "tenant"}
@@ -186,7 +208,7 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case order.FieldContractID:
+		case order.FieldContractID, order.FieldQuoteID, order.FieldAgreedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case order.FieldAccountAssignment, order.FieldDetails:
 			values[i] = new([]byte)
@@ -194,7 +216,7 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 			values[i] = new(money.Decimal)
 		case order.FieldCalledOff, order.FieldAutomatic:
 			values[i] = new(sql.NullBool)
-		case order.FieldNumber, order.FieldName, order.FieldCustomerOrderNumber, order.FieldReferenceNumber, order.FieldState, order.FieldBusinessCase, order.FieldChannel, order.FieldCurrency:
+		case order.FieldNumber, order.FieldName, order.FieldCustomerOrderNumber, order.FieldReferenceNumber, order.FieldState, order.FieldBusinessCase, order.FieldChannel, order.FieldAgreedName, order.FieldAgreedEmail, order.FieldCurrency:
 			values[i] = new(sql.NullString)
 		case order.FieldPlacedAt:
 			values[i] = new(sql.NullTime)
@@ -302,6 +324,34 @@ func (_m *Order) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.CalledOff = value.Bool
 			}
+		case order.FieldQuoteID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field quote_id", values[i])
+			} else if value.Valid {
+				_m.QuoteID = new(uuid.UUID)
+				*_m.QuoteID = *value.S.(*uuid.UUID)
+			}
+		case order.FieldAgreedName:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field agreed_name", values[i])
+			} else if value.Valid {
+				_m.AgreedName = new(string)
+				*_m.AgreedName = value.String
+			}
+		case order.FieldAgreedEmail:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field agreed_email", values[i])
+			} else if value.Valid {
+				_m.AgreedEmail = new(string)
+				*_m.AgreedEmail = value.String
+			}
+		case order.FieldAgreedByID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field agreed_by_id", values[i])
+			} else if value.Valid {
+				_m.AgreedByID = new(uuid.UUID)
+				*_m.AgreedByID = *value.S.(*uuid.UUID)
+			}
 		case order.FieldNetAmount:
 			if value, ok := values[i].(*money.Decimal); !ok {
 				return fmt.Errorf("unexpected type %T for field net_amount", values[i])
@@ -388,6 +438,11 @@ func (_m *Order) QueryContract() *ContractQuery {
 	return NewOrderClient(_m.config).QueryContract(_m)
 }
 
+// QueryQuote queries the "quote" edge of the Order entity.
+func (_m *Order) QueryQuote() *QuoteQuery {
+	return NewOrderClient(_m.config).QueryQuote(_m)
+}
+
 // QueryTenant queries the "tenant" edge of the Order entity.
 func (_m *Order) QueryTenant() *TenantQuery {
 	return NewOrderClient(_m.config).QueryTenant(_m)
@@ -456,6 +511,26 @@ func (_m *Order) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("called_off=")
 	builder.WriteString(fmt.Sprintf("%v", _m.CalledOff))
+	builder.WriteString(", ")
+	if v := _m.QuoteID; v != nil {
+		builder.WriteString("quote_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.AgreedName; v != nil {
+		builder.WriteString("agreed_name=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.AgreedEmail; v != nil {
+		builder.WriteString("agreed_email=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.AgreedByID; v != nil {
+		builder.WriteString("agreed_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("net_amount=")
 	builder.WriteString(fmt.Sprintf("%v", _m.NetAmount))

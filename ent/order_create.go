@@ -13,6 +13,7 @@ import (
 	"kontor/ent/orderitem"
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
+	"kontor/ent/quote"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/account"
@@ -148,6 +149,62 @@ func (_c *OrderCreate) SetCalledOff(v bool) *OrderCreate {
 func (_c *OrderCreate) SetNillableCalledOff(v *bool) *OrderCreate {
 	if v != nil {
 		_c.SetCalledOff(*v)
+	}
+	return _c
+}
+
+// SetQuoteID sets the "quote_id" field.
+func (_c *OrderCreate) SetQuoteID(v uuid.UUID) *OrderCreate {
+	_c.mutation.SetQuoteID(v)
+	return _c
+}
+
+// SetNillableQuoteID sets the "quote_id" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableQuoteID(v *uuid.UUID) *OrderCreate {
+	if v != nil {
+		_c.SetQuoteID(*v)
+	}
+	return _c
+}
+
+// SetAgreedName sets the "agreed_name" field.
+func (_c *OrderCreate) SetAgreedName(v string) *OrderCreate {
+	_c.mutation.SetAgreedName(v)
+	return _c
+}
+
+// SetNillableAgreedName sets the "agreed_name" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableAgreedName(v *string) *OrderCreate {
+	if v != nil {
+		_c.SetAgreedName(*v)
+	}
+	return _c
+}
+
+// SetAgreedEmail sets the "agreed_email" field.
+func (_c *OrderCreate) SetAgreedEmail(v string) *OrderCreate {
+	_c.mutation.SetAgreedEmail(v)
+	return _c
+}
+
+// SetNillableAgreedEmail sets the "agreed_email" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableAgreedEmail(v *string) *OrderCreate {
+	if v != nil {
+		_c.SetAgreedEmail(*v)
+	}
+	return _c
+}
+
+// SetAgreedByID sets the "agreed_by_id" field.
+func (_c *OrderCreate) SetAgreedByID(v uuid.UUID) *OrderCreate {
+	_c.mutation.SetAgreedByID(v)
+	return _c
+}
+
+// SetNillableAgreedByID sets the "agreed_by_id" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableAgreedByID(v *uuid.UUID) *OrderCreate {
+	if v != nil {
+		_c.SetAgreedByID(*v)
 	}
 	return _c
 }
@@ -297,6 +354,11 @@ func (_c *OrderCreate) SetPlacedBy(v *User) *OrderCreate {
 // SetContract sets the "contract" edge to the Contract entity.
 func (_c *OrderCreate) SetContract(v *Contract) *OrderCreate {
 	return _c.SetContractID(v.ID)
+}
+
+// SetQuote sets the "quote" edge to the Quote entity.
+func (_c *OrderCreate) SetQuote(v *Quote) *OrderCreate {
+	return _c.SetQuoteID(v.ID)
 }
 
 // SetTenant sets the "tenant" edge to the Tenant entity.
@@ -518,6 +580,18 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 		_spec.SetField(order.FieldCalledOff, field.TypeBool, value)
 		_node.CalledOff = value
 	}
+	if value, ok := _c.mutation.AgreedName(); ok {
+		_spec.SetField(order.FieldAgreedName, field.TypeString, value)
+		_node.AgreedName = &value
+	}
+	if value, ok := _c.mutation.AgreedEmail(); ok {
+		_spec.SetField(order.FieldAgreedEmail, field.TypeString, value)
+		_node.AgreedEmail = &value
+	}
+	if value, ok := _c.mutation.AgreedByID(); ok {
+		_spec.SetField(order.FieldAgreedByID, field.TypeUUID, value)
+		_node.AgreedByID = &value
+	}
 	if value, ok := _c.mutation.NetAmount(); ok {
 		_spec.SetField(order.FieldNetAmount, field.TypeInt64, value)
 		_node.NetAmount = value
@@ -654,6 +728,23 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.ContractID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.QuoteIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: true,
+			Table:   order.QuoteTable,
+			Columns: []string{order.QuoteColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(quote.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.QuoteID = &nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
@@ -828,6 +919,18 @@ func (u *OrderUpsertOne) UpdateNewValues() *OrderUpsertOne {
 		}
 		if _, exists := u.create.mutation.PlacedByID(); exists {
 			s.SetIgnore(order.FieldPlacedByID)
+		}
+		if _, exists := u.create.mutation.QuoteID(); exists {
+			s.SetIgnore(order.FieldQuoteID)
+		}
+		if _, exists := u.create.mutation.AgreedName(); exists {
+			s.SetIgnore(order.FieldAgreedName)
+		}
+		if _, exists := u.create.mutation.AgreedEmail(); exists {
+			s.SetIgnore(order.FieldAgreedEmail)
+		}
+		if _, exists := u.create.mutation.AgreedByID(); exists {
+			s.SetIgnore(order.FieldAgreedByID)
 		}
 		if _, exists := u.create.mutation.NetAmount(); exists {
 			s.SetIgnore(order.FieldNetAmount)
@@ -1157,6 +1260,18 @@ func (u *OrderUpsertBulk) UpdateNewValues() *OrderUpsertBulk {
 			}
 			if _, exists := b.mutation.PlacedByID(); exists {
 				s.SetIgnore(order.FieldPlacedByID)
+			}
+			if _, exists := b.mutation.QuoteID(); exists {
+				s.SetIgnore(order.FieldQuoteID)
+			}
+			if _, exists := b.mutation.AgreedName(); exists {
+				s.SetIgnore(order.FieldAgreedName)
+			}
+			if _, exists := b.mutation.AgreedEmail(); exists {
+				s.SetIgnore(order.FieldAgreedEmail)
+			}
+			if _, exists := b.mutation.AgreedByID(); exists {
+				s.SetIgnore(order.FieldAgreedByID)
 			}
 			if _, exists := b.mutation.NetAmount(); exists {
 				s.SetIgnore(order.FieldNetAmount)

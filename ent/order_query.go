@@ -14,6 +14,7 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/predicate"
+	"kontor/ent/quote"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"math"
@@ -40,6 +41,7 @@ type OrderQuery struct {
 	withNeeds         *ApprovalNeedQuery
 	withPlacedBy      *UserQuery
 	withContract      *ContractQuery
+	withQuote         *QuoteQuery
 	withTenant        *TenantQuery
 	loadTotal         []func(context.Context, []*Order) error
 	modifiers         []func(*sql.Selector)
@@ -230,6 +232,28 @@ func (_q *OrderQuery) QueryContract() *ContractQuery {
 			sqlgraph.From(order.Table, order.FieldID, selector),
 			sqlgraph.To(contract.Table, contract.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, true, order.ContractTable, order.ContractColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryQuote chains the current query on the "quote" edge.
+func (_q *OrderQuery) QueryQuote() *QuoteQuery {
+	query := (&QuoteClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, selector),
+			sqlgraph.To(quote.Table, quote.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, true, order.QuoteTable, order.QuoteColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -458,6 +482,7 @@ func (_q *OrderQuery) Clone() *OrderQuery {
 		withNeeds:    _q.withNeeds.Clone(),
 		withPlacedBy: _q.withPlacedBy.Clone(),
 		withContract: _q.withContract.Clone(),
+		withQuote:    _q.withQuote.Clone(),
 		withTenant:   _q.withTenant.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
@@ -540,6 +565,17 @@ func (_q *OrderQuery) WithContract(opts ...func(*ContractQuery)) *OrderQuery {
 		opt(query)
 	}
 	_q.withContract = query
+	return _q
+}
+
+// WithQuote tells the query-builder to eager-load the nodes that are connected to
+// the "quote" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *OrderQuery) WithQuote(opts ...func(*QuoteQuery)) *OrderQuery {
+	query := (&QuoteClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withQuote = query
 	return _q
 }
 
@@ -632,7 +668,7 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 	var (
 		nodes       = []*Order{}
 		_spec       = _q.querySpec()
-		loadedTypes = [8]bool{
+		loadedTypes = [9]bool{
 			_q.withItems != nil,
 			_q.withEvents != nil,
 			_q.withMessages != nil,
@@ -640,6 +676,7 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 			_q.withNeeds != nil,
 			_q.withPlacedBy != nil,
 			_q.withContract != nil,
+			_q.withQuote != nil,
 			_q.withTenant != nil,
 		}
 	)
@@ -707,6 +744,12 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 	if query := _q.withContract; query != nil {
 		if err := _q.loadContract(ctx, query, nodes, nil,
 			func(n *Order, e *Contract) { n.Edges.Contract = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withQuote; query != nil {
+		if err := _q.loadQuote(ctx, query, nodes, nil,
+			func(n *Order, e *Quote) { n.Edges.Quote = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -964,6 +1007,38 @@ func (_q *OrderQuery) loadContract(ctx context.Context, query *ContractQuery, no
 	}
 	return nil
 }
+func (_q *OrderQuery) loadQuote(ctx context.Context, query *QuoteQuery, nodes []*Order, init func(*Order), assign func(*Order, *Quote)) error {
+	ids := make([]uuid.UUID, 0, len(nodes))
+	nodeids := make(map[uuid.UUID][]*Order)
+	for i := range nodes {
+		if nodes[i].QuoteID == nil {
+			continue
+		}
+		fk := *nodes[i].QuoteID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(quote.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "quote_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 func (_q *OrderQuery) loadTenant(ctx context.Context, query *TenantQuery, nodes []*Order, init func(*Order), assign func(*Order, *Tenant)) error {
 	ids := make([]uuid.UUID, 0, len(nodes))
 	nodeids := make(map[uuid.UUID][]*Order)
@@ -1027,6 +1102,9 @@ func (_q *OrderQuery) querySpec() *sqlgraph.QuerySpec {
 		}
 		if _q.withContract != nil {
 			_spec.Node.AddColumnOnce(order.FieldContractID)
+		}
+		if _q.withQuote != nil {
+			_spec.Node.AddColumnOnce(order.FieldQuoteID)
 		}
 		if _q.withTenant != nil {
 			_spec.Node.AddColumnOnce(order.FieldTenantID)

@@ -354,6 +354,15 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.CalledOff(); ok {
 		_spec.SetField(order.FieldCalledOff, field.TypeBool, value)
 	}
+	if _u.mutation.AgreedNameCleared() {
+		_spec.ClearField(order.FieldAgreedName, field.TypeString)
+	}
+	if _u.mutation.AgreedEmailCleared() {
+		_spec.ClearField(order.FieldAgreedEmail, field.TypeString)
+	}
+	if _u.mutation.AgreedByIDCleared() {
+		_spec.ClearField(order.FieldAgreedByID, field.TypeUUID)
+	}
 	if _u.mutation.DetailsCleared() {
 		_spec.ClearField(order.FieldDetails, field.TypeJSON)
 	}
@@ -964,6 +973,15 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 	}
 	if value, ok := _u.mutation.CalledOff(); ok {
 		_spec.SetField(order.FieldCalledOff, field.TypeBool, value)
+	}
+	if _u.mutation.AgreedNameCleared() {
+		_spec.ClearField(order.FieldAgreedName, field.TypeString)
+	}
+	if _u.mutation.AgreedEmailCleared() {
+		_spec.ClearField(order.FieldAgreedEmail, field.TypeString)
+	}
+	if _u.mutation.AgreedByIDCleared() {
+		_spec.ClearField(order.FieldAgreedByID, field.TypeUUID)
 	}
 	if _u.mutation.DetailsCleared() {
 		_spec.ClearField(order.FieldDetails, field.TypeJSON)

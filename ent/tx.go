@@ -70,6 +70,10 @@ type Tx struct {
 	Price *PriceClient
 	// Product is the client for interacting with the Product builders.
 	Product *ProductClient
+	// Quote is the client for interacting with the Quote builders.
+	Quote *QuoteClient
+	// QuoteItem is the client for interacting with the QuoteItem builders.
+	QuoteItem *QuoteItemClient
 	// RecoveryCode is the client for interacting with the RecoveryCode builders.
 	RecoveryCode *RecoveryCodeClient
 	// Registration is the client for interacting with the Registration builders.
@@ -248,6 +252,8 @@ func (tx *Tx) init() {
 	tx.PasswordHash = NewPasswordHashClient(tx.config)
 	tx.Price = NewPriceClient(tx.config)
 	tx.Product = NewProductClient(tx.config)
+	tx.Quote = NewQuoteClient(tx.config)
+	tx.QuoteItem = NewQuoteItemClient(tx.config)
 	tx.RecoveryCode = NewRecoveryCodeClient(tx.config)
 	tx.Registration = NewRegistrationClient(tx.config)
 	tx.RuleApprover = NewRuleApproverClient(tx.config)

@@ -131,3 +131,33 @@ func alsoSelect(c *QueryContext, fields []string) {
 // UsernameIsEmail tells whether the user logs in with its e-mail address only, as
 // the invited do until they choose a name.
 func (u *User) UsernameIsEmail() bool { return u.UsernameKey == u.EmailKey }
+
+// AgreedBy is who agreed to the quote that the order came from; nil without a quote.
+func (o *Order) AgreedBy() *account.Agreement {
+	return account.AgreementOf(o.AgreedName, o.AgreedEmail)
+}
+
+// AgreedBy is who agreed to the quote; nil until somebody does.
+func (q *Quote) AgreedBy() *account.Agreement {
+	return account.AgreementOf(q.AgreedName, q.AgreedEmail)
+}
+
+// Net is the sum of the positions.
+func (q *Quote) Net() money.Money { return money.Of(q.NetAmount, q.Currency) }
+
+// Tax is the tax on Net.
+func (q *Quote) Tax() money.Money { return money.Of(q.TaxAmount, q.Currency) }
+
+// Gross is Net and Tax.
+func (q *Quote) Gross() money.Money { return money.Of(q.GrossAmount, q.Currency) }
+
+// Product is the product as it was called when it was offered.
+func (i *QuoteItem) Product() account.OrderedProduct {
+	return account.OrderedProduct{SKU: i.Sku, Name: i.ProductName}
+}
+
+// UnitPrice is the net price of one unit.
+func (i *QuoteItem) UnitPrice() money.Money { return money.Of(i.UnitPriceAmount, i.Currency) }
+
+// LineTotal is quantity times UnitPrice, rounded to the cent.
+func (i *QuoteItem) LineTotal() money.Money { return money.Of(i.LineTotalAmount, i.Currency) }

@@ -9,6 +9,7 @@ import (
 
 	"kontor/authz"
 	"kontor/internal/fault"
+	"kontor/internal/gid"
 )
 
 // steps are what can stand before everything else: the action that does it, and
@@ -45,28 +46,45 @@ func pending(v *authz.Viewer, action string) error {
 	return steps[v.Pending[0]].err
 }
 
-// can is the directive @can: the one door for all operations. Is somebody signed
-// in, is nothing in the way, does the policy allow it? Which rows follow is the
+// can is the directive @can: the one door for all operations. Which rows follow is the
 // walls' of package ent/schema.
 func can(ctx context.Context, _ any, next graphql.Resolver, do string) (any, error) {
+	if err := may(ctx, do); err != nil {
+		return nil, err
+	}
+	return next(ctx)
+}
+
+// may is why the viewer is not let in, or nil. Is somebody signed in, is nothing in the way,
+// does the policy allow it?
+func may(ctx context.Context, do string) error {
 	v, err := authz.FromContext(ctx)
 	if err != nil {
-		return nil, fault.ErrUnauthenticated
+		return fault.ErrUnauthenticated
 	}
 	if slices.Contains(asItself, do) {
 		v = v.AtHome()
 	}
 	if err := pending(v, do); err != nil {
-		return nil, err
+		return err
 	}
 	allowed, err := authz.Allows(v, do)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !allowed {
-		return nil, refused(v, do)
+		return refused(v, do)
 	}
-	return next(ctx)
+	return nil
+}
+
+// unlessByLink is the door of what is decided on a quote: to whoever names it by its ID. The
+// mailed link is a door of its own.
+func unlessByLink(ctx context.Context, quote *gid.ID) error {
+	if quote == nil {
+		return nil
+	}
+	return may(ctx, "quote.decide")
 }
 
 // errActing says that the agent may do this itself, and not for a customer.

@@ -17,6 +17,7 @@ import (
 	"kontor/ent/customernumber"
 	"kontor/ent/order"
 	"kontor/ent/product"
+	"kontor/ent/quote"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
 	"kontor/ent/tenant"
@@ -36,6 +37,7 @@ var tables = map[string]string{
 	ent.KindCustomerNumber:  customernumber.Table,
 	ent.KindOrder:           order.Table,
 	ent.KindProduct:         product.Table,
+	ent.KindQuote:           quote.Table,
 	ent.KindSavedAssignment: savedassignment.Table,
 	ent.KindSavedCart:       savedcart.Table,
 	ent.KindTenant:          tenant.Table,

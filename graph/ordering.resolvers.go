@@ -95,14 +95,6 @@ func (r *orderResolver) PlacedBy(ctx context.Context, obj *ent.Order) (*ent.User
 	return r.ordering.PlacedBy(ctx, obj)
 }
 
-func (r *orderResolver) AgreedBy(ctx context.Context, obj *ent.Order) (*model.Agreement, error) {
-	return nil, nil // no order comes from a quote yet
-}
-
-func (r *orderResolver) Quote(ctx context.Context, obj *ent.Order) (*model.Quote, error) {
-	return nil, nil // no order comes from a quote yet
-}
-
 func (r *orderResolver) Details(ctx context.Context, obj *ent.Order) (*ordering.OrderDetails, error) {
 	return r.ordering.Details(ctx, obj)
 }

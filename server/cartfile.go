@@ -25,10 +25,7 @@ func (s *Server) cartRows(ctx context.Context, language string) iter.Seq2[[]any,
 			yield(nil, err)
 			return
 		}
-		for i, item := range c.Items {
-			sku, name := productOf(item, language)
-			row := []any{money.FromInt(int64(i + 1)), sku, name, item.Quantity, unitOf(item.Unit, language), orNil(item.UnitPrice), orNil(item.LineTotal), c.Net.Currency,
-				orNil(item.WishedDate), addressLine(item.DeliveryAddress), assignmentLine(item.EffectiveAssignment, language), agreementOf(c)}
+		for _, row := range positionRows(c, language) {
 			if !yield(row, nil) {
 				return
 			}
@@ -36,8 +33,20 @@ func (s *Server) cartRows(ctx context.Context, language string) iter.Seq2[[]any,
 	}
 }
 
+// positionRows are the positions of a cart as rows of cartColumns.
+func positionRows(c *cart.Cart, language string) [][]any {
+	rows := make([][]any, len(c.Items))
+	for i, item := range c.Items {
+		sku, name := productOf(item, language)
+		rows[i] = []any{money.FromInt(int64(i + 1)), sku, name, item.Quantity, unitOf(item.Unit, language), orNil(item.UnitPrice), orNil(item.LineTotal), c.Net.Currency,
+			orNil(item.WishedDate), addressLine(item.DeliveryAddress), assignmentLine(item.EffectiveAssignment, language), agreementOf(c)}
+	}
+	return rows
+}
+
 // cartDocument is the viewer's current cart to print and file (CA-08).
-func (s *Server) cartDocument(ctx context.Context, language string) (export.Document, error) {
+func (s *Server) cartDocument(ctx context.Context, l link) (export.Document, error) {
+	language := l.Language
 	d := export.Document{Title: lang.Text(language, "TITLE_cart", nil), Language: language, Empty: lang.Text(language, "CART_EMPTY", nil)}
 	c, err := s.rooms.Cart.Current(ctx)
 	if err != nil {
@@ -62,6 +71,14 @@ func (s *Server) cartDocument(ctx context.Context, language string) (export.Docu
 		{Name: column("customer_order_number"), Value: c.CustomerOrderNumber}, {Name: column("account_assignment"), Value: assignmentLine(c.AccountAssignment, language)},
 		{Name: column("delivery_address"), Value: addressLine(c.DeliveryAddress)}, {Name: column("contract"), Value: agreementOf(c)},
 	}
+	fillPositions(&d, c)
+	return d, nil
+}
+
+// fillPositions puts the positions of a cart and its totals into a document.
+func fillPositions(d *export.Document, c *cart.Cart) {
+	language := d.Language
+	column := func(name string) string { return lang.Text(language, "COLUMN_"+name, nil) }
 	d.Columns = []export.DocumentColumn{
 		{Title: column("position"), Width: 10}, {Title: column("sku"), Width: 27}, {Title: column("product")},
 		{Title: column("quantity"), Width: 27, Right: true}, {Title: column("unit_price"), Width: 27, Right: true}, {Title: column("line_total"), Width: 30, Right: true},
@@ -70,15 +87,14 @@ func (s *Server) cartDocument(ctx context.Context, language string) (export.Docu
 		sku, name := productOf(item, language)
 		d.Positions = append(d.Positions, export.DocumentPosition{
 			Cells: []any{i + 1, sku, name, export.Measured{Amount: item.Quantity, Unit: unitOf(item.Unit, language)}, orNil(item.UnitPrice), orNil(item.LineTotal)},
-			Notes: s.notes(c, item, language),
+			Notes: notes(c, item, language),
 		})
 	}
 	d.Totals = []export.Fact{{Name: column("net"), Value: c.Net}, {Name: column("tax"), Value: c.Tax}, {Name: column("gross"), Value: c.Gross}}
-	return d, nil
 }
 
 // notes are what is particular about a position.
-func (s *Server) notes(c *cart.Cart, item *cart.Item, language string) []string {
+func notes(c *cart.Cart, item *cart.Item, language string) []string {
 	var notes []string
 	add := func(column string, value string) {
 		if value != "" {

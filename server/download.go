@@ -150,14 +150,15 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// write writes the file behind a link: a list, or the cart as a document.
+// write writes the file behind a link: a list, or the cart or a quote as a document.
 func (s *Server) write(ctx context.Context, w io.Writer, l link) error {
-	if l.List == "cart" && l.Format == export.PDF {
-		document, err := s.cartDocument(ctx, l.Language)
+	document := map[string]func(context.Context, link) (export.Document, error){"cart": s.cartDocument, "quote": s.quoteDocument}[l.List]
+	if document != nil && l.Format == export.PDF {
+		d, err := document(ctx, l)
 		if err != nil {
 			return err
 		}
-		return export.WriteDocument(w, document)
+		return export.WriteDocument(w, d)
 	}
 	table, err := s.table(ctx, l)
 	if err != nil {

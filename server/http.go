@@ -33,6 +33,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /assets/", s.page.Assets())
 	if s.config.Demo {
 		mux.Handle("GET /mails", s.page.Mails(s.mails))
+		mux.Handle("GET "+page.QuotePath, s.page.Quote())
 		for _, path := range page.FormPaths() {
 			mux.Handle("GET "+path, s.page.Form(path))
 		}

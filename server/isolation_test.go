@@ -45,7 +45,7 @@ func TestIsolationOfForeignIDs(t *testing.T) {
 			ask := func(id string) string {
 				answer := martha.Ask(t, p.document, servertest.Vars{
 					"id": id, "own": own, "sku": "TEL-DT-0101", "colleague": colleague, "contract": contract,
-					"number": "4030123400", "letter": "0000-0000-0000-0000-0000-0000", "email": "malte.brandt@brandt.example", "target": "t",
+					"tenant": tenantID(t, d, "HANSA"), "number": "4030123400", "letter": "0000-0000-0000-0000-0000-0000", "email": "malte.brandt@brandt.example", "target": "t",
 				})
 				return strings.ReplaceAll(fmt.Sprint(answer.Status, " ", plain(answer)), id, "…")
 			}
@@ -124,6 +124,11 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 	alter(t, d, `UPDATE orders SET contract_id = (SELECT id FROM contracts WHERE number = 'RV-300001') WHERE number = 'BRANDT-000001'`)
 	alter(t, d, fmt.Sprintf(`INSERT INTO approval_rules (id, tenant_id, name, above_amount, currency, self_approval, created_at)
 		VALUES ('%s', '%s', 'Großes', 900000000000, 'EUR', false, '2026-01-01 00:00:00+00:00')`, uuid.Must(uuid.NewV7()), brandt))
+	alter(t, d, fmt.Sprintf(`INSERT INTO quotes (id, tenant_id, number, name, customer_order_number, reference_number, state, made_by_id, seller_id, valid_until, note, recipient_email,
+		token_hash, net_amount, tax_amount, gross_amount, currency, created_at, reason) SELECT '%s', '%s', 'BRANDT-Q000001', '', '', '', 'OPEN', id, tenant_id, '2026-12-31', '', 'a@b.example',
+		'x', 10000, 0, 10000, 'EUR', '2026-11-01 00:00:00+00:00', '' FROM users WHERE username = 'sabine.kurz'`, uuid.Must(uuid.NewV7()), brandt))
+	alter(t, d, fmt.Sprintf(`INSERT INTO quote_items (id, tenant_id, quote_id, position, product_id, sku, product_name, unit, automatic, quantity, unit_price_amount, line_total_amount, tax_rate, currency)
+		SELECT '%s', q.tenant_id, q.id, 1, p.id, p.sku, p.name, p.unit, p.automatic, 10000, 10000, 10000, 0, 'EUR' FROM quotes q, products p WHERE q.number = 'BRANDT-Q000001' AND p.sku = 'MET-AL-0101'`, uuid.Must(uuid.NewV7())))
 	world := map[string]string{
 		ent.KindTenant: globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),
@@ -137,6 +142,8 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		ent.KindContractPosition: `contract_positions WHERE tenant_id = '` + brandt + `'`,
 		ent.KindOrder:            `orders WHERE number = 'BRANDT-000001'`,
 		ent.KindOrderItem:        `order_items WHERE tenant_id = '` + brandt + `'`,
+		ent.KindQuote:            `quotes WHERE number = 'BRANDT-Q000001'`,
+		ent.KindQuoteItem:        `quote_items WHERE tenant_id = '` + brandt + `'`,
 		ent.KindApprovalRule:     `approval_rules WHERE name = 'Großes'`,
 		ent.KindAddress:          `addresses WHERE label = 'Gießerei'`,
 		ent.KindSavedAssignment:  `saved_assignments WHERE label = 'Kostenstelle 700'`,
@@ -170,6 +177,7 @@ func numbersOf(owner shopper) map[string][2]string {
 	owner.do("ClearCart", nil).OK(t)
 	return map[string][2]string{
 		"sku":             {"MET-AL-0101", "MET-AL-9999"},
+		"quote number":    {"BRANDT-Q000001", "BRANDT-Q900001"},
 		"order number":    {"BRANDT-000001", "BRANDT-900001"},
 		"contract number": {"RV-300001", "RV-900001"},
 		"customer number": {"2310000001", "2390000001"},

@@ -45,6 +45,8 @@ func (s *Server) table(ctx context.Context, l link) (export.Table, error) {
 		columns, t.Rows = auditColumns, s.auditRows(ctx, where)
 	case "cart":
 		columns, t.Rows = cartColumns, s.cartRows(ctx, l.Language)
+	case "quote":
+		columns, t.Rows = cartColumns, s.quoteRows(ctx, l)
 	default:
 		return t, fmt.Errorf("there is no list %q", l.List)
 	}

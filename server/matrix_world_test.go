@@ -44,7 +44,7 @@ type belongings struct {
 
 // unknown are texts of each kind that name nothing.
 var unknown = map[string]string{
-	"sku": "SKU-NOBODY-X", "order number": "NOBODY-X-1", "contract number": "K-NOBODY-X", "customer number": "7999999999",
+	"sku": "SKU-NOBODY-X", "order number": "NOBODY-X-1", "quote number": "NOBODY-X-Q1", "contract number": "K-NOBODY-X", "customer number": "7999999999",
 	"key": "key of nobody", "saved key": "key of nobody", "csv": "SKU-NOTHING;1", "user name": "nobody.nowhere", "company": "Firma Niemand", "target": "target of nobody", "challenge": "challenge of nobody",
 }
 
@@ -128,6 +128,7 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		SetCalledOffQuantity(zero).SetUnit("piece").SetPriceAmount(one).SetCurrency("EUR").Save(b.ctx)
 	b.must("a position", err)
 	placed, item := b.order(agreement, product, owner, name)
+	offer, offered := b.quote(of, product, name)
 
 	address, err := b.tx.Address.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetLabel(name).SetStreet("Kai 1").SetPostalCode("20457").SetCity("Hamburg").
 		SetCountry("DE").SetCreatedAt(now).Save(b.ctx)
@@ -146,7 +147,7 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	rule, err := b.tx.ApprovalRule.Create().SetTenantID(of.ID).SetName(name).SetAboveAmount(money.MustParse("99000000")).SetCurrency("EUR").SetSelfApproval(false).
 		SetCreatedAt(now).Save(b.ctx)
 	b.must("a rule", err)
-	for _, operation := range []string{"placeOrder", "orderSavedCart", "saveTransfers"} {
+	for _, operation := range []string{"placeOrder", "orderSavedCart", "saveTransfers", "createQuote"} {
 		b.must("a key", b.tx.IdempotencyKey.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetOperation(operation).SetKey("key of "+name).
 			SetInputHash("of another input").SetResultID(placed.ID).SetCreatedAt(now).Exec(b.ctx))
 	}
@@ -164,12 +165,12 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		ent.KindTenant: id(of.Tenant), ent.KindUser: id(owner), ent.KindCategory: id(category), ent.KindProduct: id(product), ent.KindCustomerNumber: id(number),
 		ent.KindContract: id(agreement), ent.KindContractPosition: id(position), ent.KindOrder: id(placed), ent.KindOrderItem: id(item), ent.KindAddress: id(address),
 		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry), ent.KindSavedCart: id(kept),
-		ent.KindApprovalRule: id(rule),
-		ent.KindTransfer:     b.share(agreement, of.boss, receiver),
-		"sku":                sku, "order number": placed.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
+		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered),
+		ent.KindTransfer: b.share(agreement, of.boss, receiver),
+		"sku":            sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,
 	}, servertest.Vars{
-		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",
+		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "tenant": id(of.Tenant), "clear": true, "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",
 	}}
 }
 
@@ -186,6 +187,18 @@ func (b *builder) order(about *ent.Contract, product *ent.Product, by *ent.User,
 	b.must("a step of an order", b.tx.OrderEvent.Create().SetTenantID(about.TenantID).SetOrderID(placed.ID).SetPlacedByID(by.ID).SetContractID(about.ID).
 		SetAt(now).SetState(orderevent.StateIN_PROGRESS).Exec(b.ctx))
 	return placed, item
+}
+
+func (b *builder) quote(of company, product *ent.Product, name string) (*ent.Quote, *ent.QuoteItem) {
+	one, zero := money.MustParse("1"), money.MustParse("0")
+	made, err := b.tx.Quote.Create().SetTenantID(of.ID).SetNumber(name + "-Q1").SetMadeByID(b.third.ID).SetSellerID(b.third.TenantID).SetValidUntil("2027-01-01").
+		SetRecipientEmail("a@b.example").SetTokenHash("hash of " + name).SetNetAmount(one).SetTaxAmount(zero).SetGrossAmount(one).SetCurrency("EUR").
+		SetCreatedAt(b.k.Clock.Now()).Save(b.ctx)
+	b.must("a quote", err)
+	item, err := b.tx.QuoteItem.Create().SetTenantID(of.ID).SetQuoteID(made.ID).SetPosition(1).SetProductID(product.ID).SetSku(product.Sku).SetProductName("Ding").
+		SetUnit("piece").SetQuantity(one).SetUnitPriceAmount(one).SetLineTotalAmount(one).SetTaxRate(zero).SetCurrency("EUR").Save(b.ctx)
+	b.must("a quote item", err)
+	return made, item
 }
 
 // share transfers a contract: all rights but one.

@@ -72,6 +72,8 @@ func something(t *testing.T, api *ast.Schema, of *ast.Type) string {
 		return "1"
 	case definition.Name == "ID" || definition.Name == "String" || definition.Name == "Decimal":
 		return `"1"`
+	case definition.Name == "Date":
+		return `"2026-12-31"`
 	case definition.Name == "Boolean":
 		return "true"
 	}

@@ -36,6 +36,7 @@ func TestBothPathsAnswerAlike(t *testing.T) {
 		order := first("{ orders(first: 1) { nodes { number } } }", "orders.nodes").(map[string]any)["number"]
 		c.Operation(t, "spa/users", "CreateUser", servertest.Vars{"input": map[string]any{
 			"firstName": "Nele", "lastName": "Neu", "email": "nele.neu@hansa.example", "roles": []string{"GENERAL_USER"}}}).OK(t)
+		_, _, quoted := shopperAs(t, k, "paul.lang").offer(k, nil)
 		compared := 0
 		for file, queries := range queriesOfClients(t) {
 			for _, name := range queries {
@@ -51,6 +52,8 @@ func TestBothPathsAnswerAlike(t *testing.T) {
 					variables = servertest.Vars{"number": contract}
 				case "Invitation":
 					variables = servertest.Vars{"token": k.Mails(t, "nele.neu@hansa.example")[0].Token(t)}
+				case "QuoteByToken":
+					variables = servertest.Vars{"token": quoted}
 				case "WhyAllowed":
 					holder := c.Do(t, `{ users(first: 1, where: {search: "silke"}) { nodes { id } } }`, nil).OK(t).Get("users.nodes.0.id")
 					held := c.Do(t, `query($n: String!) { contract(number: $n) { id } }`, servertest.Vars{"n": contract}).OK(t).Get("contract.id")

@@ -25,11 +25,12 @@ var ofOperators = []string{
 	"Mutation.inviteCompany.input.parentId", "Mutation.updateTenantSettings.input.tenantId", "Mutation.actFor.input.tenantId", "Query.tenants.where.search",
 	"Mutation.issueOneTimePassword.input.customerNumber", "Mutation.issueOneTimePassword.input.tenantId",
 	"Mutation.advanceOrder.input.orderId", "Mutation.retryOrder.input.orderId",
+	"Mutation.createQuote.input.tenantId", "Mutation.createQuote.input.idempotencyKey",
 }
 
 // silent are places that never tell what there is: a form that anybody can send, and a
 // secret that names a login.
-var silent = []string{"Mutation.register.input.customerNumber", "Mutation.answerChallenge.input.challengeId"}
+var silent = []string{"Mutation.register.input.customerNumber", "Mutation.answerChallenge.input.challengeId", "Mutation.acceptQuote.input.idempotencyKey"}
 
 // together are places where a name opens nothing, not even for its owner, unless what
 // belongs to it comes along: the letter, the address, a target that was found.
@@ -43,6 +44,20 @@ var together = []string{
 var probes = map[string]probe{
 	"Query.node.id":   {`query($id: ID!) { node(id: $id) { __typename id } }`, ent.KindOrder},
 	"Query.nodes.ids": {`query($id: ID!) { nodes(ids: [$id]) { __typename id } }`, ent.KindContract},
+
+	"Query.quotes.where.search":   {`query($id: String!) { quotes(first: 100, where: {search: $id}) { totalCount nodes { state } } }`, "quote number"},
+	"Query.quotes.where.tenantId": {`query($id: ID!) { quotes(first: 100, where: {tenantId: $id}) { totalCount nodes { number } } }`, ent.KindTenant},
+	"Mutation.createQuote.input.tenantId": {`mutation($id: ID!) { createQuote(input: {tenantId: $id, validUntil: "2020-01-01", recipientEmail: "a@b.example"}) { quote { number }
+		errors { code field message } } }`, ent.KindTenant},
+	// With an empty cart there is nothing to offer.
+	"Mutation.createQuote.input.idempotencyKey": {`mutation($id: String!, $tenant: ID!, $clear: Boolean = false) { clearCart @include(if: $clear) { errors { code } } createQuote(input: {tenantId: $tenant, validUntil: "2026-12-31", recipientEmail: "a@b.example",
+		idempotencyKey: $id}) { quote { number } errors { code field message } } }`, "key"},
+	"Mutation.acceptQuote.input.quoteId": {`mutation($id: ID!) { acceptQuote(input: {quoteId: $id, name: "Eva", email: "a@b.example", idempotencyKey: "q"}) { order { state }
+		errors { code field message } } }`, ent.KindQuote},
+	"Mutation.declineQuote.input.quoteId": {`mutation($id: ID!) { declineQuote(input: {quoteId: $id}) { quote { state } errors { code field message } } }`, ent.KindQuote},
+	// A key of an acceptance counts for its quote alone.
+	"Mutation.acceptQuote.input.idempotencyKey": {`mutation($id: String!) { acceptQuote(input: {token: "t", name: "Eva", email: "a@b.example", idempotencyKey: $id}) { order { state }
+		errors { code field message } } }`, "key"},
 
 	"Mutation.approveOrder.input.orderId":   {`mutation($id: ID!) { approveOrder(input: {orderId: $id}) { order { state } errors { code field message } } }`, ent.KindOrder},
 	"Mutation.rejectOrder.input.orderId":    {`mutation($id: ID!) { rejectOrder(input: {orderId: $id, reason: "x"}) { order { state } errors { code field message } } }`, ent.KindOrder},
@@ -175,7 +190,7 @@ var (
 		"after", "before", "username", "password", "organization", "currentPassword", "newPassword",
 		"label", "company", "contact", "street", "postalCode", "city", "country",
 		"costCentre", "glAccount", "project", "plant", "name", "customerOrderNumber", "referenceNumber",
-		"title", "firstName", "lastName", "phone", "mobile", "email", "newEmail", "newUsername", "currency", "mandatoryContactFields",
+		"title", "firstName", "lastName", "phone", "mobile", "email", "newEmail", "newUsername", "currency", "mandatoryContactFields", "recipientEmail",
 		"emailDomain", "organizationId", // of a new company
 		"note", "reason", "text", "provider", "portNumbers", "contractNumber", // about an order; the last names a contract of its own company
 		"action",                                             // of the audit log, the same for all

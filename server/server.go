@@ -177,7 +177,8 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Catalog:  products,
 		Cart:     carts,
 		Ordering: ordering.New(ordering.Needs{
-			DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Outside: outside, Now: o.now,
+			DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,
+			Outside: outside, Now: o.now,
 		}),
 		Company: company.New(s.db, o.now),
 		Files:   files{s},

@@ -536,6 +536,9 @@ var (
 		{Name: "channel", Type: field.TypeEnum, Enums: []string{"ONLINE", "PHONE", "PAPER"}},
 		{Name: "placed_at", Type: field.TypeTime},
 		{Name: "called_off", Type: field.TypeBool, Default: false},
+		{Name: "agreed_name", Type: field.TypeString, Nullable: true},
+		{Name: "agreed_email", Type: field.TypeString, Nullable: true},
+		{Name: "agreed_by_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "net_amount", Type: field.TypeInt64},
 		{Name: "tax_amount", Type: field.TypeInt64},
 		{Name: "gross_amount", Type: field.TypeInt64},
@@ -545,6 +548,7 @@ var (
 		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "placed_by_id", Type: field.TypeUUID},
 		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "quote_id", Type: field.TypeUUID, Unique: true, Nullable: true},
 	}
 	// OrdersTable holds the schema information for the "orders" table.
 	OrdersTable = &schema.Table{
@@ -554,21 +558,27 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "orders_contracts_orders",
-				Columns:    []*schema.Column{OrdersColumns[17]},
+				Columns:    []*schema.Column{OrdersColumns[20]},
 				RefColumns: []*schema.Column{ContractsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "orders_users_placed_by",
-				Columns:    []*schema.Column{OrdersColumns[18]},
+				Columns:    []*schema.Column{OrdersColumns[21]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "orders_tenants_tenant",
-				Columns:    []*schema.Column{OrdersColumns[19]},
+				Columns:    []*schema.Column{OrdersColumns[22]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "orders_quotes_order",
+				Columns:    []*schema.Column{OrdersColumns[23]},
+				RefColumns: []*schema.Column{QuotesColumns[0]},
+				OnDelete:   schema.SetNull,
 			},
 		},
 	}
@@ -758,6 +768,82 @@ var (
 				Symbol:     "products_categories_category",
 				Columns:    []*schema.Column{ProductsColumns[14]},
 				RefColumns: []*schema.Column{CategoriesColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
+	// QuotesColumns holds the columns for the "quotes" table.
+	QuotesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "account_assignment", Type: field.TypeJSON, Nullable: true},
+		{Name: "number", Type: field.TypeString},
+		{Name: "name", Type: field.TypeString, Default: ""},
+		{Name: "customer_order_number", Type: field.TypeString, Default: ""},
+		{Name: "reference_number", Type: field.TypeString, Default: ""},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"OPEN", "ACCEPTED", "DECLINED"}, Default: "OPEN"},
+		{Name: "made_by_id", Type: field.TypeUUID},
+		{Name: "seller_id", Type: field.TypeUUID},
+		{Name: "valid_until", Type: field.TypeString, SchemaType: map[string]string{"postgres": "date", "sqlite3": "text"}},
+		{Name: "note", Type: field.TypeString, Default: ""},
+		{Name: "recipient_email", Type: field.TypeString},
+		{Name: "token_hash", Type: field.TypeString},
+		{Name: "net_amount", Type: field.TypeInt64},
+		{Name: "tax_amount", Type: field.TypeInt64},
+		{Name: "gross_amount", Type: field.TypeInt64},
+		{Name: "currency", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "decided_at", Type: field.TypeTime, Nullable: true},
+		{Name: "decided_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "agreed_name", Type: field.TypeString, Nullable: true},
+		{Name: "agreed_email", Type: field.TypeString, Nullable: true},
+		{Name: "accept_hash", Type: field.TypeString, Nullable: true},
+		{Name: "reason", Type: field.TypeString, Default: ""},
+		{Name: "tenant_id", Type: field.TypeUUID},
+	}
+	// QuotesTable holds the schema information for the "quotes" table.
+	QuotesTable = &schema.Table{
+		Name:       "quotes",
+		Columns:    QuotesColumns,
+		PrimaryKey: []*schema.Column{QuotesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "quotes_tenants_tenant",
+				Columns:    []*schema.Column{QuotesColumns[24]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
+	// QuoteItemsColumns holds the columns for the "quote_items" table.
+	QuoteItemsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "account_assignment", Type: field.TypeJSON, Nullable: true},
+		{Name: "position", Type: field.TypeInt},
+		{Name: "product_id", Type: field.TypeUUID},
+		{Name: "sku", Type: field.TypeString},
+		{Name: "product_name", Type: field.TypeString},
+		{Name: "unit", Type: field.TypeString},
+		{Name: "automatic", Type: field.TypeBool, Default: false},
+		{Name: "quantity", Type: field.TypeInt64},
+		{Name: "unit_price_amount", Type: field.TypeInt64},
+		{Name: "line_total_amount", Type: field.TypeInt64},
+		{Name: "tax_rate", Type: field.TypeInt64},
+		{Name: "currency", Type: field.TypeString},
+		{Name: "wished_date", Type: field.TypeString, Nullable: true, SchemaType: map[string]string{"postgres": "date", "sqlite3": "text"}},
+		{Name: "delivery_address", Type: field.TypeJSON, Nullable: true},
+		{Name: "quote_id", Type: field.TypeUUID},
+	}
+	// QuoteItemsTable holds the schema information for the "quote_items" table.
+	QuoteItemsTable = &schema.Table{
+		Name:       "quote_items",
+		Columns:    QuoteItemsColumns,
+		PrimaryKey: []*schema.Column{QuoteItemsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "quote_items_quotes_items",
+				Columns:    []*schema.Column{QuoteItemsColumns[16]},
+				RefColumns: []*schema.Column{QuotesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
@@ -1028,6 +1114,8 @@ var (
 		PasswordHashesTable,
 		PricesTable,
 		ProductsTable,
+		QuotesTable,
+		QuoteItemsTable,
 		RecoveryCodesTable,
 		RegistrationsTable,
 		RuleApproversTable,
@@ -1062,6 +1150,7 @@ func init() {
 	OrdersTable.ForeignKeys[0].RefTable = ContractsTable
 	OrdersTable.ForeignKeys[1].RefTable = UsersTable
 	OrdersTable.ForeignKeys[2].RefTable = TenantsTable
+	OrdersTable.ForeignKeys[3].RefTable = QuotesTable
 	OrderEventsTable.ForeignKeys[0].RefTable = OrdersTable
 	OrderEventsTable.ForeignKeys[1].RefTable = UsersTable
 	OrderItemsTable.ForeignKeys[0].RefTable = OrdersTable
@@ -1069,6 +1158,8 @@ func init() {
 	OrderMessagesTable.ForeignKeys[0].RefTable = OrdersTable
 	PricesTable.ForeignKeys[0].RefTable = ProductsTable
 	ProductsTable.ForeignKeys[0].RefTable = CategoriesTable
+	QuotesTable.ForeignKeys[0].RefTable = TenantsTable
+	QuoteItemsTable.ForeignKeys[0].RefTable = QuotesTable
 	RuleApproversTable.ForeignKeys[0].RefTable = ApprovalRulesTable
 	RuleApproversTable.ForeignKeys[1].RefTable = UsersTable
 	TenantsTable.ForeignKeys[0].RefTable = TenantsTable

@@ -44,6 +44,14 @@ const (
 	FieldContractID = "contract_id"
 	// FieldCalledOff holds the string denoting the called_off field in the database.
 	FieldCalledOff = "called_off"
+	// FieldQuoteID holds the string denoting the quote_id field in the database.
+	FieldQuoteID = "quote_id"
+	// FieldAgreedName holds the string denoting the agreed_name field in the database.
+	FieldAgreedName = "agreed_name"
+	// FieldAgreedEmail holds the string denoting the agreed_email field in the database.
+	FieldAgreedEmail = "agreed_email"
+	// FieldAgreedByID holds the string denoting the agreed_by_id field in the database.
+	FieldAgreedByID = "agreed_by_id"
 	// FieldNetAmount holds the string denoting the net_amount field in the database.
 	FieldNetAmount = "net_amount"
 	// FieldTaxAmount holds the string denoting the tax_amount field in the database.
@@ -70,6 +78,8 @@ const (
 	EdgePlacedBy = "placed_by"
 	// EdgeContract holds the string denoting the contract edge name in mutations.
 	EdgeContract = "contract"
+	// EdgeQuote holds the string denoting the quote edge name in mutations.
+	EdgeQuote = "quote"
 	// EdgeTenant holds the string denoting the tenant edge name in mutations.
 	EdgeTenant = "tenant"
 	// Table holds the table name of the order in the database.
@@ -123,6 +133,13 @@ const (
 	ContractInverseTable = "contracts"
 	// ContractColumn is the table column denoting the contract relation/edge.
 	ContractColumn = "contract_id"
+	// QuoteTable is the table that holds the quote relation/edge.
+	QuoteTable = "orders"
+	// QuoteInverseTable is the table name for the Quote entity.
+	// It exists in this package in order to avoid circular dependency with the "quote" package.
+	QuoteInverseTable = "quotes"
+	// QuoteColumn is the table column denoting the quote relation/edge.
+	QuoteColumn = "quote_id"
 	// TenantTable is the table that holds the tenant relation/edge.
 	TenantTable = "orders"
 	// TenantInverseTable is the table name for the Tenant entity.
@@ -148,6 +165,10 @@ var Columns = []string{
 	FieldPlacedByID,
 	FieldContractID,
 	FieldCalledOff,
+	FieldQuoteID,
+	FieldAgreedName,
+	FieldAgreedEmail,
+	FieldAgreedByID,
 	FieldNetAmount,
 	FieldTaxAmount,
 	FieldGrossAmount,
@@ -336,6 +357,26 @@ func ByCalledOff(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCalledOff, opts...).ToFunc()
 }
 
+// ByQuoteID orders the results by the quote_id field.
+func ByQuoteID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuoteID, opts...).ToFunc()
+}
+
+// ByAgreedName orders the results by the agreed_name field.
+func ByAgreedName(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAgreedName, opts...).ToFunc()
+}
+
+// ByAgreedEmail orders the results by the agreed_email field.
+func ByAgreedEmail(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAgreedEmail, opts...).ToFunc()
+}
+
+// ByAgreedByID orders the results by the agreed_by_id field.
+func ByAgreedByID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAgreedByID, opts...).ToFunc()
+}
+
 // ByNetAmount orders the results by the net_amount field.
 func ByNetAmount(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNetAmount, opts...).ToFunc()
@@ -438,6 +479,13 @@ func ByContractField(field string, opts ...sql.OrderTermOption) OrderOption {
 	}
 }
 
+// ByQuoteField orders the results by quote field.
+func ByQuoteField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newQuoteStep(), sql.OrderByField(field, opts...))
+	}
+}
+
 // ByTenantField orders the results by tenant field.
 func ByTenantField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -491,6 +539,13 @@ func newContractStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(ContractInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, true, ContractTable, ContractColumn),
+	)
+}
+func newQuoteStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(QuoteInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2O, true, QuoteTable, QuoteColumn),
 	)
 }
 func newTenantStep() *sqlgraph.Step {

@@ -102,6 +102,26 @@ func CalledOff(v bool) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldCalledOff, v))
 }
 
+// QuoteID applies equality check predicate on the "quote_id" field. It's identical to QuoteIDEQ.
+func QuoteID(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldQuoteID, v))
+}
+
+// AgreedName applies equality check predicate on the "agreed_name" field. It's identical to AgreedNameEQ.
+func AgreedName(v string) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedName, v))
+}
+
+// AgreedEmail applies equality check predicate on the "agreed_email" field. It's identical to AgreedEmailEQ.
+func AgreedEmail(v string) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedEmail, v))
+}
+
+// AgreedByID applies equality check predicate on the "agreed_by_id" field. It's identical to AgreedByIDEQ.
+func AgreedByID(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedByID, v))
+}
+
 // NetAmount applies equality check predicate on the "net_amount" field. It's identical to NetAmountEQ.
 func NetAmount(v money.Decimal) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldNetAmount, v))
@@ -577,6 +597,236 @@ func CalledOffNEQ(v bool) predicate.Order {
 	return predicate.Order(sql.FieldNEQ(FieldCalledOff, v))
 }
 
+// QuoteIDEQ applies the EQ predicate on the "quote_id" field.
+func QuoteIDEQ(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldQuoteID, v))
+}
+
+// QuoteIDNEQ applies the NEQ predicate on the "quote_id" field.
+func QuoteIDNEQ(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldQuoteID, v))
+}
+
+// QuoteIDIn applies the In predicate on the "quote_id" field.
+func QuoteIDIn(vs ...uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldIn(FieldQuoteID, vs...))
+}
+
+// QuoteIDNotIn applies the NotIn predicate on the "quote_id" field.
+func QuoteIDNotIn(vs ...uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldNotIn(FieldQuoteID, vs...))
+}
+
+// QuoteIDIsNil applies the IsNil predicate on the "quote_id" field.
+func QuoteIDIsNil() predicate.Order {
+	return predicate.Order(sql.FieldIsNull(FieldQuoteID))
+}
+
+// QuoteIDNotNil applies the NotNil predicate on the "quote_id" field.
+func QuoteIDNotNil() predicate.Order {
+	return predicate.Order(sql.FieldNotNull(FieldQuoteID))
+}
+
+// AgreedNameEQ applies the EQ predicate on the "agreed_name" field.
+func AgreedNameEQ(v string) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedName, v))
+}
+
+// AgreedNameNEQ applies the NEQ predicate on the "agreed_name" field.
+func AgreedNameNEQ(v string) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldAgreedName, v))
+}
+
+// AgreedNameIn applies the In predicate on the "agreed_name" field.
+func AgreedNameIn(vs ...string) predicate.Order {
+	return predicate.Order(sql.FieldIn(FieldAgreedName, vs...))
+}
+
+// AgreedNameNotIn applies the NotIn predicate on the "agreed_name" field.
+func AgreedNameNotIn(vs ...string) predicate.Order {
+	return predicate.Order(sql.FieldNotIn(FieldAgreedName, vs...))
+}
+
+// AgreedNameGT applies the GT predicate on the "agreed_name" field.
+func AgreedNameGT(v string) predicate.Order {
+	return predicate.Order(sql.FieldGT(FieldAgreedName, v))
+}
+
+// AgreedNameGTE applies the GTE predicate on the "agreed_name" field.
+func AgreedNameGTE(v string) predicate.Order {
+	return predicate.Order(sql.FieldGTE(FieldAgreedName, v))
+}
+
+// AgreedNameLT applies the LT predicate on the "agreed_name" field.
+func AgreedNameLT(v string) predicate.Order {
+	return predicate.Order(sql.FieldLT(FieldAgreedName, v))
+}
+
+// AgreedNameLTE applies the LTE predicate on the "agreed_name" field.
+func AgreedNameLTE(v string) predicate.Order {
+	return predicate.Order(sql.FieldLTE(FieldAgreedName, v))
+}
+
+// AgreedNameContains applies the Contains predicate on the "agreed_name" field.
+func AgreedNameContains(v string) predicate.Order {
+	return predicate.Order(sql.FieldContains(FieldAgreedName, v))
+}
+
+// AgreedNameHasPrefix applies the HasPrefix predicate on the "agreed_name" field.
+func AgreedNameHasPrefix(v string) predicate.Order {
+	return predicate.Order(sql.FieldHasPrefix(FieldAgreedName, v))
+}
+
+// AgreedNameHasSuffix applies the HasSuffix predicate on the "agreed_name" field.
+func AgreedNameHasSuffix(v string) predicate.Order {
+	return predicate.Order(sql.FieldHasSuffix(FieldAgreedName, v))
+}
+
+// AgreedNameIsNil applies the IsNil predicate on the "agreed_name" field.
+func AgreedNameIsNil() predicate.Order {
+	return predicate.Order(sql.FieldIsNull(FieldAgreedName))
+}
+
+// AgreedNameNotNil applies the NotNil predicate on the "agreed_name" field.
+func AgreedNameNotNil() predicate.Order {
+	return predicate.Order(sql.FieldNotNull(FieldAgreedName))
+}
+
+// AgreedNameEqualFold applies the EqualFold predicate on the "agreed_name" field.
+func AgreedNameEqualFold(v string) predicate.Order {
+	return predicate.Order(sql.FieldEqualFold(FieldAgreedName, v))
+}
+
+// AgreedNameContainsFold applies the ContainsFold predicate on the "agreed_name" field.
+func AgreedNameContainsFold(v string) predicate.Order {
+	return predicate.Order(sql.FieldContainsFold(FieldAgreedName, v))
+}
+
+// AgreedEmailEQ applies the EQ predicate on the "agreed_email" field.
+func AgreedEmailEQ(v string) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedEmail, v))
+}
+
+// AgreedEmailNEQ applies the NEQ predicate on the "agreed_email" field.
+func AgreedEmailNEQ(v string) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldAgreedEmail, v))
+}
+
+// AgreedEmailIn applies the In predicate on the "agreed_email" field.
+func AgreedEmailIn(vs ...string) predicate.Order {
+	return predicate.Order(sql.FieldIn(FieldAgreedEmail, vs...))
+}
+
+// AgreedEmailNotIn applies the NotIn predicate on the "agreed_email" field.
+func AgreedEmailNotIn(vs ...string) predicate.Order {
+	return predicate.Order(sql.FieldNotIn(FieldAgreedEmail, vs...))
+}
+
+// AgreedEmailGT applies the GT predicate on the "agreed_email" field.
+func AgreedEmailGT(v string) predicate.Order {
+	return predicate.Order(sql.FieldGT(FieldAgreedEmail, v))
+}
+
+// AgreedEmailGTE applies the GTE predicate on the "agreed_email" field.
+func AgreedEmailGTE(v string) predicate.Order {
+	return predicate.Order(sql.FieldGTE(FieldAgreedEmail, v))
+}
+
+// AgreedEmailLT applies the LT predicate on the "agreed_email" field.
+func AgreedEmailLT(v string) predicate.Order {
+	return predicate.Order(sql.FieldLT(FieldAgreedEmail, v))
+}
+
+// AgreedEmailLTE applies the LTE predicate on the "agreed_email" field.
+func AgreedEmailLTE(v string) predicate.Order {
+	return predicate.Order(sql.FieldLTE(FieldAgreedEmail, v))
+}
+
+// AgreedEmailContains applies the Contains predicate on the "agreed_email" field.
+func AgreedEmailContains(v string) predicate.Order {
+	return predicate.Order(sql.FieldContains(FieldAgreedEmail, v))
+}
+
+// AgreedEmailHasPrefix applies the HasPrefix predicate on the "agreed_email" field.
+func AgreedEmailHasPrefix(v string) predicate.Order {
+	return predicate.Order(sql.FieldHasPrefix(FieldAgreedEmail, v))
+}
+
+// AgreedEmailHasSuffix applies the HasSuffix predicate on the "agreed_email" field.
+func AgreedEmailHasSuffix(v string) predicate.Order {
+	return predicate.Order(sql.FieldHasSuffix(FieldAgreedEmail, v))
+}
+
+// AgreedEmailIsNil applies the IsNil predicate on the "agreed_email" field.
+func AgreedEmailIsNil() predicate.Order {
+	return predicate.Order(sql.FieldIsNull(FieldAgreedEmail))
+}
+
+// AgreedEmailNotNil applies the NotNil predicate on the "agreed_email" field.
+func AgreedEmailNotNil() predicate.Order {
+	return predicate.Order(sql.FieldNotNull(FieldAgreedEmail))
+}
+
+// AgreedEmailEqualFold applies the EqualFold predicate on the "agreed_email" field.
+func AgreedEmailEqualFold(v string) predicate.Order {
+	return predicate.Order(sql.FieldEqualFold(FieldAgreedEmail, v))
+}
+
+// AgreedEmailContainsFold applies the ContainsFold predicate on the "agreed_email" field.
+func AgreedEmailContainsFold(v string) predicate.Order {
+	return predicate.Order(sql.FieldContainsFold(FieldAgreedEmail, v))
+}
+
+// AgreedByIDEQ applies the EQ predicate on the "agreed_by_id" field.
+func AgreedByIDEQ(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldAgreedByID, v))
+}
+
+// AgreedByIDNEQ applies the NEQ predicate on the "agreed_by_id" field.
+func AgreedByIDNEQ(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldAgreedByID, v))
+}
+
+// AgreedByIDIn applies the In predicate on the "agreed_by_id" field.
+func AgreedByIDIn(vs ...uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldIn(FieldAgreedByID, vs...))
+}
+
+// AgreedByIDNotIn applies the NotIn predicate on the "agreed_by_id" field.
+func AgreedByIDNotIn(vs ...uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldNotIn(FieldAgreedByID, vs...))
+}
+
+// AgreedByIDGT applies the GT predicate on the "agreed_by_id" field.
+func AgreedByIDGT(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldGT(FieldAgreedByID, v))
+}
+
+// AgreedByIDGTE applies the GTE predicate on the "agreed_by_id" field.
+func AgreedByIDGTE(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldGTE(FieldAgreedByID, v))
+}
+
+// AgreedByIDLT applies the LT predicate on the "agreed_by_id" field.
+func AgreedByIDLT(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldLT(FieldAgreedByID, v))
+}
+
+// AgreedByIDLTE applies the LTE predicate on the "agreed_by_id" field.
+func AgreedByIDLTE(v uuid.UUID) predicate.Order {
+	return predicate.Order(sql.FieldLTE(FieldAgreedByID, v))
+}
+
+// AgreedByIDIsNil applies the IsNil predicate on the "agreed_by_id" field.
+func AgreedByIDIsNil() predicate.Order {
+	return predicate.Order(sql.FieldIsNull(FieldAgreedByID))
+}
+
+// AgreedByIDNotNil applies the NotNil predicate on the "agreed_by_id" field.
+func AgreedByIDNotNil() predicate.Order {
+	return predicate.Order(sql.FieldNotNull(FieldAgreedByID))
+}
+
 // NetAmountEQ applies the EQ predicate on the "net_amount" field.
 func NetAmountEQ(v money.Decimal) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldNetAmount, v))
@@ -935,6 +1185,29 @@ func HasContract() predicate.Order {
 func HasContractWith(preds ...predicate.Contract) predicate.Order {
 	return predicate.Order(func(s *sql.Selector) {
 		step := newContractStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasQuote applies the HasEdge predicate on the "quote" edge.
+func HasQuote() predicate.Order {
+	return predicate.Order(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, true, QuoteTable, QuoteColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasQuoteWith applies the HasEdge predicate on the "quote" edge with a given conditions (other predicates).
+func HasQuoteWith(preds ...predicate.Quote) predicate.Order {
+	return predicate.Order(func(s *sql.Selector) {
+		step := newQuoteStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -93,6 +93,12 @@ type Price func(*sql.Selector)
 // Product is the predicate function for product builders.
 type Product func(*sql.Selector)
 
+// Quote is the predicate function for quote builders.
+type Quote func(*sql.Selector)
+
+// QuoteItem is the predicate function for quoteitem builders.
+type QuoteItem func(*sql.Selector)
+
 // RecoveryCode is the predicate function for recoverycode builders.
 type RecoveryCode func(*sql.Selector)
 

@@ -32,6 +32,8 @@ import (
 	"kontor/ent/passwordhash"
 	"kontor/ent/price"
 	"kontor/ent/product"
+	"kontor/ent/quote"
+	"kontor/ent/quoteitem"
 	"kontor/ent/recoverycode"
 	"kontor/ent/registration"
 	"kontor/ent/ruleapprover"
@@ -432,7 +434,7 @@ func init() {
 	// order.DefaultCalledOff holds the default value on creation for the called_off field.
 	order.DefaultCalledOff = orderDescCalledOff.Default.(bool)
 	// orderDescAutomatic is the schema descriptor for automatic field.
-	orderDescAutomatic := orderFields[16].Descriptor()
+	orderDescAutomatic := orderFields[20].Descriptor()
 	// order.DefaultAutomatic holds the default value on creation for the automatic field.
 	order.DefaultAutomatic = orderDescAutomatic.Default.(bool)
 	// orderDescID is the schema descriptor for id field.
@@ -574,6 +576,58 @@ func init() {
 	productDescID := productMixinFields0[0].Descriptor()
 	// product.DefaultID holds the default value on creation for the id field.
 	product.DefaultID = productDescID.Default.(func() uuid.UUID)
+	quoteMixin := schema.Quote{}.Mixin()
+	quoteMixinHooks0 := quoteMixin[0].Hooks()
+	quote.Hooks[0] = quoteMixinHooks0[0]
+	quoteMixinInters0 := quoteMixin[0].Interceptors()
+	quote.Interceptors[0] = quoteMixinInters0[0]
+	quoteMixinFields0 := quoteMixin[0].Fields()
+	_ = quoteMixinFields0
+	quoteFields := schema.Quote{}.Fields()
+	_ = quoteFields
+	// quoteDescName is the schema descriptor for name field.
+	quoteDescName := quoteFields[1].Descriptor()
+	// quote.DefaultName holds the default value on creation for the name field.
+	quote.DefaultName = quoteDescName.Default.(string)
+	// quoteDescCustomerOrderNumber is the schema descriptor for customer_order_number field.
+	quoteDescCustomerOrderNumber := quoteFields[2].Descriptor()
+	// quote.DefaultCustomerOrderNumber holds the default value on creation for the customer_order_number field.
+	quote.DefaultCustomerOrderNumber = quoteDescCustomerOrderNumber.Default.(string)
+	// quoteDescReferenceNumber is the schema descriptor for reference_number field.
+	quoteDescReferenceNumber := quoteFields[3].Descriptor()
+	// quote.DefaultReferenceNumber holds the default value on creation for the reference_number field.
+	quote.DefaultReferenceNumber = quoteDescReferenceNumber.Default.(string)
+	// quoteDescNote is the schema descriptor for note field.
+	quoteDescNote := quoteFields[8].Descriptor()
+	// quote.DefaultNote holds the default value on creation for the note field.
+	quote.DefaultNote = quoteDescNote.Default.(string)
+	// quoteDescReason is the schema descriptor for reason field.
+	quoteDescReason := quoteFields[21].Descriptor()
+	// quote.DefaultReason holds the default value on creation for the reason field.
+	quote.DefaultReason = quoteDescReason.Default.(string)
+	// quoteDescID is the schema descriptor for id field.
+	quoteDescID := quoteMixinFields0[0].Descriptor()
+	// quote.DefaultID holds the default value on creation for the id field.
+	quote.DefaultID = quoteDescID.Default.(func() uuid.UUID)
+	quoteitemMixin := schema.QuoteItem{}.Mixin()
+	quoteitemMixinHooks0 := quoteitemMixin[0].Hooks()
+	quoteitemHooks := schema.QuoteItem{}.Hooks()
+	quoteitem.Hooks[0] = quoteitemMixinHooks0[0]
+	quoteitem.Hooks[1] = quoteitemHooks[0]
+	quoteitemMixinInters0 := quoteitemMixin[0].Interceptors()
+	quoteitem.Interceptors[0] = quoteitemMixinInters0[0]
+	quoteitemMixinFields0 := quoteitemMixin[0].Fields()
+	_ = quoteitemMixinFields0
+	quoteitemFields := schema.QuoteItem{}.Fields()
+	_ = quoteitemFields
+	// quoteitemDescAutomatic is the schema descriptor for automatic field.
+	quoteitemDescAutomatic := quoteitemFields[6].Descriptor()
+	// quoteitem.DefaultAutomatic holds the default value on creation for the automatic field.
+	quoteitem.DefaultAutomatic = quoteitemDescAutomatic.Default.(bool)
+	// quoteitemDescID is the schema descriptor for id field.
+	quoteitemDescID := quoteitemMixinFields0[0].Descriptor()
+	// quoteitem.DefaultID holds the default value on creation for the id field.
+	quoteitem.DefaultID = quoteitemDescID.Default.(func() uuid.UUID)
 	recoverycodeMixin := schema.RecoveryCode{}.Mixin()
 	recoverycodeMixinHooks0 := recoverycodeMixin[0].Hooks()
 	recoverycode.Hooks[0] = recoverycodeMixinHooks0[0]

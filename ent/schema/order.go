@@ -39,6 +39,12 @@ func (Order) Fields() []ent.Field {
 		// Whether the quantities of its positions are called off from the contract now: never twice,
 		// and never given back twice (OR-12).
 		field.Bool("called_off").Default(false).Annotations(entgql.Skip(entgql.SkipAll)),
+		// The quote that it came from, and who agreed to it (OR-04).
+		field.UUID("quote_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.String("agreed_name").Optional().Nillable().Immutable(),
+		field.String("agreed_email").Optional().Nillable().Immutable(),
+		// The user of the tenant who did so by the link: it has ordered, whoever placed the order.
+		field.UUID("agreed_by_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.Int64("net_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("tax_amount").GoType(money.Decimal{}).Immutable(),
 		field.Int64("gross_amount").GoType(money.Decimal{}).Immutable(),
@@ -59,6 +65,7 @@ func (Order) Edges() []ent.Edge {
 		// Who is on an order is told by package ordering, also where it is of another company.
 		edge.To("placed_by", User.Type).Field("placed_by_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 		edge.From("contract", Contract.Type).Ref("orders").Field("contract_id").Unique(),
+		edge.From("quote", Quote.Type).Ref("order").Field("quote_id").Unique().Immutable(),
 		edge.To("tenant", Tenant.Type).Field("tenant_id").Unique().Required().Immutable(),
 	}
 }

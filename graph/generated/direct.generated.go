@@ -42,6 +42,13 @@ var directSchema = direct.Schema{
 			"errors":   {"UserError"},
 		},
 	},
+	"AcceptQuotePayload": {
+		Satisfies: acceptQuotePayloadImplementors,
+		Fields: map[string][]string{
+			"order":  {"AgreedOrder"},
+			"errors": {"UserError"},
+		},
+	},
 	"AccountAssignment": {
 		Satisfies: accountAssignmentImplementors,
 		Fields: map[string][]string{
@@ -99,6 +106,14 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"order":  {"Order"},
 			"errors": {"UserError"},
+		},
+	},
+	"AgreedOrder": {
+		Satisfies: agreedOrderImplementors,
+		Fields: map[string][]string{
+			"number": nil,
+			"state":  nil,
+			"gross":  {"Money"},
 		},
 	},
 	"Agreement": {
@@ -332,6 +347,13 @@ var directSchema = direct.Schema{
 			"price":             {"Money"},
 		},
 	},
+	"CreateQuotePayload": {
+		Satisfies: createQuotePayloadImplementors,
+		Fields: map[string][]string{
+			"quote":  {"Quote"},
+			"errors": {"UserError"},
+		},
+	},
 	"CreateUserPayload": {
 		Satisfies: createUserPayloadImplementors,
 		Fields: map[string][]string{
@@ -359,6 +381,13 @@ var directSchema = direct.Schema{
 		Satisfies: deactivateUserPayloadImplementors,
 		Fields: map[string][]string{
 			"user":   {"User"},
+			"errors": {"UserError"},
+		},
+	},
+	"DeclineQuotePayload": {
+		Satisfies: declineQuotePayloadImplementors,
+		Fields: map[string][]string{
+			"quote":  {"OfferedQuote"},
 			"errors": {"UserError"},
 		},
 	},
@@ -531,6 +560,33 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"OfferedItem": {
+		Satisfies: offeredItemImplementors,
+		Fields: map[string][]string{
+			"product":   {"OfferedProduct"},
+			"quantity":  nil,
+			"unit":      nil,
+			"unitPrice": {"Money"},
+			"lineTotal": {"Money"},
+		},
+	},
+	"OfferedProduct": {
+		Satisfies: offeredProductImplementors,
+		Fields: map[string][]string{
+			"name": nil,
+		},
+	},
+	"OfferedQuote": {
+		Satisfies: offeredQuoteImplementors,
+		Fields: map[string][]string{
+			"number":     nil,
+			"validUntil": nil,
+			"net":        {"Money"},
+			"tax":        {"Money"},
+			"gross":      {"Money"},
+			"note":       nil,
+		},
+	},
 	"OnlineBilling": {
 		Satisfies: onlineBillingImplementors,
 		Fields: map[string][]string{
@@ -550,7 +606,9 @@ var directSchema = direct.Schema{
 			"businessCase":        nil,
 			"channel":             nil,
 			"placedAt":            nil,
+			"agreedBy":            {"Agreement"},
 			"contract":            {"Contract"},
+			"quote":               {"Quote"},
 			"automatic":           nil,
 			"accountAssignment":   {"AccountAssignment"},
 			"items":               {"OrderItem"},
@@ -747,8 +805,62 @@ var directSchema = direct.Schema{
 	"Quote": {
 		Satisfies: quoteImplementors,
 		Fields: map[string][]string{
-			"id":     nil,
-			"number": nil,
+			"id":                  nil,
+			"number":              nil,
+			"name":                nil,
+			"customerOrderNumber": nil,
+			"referenceNumber":     nil,
+			"validUntil":          nil,
+			"createdAt":           nil,
+			"tenant":              {"Tenant"},
+			"recipientEmail":      nil,
+			"note":                nil,
+			"accountAssignment":   {"AccountAssignment"},
+			"items":               {"QuoteItem"},
+			"net":                 {"Money"},
+			"tax":                 {"Money"},
+			"gross":               {"Money"},
+			"decidedAt":           nil,
+			"agreedBy":            {"Agreement"},
+			"reason":              nil,
+			"order":               {"Order"},
+		},
+	},
+	"QuoteConnection": {
+		Satisfies: quoteConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"QuoteEdge"},
+			"nodes":      {"Quote"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"QuoteEdge": {
+		Satisfies: quoteEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"Quote"},
+			"cursor": nil,
+		},
+	},
+	"QuoteItem": {
+		Satisfies: quoteItemImplementors,
+		Fields: map[string][]string{
+			"id":                nil,
+			"position":          nil,
+			"quantity":          nil,
+			"unit":              nil,
+			"wishedDate":        nil,
+			"product":           {"OrderedProduct"},
+			"unitPrice":         {"Money"},
+			"lineTotal":         {"Money"},
+			"deliveryAddress":   {"DeliveryAddress"},
+			"accountAssignment": {"AccountAssignment"},
+		},
+	},
+	"QuoteSeller": {
+		Satisfies: quoteSellerImplementors,
+		Fields: map[string][]string{
+			"name": nil,
 		},
 	},
 	"ReactivateUserPayload": {
@@ -1252,6 +1364,19 @@ func fieldAcceptInvitationPayload(ctx context.Context, w *direct.Writer, f *dire
 	}
 }
 
+func fieldAcceptQuotePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AcceptQuotePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AcceptQuotePayload")
+	case "order":
+		return writeOAgreedOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldAccountAssignment(ctx context.Context, w *direct.Writer, f *direct.Field, obj *account.Assignment) bool {
 	switch f.Name {
 	case "__typename":
@@ -1387,7 +1512,34 @@ func fieldAdvanceOrderPayload(ctx context.Context, w *direct.Writer, f *direct.F
 	}
 }
 
-func fieldAgreement(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.Agreement) bool {
+func fieldAgreedOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Order) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AgreedOrder")
+	case "number":
+		return writeNString2string(ctx, w, f, obj.Number)
+	case "state":
+		return writeNOrderState2kontorᚋentᚋorderᚐState(ctx, w, f, obj.State)
+	case "gross":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Gross())
+	default:
+		return false
+	}
+}
+
+func selectionAgreedOrder(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.Order) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldAgreedOrder(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldAgreement(ctx context.Context, w *direct.Writer, f *direct.Field, obj *account.Agreement) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("Agreement")
@@ -1398,6 +1550,18 @@ func fieldAgreement(ctx context.Context, w *direct.Writer, f *direct.Field, obj 
 	default:
 		return false
 	}
+}
+
+func selectionAgreement(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *account.Agreement) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldAgreement(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
 }
 
 func fieldAnswerChallengePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AnswerChallengePayload) bool {
@@ -1980,6 +2144,19 @@ func selectionContractPosition(ctx context.Context, w *direct.Writer, plan *dire
 	return w.Close('}')
 }
 
+func fieldCreateQuotePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.CreateQuotePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("CreateQuotePayload")
+	case "quote":
+		return writeOQuote2ᚖkontorᚋentᚐQuote(ctx, w, f, obj.Quote)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldCreateUserPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.CreateUserPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -2053,6 +2230,19 @@ func fieldDeactivateUserPayload(ctx context.Context, w *direct.Writer, f *direct
 		return w.String("DeactivateUserPayload")
 	case "user":
 		return writeOUser2ᚖkontorᚋentᚐUser(ctx, w, f, obj.User)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldDeclineQuotePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.DeclineQuotePayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("DeclineQuotePayload")
+	case "quote":
+		return writeOOfferedQuote2ᚖkontorᚋentᚐQuote(ctx, w, f, obj.Quote)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2449,6 +2639,93 @@ func fieldNotifyApproverPayload(ctx context.Context, w *direct.Writer, f *direct
 	}
 }
 
+func fieldOfferedItem(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.QuoteItem) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OfferedItem")
+	case "product":
+		return writeNOfferedProduct2kontorᚋinternalᚋaccountᚐOrderedProduct(ctx, w, f, obj.Product())
+	case "quantity":
+		return writeNDecimal2kontorᚋinternalᚋmoneyᚐDecimal(ctx, w, f, obj.Quantity)
+	case "unit":
+		return writeNString2string(ctx, w, f, obj.Unit)
+	case "unitPrice":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.UnitPrice())
+	case "lineTotal":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.LineTotal())
+	default:
+		return false
+	}
+}
+
+func selectionOfferedItem(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.QuoteItem) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldOfferedItem(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldOfferedProduct(ctx context.Context, w *direct.Writer, f *direct.Field, obj *account.OrderedProduct) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OfferedProduct")
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	default:
+		return false
+	}
+}
+
+func selectionOfferedProduct(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *account.OrderedProduct) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldOfferedProduct(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldOfferedQuote(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Quote) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OfferedQuote")
+	case "number":
+		return writeNString2string(ctx, w, f, obj.Number)
+	case "validUntil":
+		return writeNDate2kontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.ValidUntil)
+	case "net":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Net())
+	case "tax":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Tax())
+	case "gross":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Gross())
+	case "note":
+		return writeNString2string(ctx, w, f, obj.Note)
+	default:
+		return false
+	}
+}
+
+func selectionOfferedQuote(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.Quote) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldOfferedQuote(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldOnlineBilling(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.OnlineBilling) bool {
 	switch f.Name {
 	case "__typename":
@@ -2484,12 +2761,20 @@ func fieldOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent
 		return writeNOrderChannel2kontorᚋentᚋorderᚐChannel(ctx, w, f, obj.Channel)
 	case "placedAt":
 		return writeNDateTime2timeᚐTime(ctx, w, f, obj.PlacedAt)
+	case "agreedBy":
+		return writeOAgreement2ᚖkontorᚋinternalᚋaccountᚐAgreement(ctx, w, f, obj.AgreedBy())
 	case "contract":
 		if _, err := obj.Edges.ContractOrErr(); ent.IsNotLoaded(err) {
 			return false
 		}
 		v, err := obj.Contract(ctx)
 		return err == nil && writeOContract2ᚖkontorᚋentᚐContract(ctx, w, f, v)
+	case "quote":
+		if _, err := obj.Edges.QuoteOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.Quote(ctx)
+		return err == nil && writeOQuote2ᚖkontorᚋentᚐQuote(ctx, w, f, v)
 	case "automatic":
 		return writeNBoolean2bool(ctx, w, f, obj.Automatic)
 	case "accountAssignment":
@@ -3043,20 +3328,63 @@ func selectionProductEdge(ctx context.Context, w *direct.Writer, plan *direct.Pl
 	return w.Close('}')
 }
 
-func fieldQuote(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.Quote) bool {
+func fieldQuote(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Quote) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("Quote")
 	case "id":
-		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.ID)
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
 	case "number":
 		return writeNString2string(ctx, w, f, obj.Number)
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	case "customerOrderNumber":
+		return writeNString2string(ctx, w, f, obj.CustomerOrderNumber)
+	case "referenceNumber":
+		return writeNString2string(ctx, w, f, obj.ReferenceNumber)
+	case "validUntil":
+		return writeNDate2kontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.ValidUntil)
+	case "createdAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.CreatedAt)
+	case "tenant":
+		if _, err := obj.Edges.TenantOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.Tenant(ctx)
+		return err == nil && writeNTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, v)
+	case "recipientEmail":
+		return writeNString2string(ctx, w, f, obj.RecipientEmail)
+	case "note":
+		return writeNString2string(ctx, w, f, obj.Note)
+	case "accountAssignment":
+		return writeOAccountAssignment2ᚖkontorᚋinternalᚋaccountᚐAssignment(ctx, w, f, obj.AccountAssignment)
+	case "items":
+		v, err := obj.NamedItems(f.Alias)
+		return err == nil && writeNQuoteItem2ᚕᚖkontorᚋentᚐQuoteItemᚄ(ctx, w, f, v)
+	case "net":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Net())
+	case "tax":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Tax())
+	case "gross":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Gross())
+	case "decidedAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.DecidedAt)
+	case "agreedBy":
+		return writeOAgreement2ᚖkontorᚋinternalᚋaccountᚐAgreement(ctx, w, f, obj.AgreedBy())
+	case "reason":
+		return writeNString2string(ctx, w, f, obj.Reason)
+	case "order":
+		if _, err := obj.Edges.OrderOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.Order(ctx)
+		return err == nil && writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, v)
 	default:
 		return false
 	}
 }
 
-func selectionQuote(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *model.Quote) bool {
+func selectionQuote(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.Quote) bool {
 	w.Open('{')
 	for i := range plan.Fields {
 		f := &plan.Fields[i]
@@ -3066,6 +3394,100 @@ func selectionQuote(ctx context.Context, w *direct.Writer, plan *direct.Plan, ob
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldQuoteConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.QuoteConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("QuoteConnection")
+	case "edges":
+		return writeOQuoteEdge2ᚕᚖkontorᚋentᚐQuoteEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNQuote2ᚕᚖkontorᚋentᚐQuoteᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldQuoteEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.QuoteEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("QuoteEdge")
+	case "node":
+		return writeOQuote2ᚖkontorᚋentᚐQuote(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionQuoteEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.QuoteEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldQuoteEdge(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldQuoteItem(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.QuoteItem) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("QuoteItem")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "position":
+		return writeNInt2int(ctx, w, f, obj.Position)
+	case "quantity":
+		return writeNDecimal2kontorᚋinternalᚋmoneyᚐDecimal(ctx, w, f, obj.Quantity)
+	case "unit":
+		return writeNString2string(ctx, w, f, obj.Unit)
+	case "wishedDate":
+		return writeODate2ᚖkontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.WishedDate)
+	case "product":
+		return writeNOrderedProduct2kontorᚋinternalᚋaccountᚐOrderedProduct(ctx, w, f, obj.Product())
+	case "unitPrice":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.UnitPrice())
+	case "lineTotal":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.LineTotal())
+	case "deliveryAddress":
+		return writeODeliveryAddress2ᚖkontorᚋinternalᚋaccountᚐAddress(ctx, w, f, obj.DeliveryAddress)
+	case "accountAssignment":
+		return writeOAccountAssignment2ᚖkontorᚋinternalᚋaccountᚐAssignment(ctx, w, f, obj.AccountAssignment)
+	default:
+		return false
+	}
+}
+
+func selectionQuoteItem(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.QuoteItem) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldQuoteItem(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldQuoteSeller(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Tenant) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("QuoteSeller")
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	default:
+		return false
+	}
 }
 
 func fieldReactivateUserPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ReactivateUserPayload) bool {
@@ -4575,6 +4997,28 @@ func writeNNode2ᚕkontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f
 	return w.Close(']')
 }
 
+func writeNOfferedItem2ᚕᚖkontorᚋentᚐQuoteItemᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.QuoteItem) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNOfferedItem2ᚖkontorᚋentᚐQuoteItem(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNOfferedItem2ᚖkontorᚋentᚐQuoteItem(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.QuoteItem) bool {
+	if v == nil {
+		return false
+	}
+	return selectionOfferedItem(ctx, w, f.Plans[0], v)
+}
+
+func writeNOfferedProduct2kontorᚋinternalᚋaccountᚐOrderedProduct(ctx context.Context, w *direct.Writer, f *direct.Field, v account.OrderedProduct) bool {
+	return selectionOfferedProduct(ctx, w, f.Plans[0], &v)
+}
+
 func writeNOrder2ᚕᚖkontorᚋentᚐOrderᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Order) bool {
 	w.Open('[')
 	for i := range v {
@@ -4822,6 +5266,61 @@ func writeNProductAttribute2ᚕkontorᚋinternalᚋaccountᚐAttributeᚄ(ctx co
 		}
 	}
 	return w.Close(']')
+}
+
+func writeNQuote2ᚕᚖkontorᚋentᚐQuoteᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Quote) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNQuote2ᚖkontorᚋentᚐQuote(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNQuote2ᚖkontorᚋentᚐQuote(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Quote) bool {
+	if v == nil {
+		return false
+	}
+	return selectionQuote(ctx, w, f.Plans[0], v)
+}
+
+func writeNQuoteAction2kontorᚋinternalᚋorderingᚐQuoteAction(ctx context.Context, w *direct.Writer, f *direct.Field, v ordering.QuoteAction) bool {
+	return w.String(string(v))
+}
+
+func writeNQuoteAction2ᚕkontorᚋinternalᚋorderingᚐQuoteActionᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []ordering.QuoteAction) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNQuoteAction2kontorᚋinternalᚋorderingᚐQuoteAction(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNQuoteItem2ᚕᚖkontorᚋentᚐQuoteItemᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.QuoteItem) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNQuoteItem2ᚖkontorᚋentᚐQuoteItem(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNQuoteItem2ᚖkontorᚋentᚐQuoteItem(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.QuoteItem) bool {
+	if v == nil {
+		return false
+	}
+	return selectionQuoteItem(ctx, w, f.Plans[0], v)
+}
+
+func writeNQuoteState2kontorᚋinternalᚋorderingᚐQuoteState(ctx context.Context, w *direct.Writer, f *direct.Field, v ordering.QuoteState) bool {
+	return w.String(string(v))
 }
 
 func writeNRightHolder2ᚕᚖkontorᚋinternalᚋaccessᚐHolderᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*access.Holder) bool {
@@ -5173,6 +5672,20 @@ func writeOAddress2ᚖkontorᚋentᚐAddress(ctx context.Context, w *direct.Writ
 	return selectionAddress(ctx, w, f.Plans[0], v)
 }
 
+func writeOAgreedOrder2ᚖkontorᚋentᚐOrder(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Order) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionAgreedOrder(ctx, w, f.Plans[0], v)
+}
+
+func writeOAgreement2ᚖkontorᚋinternalᚋaccountᚐAgreement(ctx context.Context, w *direct.Writer, f *direct.Field, v *account.Agreement) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionAgreement(ctx, w, f.Plans[0], v)
+}
+
 func writeOApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.ApprovalRule) bool {
 	if v == nil {
 		return w.Null()
@@ -5406,18 +5919,18 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	case nil:
 		return w.Null()
 	case *ent.User:
-		return v != nil && selectionUser(ctx, w, f.Plans[17], v)
+		return v != nil && selectionUser(ctx, w, f.Plans[18], v)
 	case *ent.Transfer:
-		return v != nil && selectionTransfer(ctx, w, f.Plans[16], v)
+		return v != nil && selectionTransfer(ctx, w, f.Plans[17], v)
 	case *ent.Tenant:
-		return v != nil && selectionTenant(ctx, w, f.Plans[15], v)
+		return v != nil && selectionTenant(ctx, w, f.Plans[16], v)
 	case *ent.SavedCart:
-		return v != nil && selectionSavedCart(ctx, w, f.Plans[14], v)
+		return v != nil && selectionSavedCart(ctx, w, f.Plans[15], v)
 	case *ent.SavedAssignment:
-		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[13], v)
-	case model.Quote:
-		return selectionQuote(ctx, w, f.Plans[12], &v)
-	case *model.Quote:
+		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[14], v)
+	case *ent.QuoteItem:
+		return v != nil && selectionQuoteItem(ctx, w, f.Plans[13], v)
+	case *ent.Quote:
 		return v != nil && selectionQuote(ctx, w, f.Plans[12], v)
 	case *ent.Product:
 		return v != nil && selectionProduct(ctx, w, f.Plans[11], v)
@@ -5452,6 +5965,13 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	default:
 		return false
 	}
+}
+
+func writeOOfferedQuote2ᚖkontorᚋentᚐQuote(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Quote) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionOfferedQuote(ctx, w, f.Plans[0], v)
 }
 
 func writeOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.BillingObstacle) bool {
@@ -5536,6 +6056,48 @@ func writeOProductEdge2ᚖkontorᚋentᚐProductEdge(ctx context.Context, w *dir
 		return w.Null()
 	}
 	return selectionProductEdge(ctx, w, f.Plans[0], v)
+}
+
+func writeOQuote2ᚖkontorᚋentᚐQuote(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Quote) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionQuote(ctx, w, f.Plans[0], v)
+}
+
+func writeOQuoteEdge2ᚕᚖkontorᚋentᚐQuoteEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.QuoteEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOQuoteEdge2ᚖkontorᚋentᚐQuoteEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOQuoteEdge2ᚖkontorᚋentᚐQuoteEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.QuoteEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionQuoteEdge(ctx, w, f.Plans[0], v)
+}
+
+func writeOQuoteState2ᚕkontorᚋinternalᚋorderingᚐQuoteStateᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []ordering.QuoteState) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNQuoteState2kontorᚋinternalᚋorderingᚐQuoteState(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
 }
 
 func writeOReplacedCart2ᚖkontorᚋinternalᚋcartᚐReplacedCart(ctx context.Context, w *direct.Writer, f *direct.Field, v *cart.ReplacedCart) bool {

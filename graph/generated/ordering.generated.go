@@ -38,9 +38,7 @@ type OrderResolver interface {
 	StateDescription(ctx context.Context, obj *ent.Order) (string, error)
 
 	PlacedBy(ctx context.Context, obj *ent.Order) (*ent.User, error)
-	AgreedBy(ctx context.Context, obj *ent.Order) (*model.Agreement, error)
 
-	Quote(ctx context.Context, obj *ent.Order) (*model.Quote, error)
 	Details(ctx context.Context, obj *ent.Order) (*ordering.OrderDetails, error)
 
 	Processing(ctx context.Context, obj *ent.Order) (*ordering.OrderProcessing, error)
@@ -161,52 +159,6 @@ func (ec *executionContext) fieldContext_AdvanceOrderPayload_errors(_ context.Co
 		},
 	}
 	return fc, nil
-}
-
-func (ec *executionContext) _Agreement_name(ctx context.Context, field graphql.CollectedField, obj *model.Agreement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Agreement_name(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Name, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Agreement_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Agreement", field, false, false, "String")
-}
-
-func (ec *executionContext) _Agreement_email(ctx context.Context, field graphql.CollectedField, obj *model.Agreement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Agreement_email(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Email, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Agreement_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Agreement", field, false, false, "String")
 }
 
 func (ec *executionContext) _ApprovalRule_id(ctx context.Context, field graphql.CollectedField, obj *ent.ApprovalRule) (ret graphql.Marshaler) {
@@ -957,11 +909,11 @@ func (ec *executionContext) _Order_agreedBy(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_agreedBy(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Order().AgreedBy(ctx, obj)
+			return obj.AgreedBy(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Agreement) graphql.Marshaler {
-			return ec.marshalOAgreement2ᚖkontorᚋgraphᚋmodelᚐAgreement(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *account.Agreement) graphql.Marshaler {
+			return ec.marshalOAgreement2ᚖkontorᚋinternalᚋaccountᚐAgreement(ctx, selections, v)
 		},
 		true,
 		false,
@@ -972,7 +924,7 @@ func (ec *executionContext) fieldContext_Order_agreedBy(_ context.Context, field
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: true,
+		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Agreement(ctx, field)
 		},
@@ -1021,11 +973,11 @@ func (ec *executionContext) _Order_quote(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Order_quote(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Order().Quote(ctx, obj)
+			return obj.Quote(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.Quote) graphql.Marshaler {
-			return ec.marshalOQuote2ᚖkontorᚋgraphᚋmodelᚐQuote(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Quote) graphql.Marshaler {
+			return ec.marshalOQuote2ᚖkontorᚋentᚐQuote(ctx, selections, v)
 		},
 		true,
 		false,
@@ -1036,7 +988,7 @@ func (ec *executionContext) fieldContext_Order_quote(_ context.Context, field gr
 		Object:     "Order",
 		Field:      field,
 		IsMethod:   true,
-		IsResolver: true,
+		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Quote(ctx, field)
 		},
@@ -2674,52 +2626,6 @@ func (ec *executionContext) fieldContext_PlaceOrderPayload_errors(_ context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _Quote_id(ctx context.Context, field graphql.CollectedField, obj *model.Quote) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Quote_id(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v gid.ID) graphql.Marshaler {
-			return ec.marshalNID2kontorᚋinternalᚋgidᚐID(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Quote_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Quote", field, false, false, "ID")
-}
-
-func (ec *executionContext) _Quote_number(ctx context.Context, field graphql.CollectedField, obj *model.Quote) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Quote_number(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Number, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Quote_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Quote", field, false, false, "String")
-}
-
 func (ec *executionContext) _RejectOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.RejectOrderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4063,53 +3969,6 @@ func (ec *executionContext) _AdvanceOrderPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
-var agreementImplementors = []string{"Agreement"}
-
-func (ec *executionContext) _Agreement(ctx context.Context, sel ast.SelectionSet, obj *model.Agreement) graphql.Marshaler {
-	answer, parts := direct.Object(ctx, ec.plans, "Agreement", sel, obj, fieldAgreement)
-	if answer != nil {
-		return answer
-	}
-
-	fields := graphql.CollectFields(ec.OperationContext, sel, agreementImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
-	for i, field := range fields {
-		if parts.Put(out, i) {
-			continue
-		}
-
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("Agreement")
-		case "name":
-			out.Values[i] = ec._Agreement_name(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "email":
-			out.Values[i] = ec._Agreement_email(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	if n := len(deferred.Defers); n > 0 {
-		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
-		ec.ProcessDeferredGroup(deferred)
-	}
-
-	return out
-}
-
 var approvalRuleImplementors = []string{"ApprovalRule"}
 
 func (ec *executionContext) _ApprovalRule(ctx context.Context, sel ast.SelectionSet, obj *ent.ApprovalRule) graphql.Marshaler {
@@ -4464,11 +4323,10 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 					return ec._Order_placedBy(ctx, field, obj)
 				})
 		case "agreedBy":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Order_agreedBy(ctx, field, obj)
-				})
+			out.Values[i] = ec._Order_agreedBy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "contract":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -5191,53 +5049,6 @@ func (ec *executionContext) _PlaceOrderPayload(ctx context.Context, sel ast.Sele
 			}
 		case "errors":
 			out.Values[i] = ec._PlaceOrderPayload_errors(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	if n := len(deferred.Defers); n > 0 {
-		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
-		ec.ProcessDeferredGroup(deferred)
-	}
-
-	return out
-}
-
-var quoteImplementors = []string{"Quote", "Node"}
-
-func (ec *executionContext) _Quote(ctx context.Context, sel ast.SelectionSet, obj *model.Quote) graphql.Marshaler {
-	answer, parts := direct.Object(ctx, ec.plans, "Quote", sel, obj, fieldQuote)
-	if answer != nil {
-		return answer
-	}
-
-	fields := graphql.CollectFields(ec.OperationContext, sel, quoteImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
-	for i, field := range fields {
-		if parts.Put(out, i) {
-			continue
-		}
-
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("Quote")
-		case "id":
-			out.Values[i] = ec._Quote_id(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "number":
-			out.Values[i] = ec._Quote_number(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6082,13 +5893,6 @@ func (ec *executionContext) marshalNWithdrawOrderPayload2ᚖkontorᚋgraphᚋmod
 	return ec._WithdrawOrderPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOAgreement2ᚖkontorᚋgraphᚋmodelᚐAgreement(ctx context.Context, sel ast.SelectionSet, v *model.Agreement) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._Agreement(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalOApprovalRule2ᚖkontorᚋentᚐApprovalRule(ctx context.Context, sel ast.SelectionSet, v *ent.ApprovalRule) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -6266,13 +6070,6 @@ func (ec *executionContext) marshalOOrderState2ᚕkontorᚋentᚋorderᚐState�
 	}
 
 	return ret
-}
-
-func (ec *executionContext) marshalOQuote2ᚖkontorᚋgraphᚋmodelᚐQuote(ctx context.Context, sel ast.SelectionSet, v *model.Quote) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._Quote(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -47,6 +47,7 @@ type ResolverRoot interface {
 	ContractPosition() ContractPositionResolver
 	CustomerNumber() CustomerNumberResolver
 	Mutation() MutationResolver
+	OfferedQuote() OfferedQuoteResolver
 	Order() OrderResolver
 	OrderConnection() OrderConnectionResolver
 	OrderEvent() OrderEventResolver
@@ -55,6 +56,7 @@ type ResolverRoot interface {
 	Person() PersonResolver
 	Product() ProductResolver
 	Query() QueryResolver
+	Quote() QuoteResolver
 	SavedCart() SavedCartResolver
 	Subscription() SubscriptionResolver
 	Tenant() TenantResolver
@@ -72,6 +74,11 @@ type ComplexityRoot struct {
 	AcceptInvitationPayload struct {
 		Errors   func(childComplexity int) int
 		Username func(childComplexity int) int
+	}
+
+	AcceptQuotePayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
 	}
 
 	AccountAssignment struct {
@@ -117,6 +124,12 @@ type ComplexityRoot struct {
 	AdvanceOrderPayload struct {
 		Errors func(childComplexity int) int
 		Order  func(childComplexity int) int
+	}
+
+	AgreedOrder struct {
+		Gross  func(childComplexity int) int
+		Number func(childComplexity int) int
+		State  func(childComplexity int) int
 	}
 
 	Agreement struct {
@@ -318,6 +331,11 @@ type ComplexityRoot struct {
 		Unit              func(childComplexity int) int
 	}
 
+	CreateQuotePayload struct {
+		Errors func(childComplexity int) int
+		Quote  func(childComplexity int) int
+	}
+
 	CreateUserPayload struct {
 		Errors func(childComplexity int) int
 		User   func(childComplexity int) int
@@ -340,6 +358,11 @@ type ComplexityRoot struct {
 	DeactivateUserPayload struct {
 		Errors func(childComplexity int) int
 		User   func(childComplexity int) int
+	}
+
+	DeclineQuotePayload struct {
+		Errors func(childComplexity int) int
+		Quote  func(childComplexity int) int
 	}
 
 	DeleteAddressPayload struct {
@@ -466,6 +489,7 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		AcceptInvitation          func(childComplexity int, input identity.AcceptInvitationInput) int
+		AcceptQuote               func(childComplexity int, input ordering.AcceptQuoteInput) int
 		ActFor                    func(childComplexity int, input identity.ActForInput) int
 		ActivateAccount           func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems              func(childComplexity int, input cart.AddCartItemsInput) int
@@ -480,8 +504,10 @@ type ComplexityRoot struct {
 		ConfirmEmail              func(childComplexity int, input model.ConfirmEmailInput) int
 		ConfirmOtp                func(childComplexity int, input model.ConfirmOtpInput) int
 		ConnectCustomerNumber     func(childComplexity int, input access.ConnectCustomerNumberInput) int
+		CreateQuote               func(childComplexity int, input ordering.CreateQuoteInput) int
 		CreateUser                func(childComplexity int, input identity.CreateUserInput) int
 		DeactivateUser            func(childComplexity int, input identity.DeactivateUserInput) int
+		DeclineQuote              func(childComplexity int, input ordering.DeclineQuoteInput) int
 		DeleteAddress             func(childComplexity int, input model.DeleteAddressInput) int
 		DeleteApprovalRule        func(childComplexity int, input model.DeleteApprovalRuleInput) int
 		DeleteSavedCart           func(childComplexity int, input model.DeleteSavedCartInput) int
@@ -530,6 +556,30 @@ type ComplexityRoot struct {
 	NotifyApproverPayload struct {
 		Errors func(childComplexity int) int
 		Order  func(childComplexity int) int
+	}
+
+	OfferedItem struct {
+		LineTotal func(childComplexity int) int
+		Product   func(childComplexity int) int
+		Quantity  func(childComplexity int) int
+		Unit      func(childComplexity int) int
+		UnitPrice func(childComplexity int) int
+	}
+
+	OfferedProduct struct {
+		Name func(childComplexity int) int
+	}
+
+	OfferedQuote struct {
+		Gross      func(childComplexity int) int
+		Items      func(childComplexity int) int
+		Net        func(childComplexity int) int
+		Note       func(childComplexity int) int
+		Number     func(childComplexity int) int
+		Seller     func(childComplexity int) int
+		State      func(childComplexity int) int
+		Tax        func(childComplexity int) int
+		ValidUntil func(childComplexity int) int
 	}
 
 	OnlineBilling struct {
@@ -731,6 +781,8 @@ type ComplexityRoot struct {
 		Orders         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
 		Product        func(childComplexity int, sku string) int
 		Products       func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
+		QuoteByToken   func(childComplexity int, token string) int
+		Quotes         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.QuoteFilter, orderBy *ent.QuoteOrder) int
 		SavedCarts     func(childComplexity int, first *int, after *string, last *int, before *string) int
 		Tenants        func(childComplexity int, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) int
 		TransferTarget func(childComplexity int, input access.TransferTargetInput) int
@@ -740,8 +792,59 @@ type ComplexityRoot struct {
 	}
 
 	Quote struct {
-		ID     func(childComplexity int) int
-		Number func(childComplexity int) int
+		AccountAssignment   func(childComplexity int) int
+		AgreedBy            func(childComplexity int) int
+		CreatedAt           func(childComplexity int) int
+		CustomerOrderNumber func(childComplexity int) int
+		DecidedAt           func(childComplexity int) int
+		Download            func(childComplexity int, format model.ExportFormat) int
+		GlobalID            func(childComplexity int) int
+		Gross               func(childComplexity int) int
+		Items               func(childComplexity int) int
+		MadeBy              func(childComplexity int) int
+		MyActions           func(childComplexity int) int
+		Name                func(childComplexity int) int
+		Net                 func(childComplexity int) int
+		Note                func(childComplexity int) int
+		Number              func(childComplexity int) int
+		Order               func(childComplexity int) int
+		Reason              func(childComplexity int) int
+		RecipientEmail      func(childComplexity int) int
+		ReferenceNumber     func(childComplexity int) int
+		Seller              func(childComplexity int) int
+		State               func(childComplexity int) int
+		Tax                 func(childComplexity int) int
+		Tenant              func(childComplexity int) int
+		ValidUntil          func(childComplexity int) int
+	}
+
+	QuoteConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	QuoteEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	QuoteItem struct {
+		AccountAssignment func(childComplexity int) int
+		DeliveryAddress   func(childComplexity int) int
+		GlobalID          func(childComplexity int) int
+		LineTotal         func(childComplexity int) int
+		Position          func(childComplexity int) int
+		Product           func(childComplexity int) int
+		Quantity          func(childComplexity int) int
+		Unit              func(childComplexity int) int
+		UnitPrice         func(childComplexity int) int
+		WishedDate        func(childComplexity int) int
+	}
+
+	QuoteSeller struct {
+		Name func(childComplexity int) int
 	}
 
 	ReactivateUserPayload struct {
@@ -1169,6 +1272,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AcceptInvitationPayload.Username(childComplexity), true
 
+	case "AcceptQuotePayload.errors":
+		if e.ComplexityRoot.AcceptQuotePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptQuotePayload.Errors(childComplexity), true
+	case "AcceptQuotePayload.order":
+		if e.ComplexityRoot.AcceptQuotePayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptQuotePayload.Order(childComplexity), true
+
 	case "AccountAssignment.costCentre":
 		if e.ComplexityRoot.AccountAssignment.CostCentre == nil {
 			break
@@ -1319,6 +1435,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AdvanceOrderPayload.Order(childComplexity), true
+
+	case "AgreedOrder.gross":
+		if e.ComplexityRoot.AgreedOrder.Gross == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AgreedOrder.Gross(childComplexity), true
+	case "AgreedOrder.number":
+		if e.ComplexityRoot.AgreedOrder.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AgreedOrder.Number(childComplexity), true
+	case "AgreedOrder.state":
+		if e.ComplexityRoot.AgreedOrder.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AgreedOrder.State(childComplexity), true
 
 	case "Agreement.email":
 		if e.ComplexityRoot.Agreement.Email == nil {
@@ -2097,6 +2232,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ContractPosition.Unit(childComplexity), true
 
+	case "CreateQuotePayload.errors":
+		if e.ComplexityRoot.CreateQuotePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateQuotePayload.Errors(childComplexity), true
+	case "CreateQuotePayload.quote":
+		if e.ComplexityRoot.CreateQuotePayload.Quote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateQuotePayload.Quote(childComplexity), true
+
 	case "CreateUserPayload.errors":
 		if e.ComplexityRoot.CreateUserPayload.Errors == nil {
 			break
@@ -2177,6 +2325,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeactivateUserPayload.User(childComplexity), true
+
+	case "DeclineQuotePayload.errors":
+		if e.ComplexityRoot.DeclineQuotePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeclineQuotePayload.Errors(childComplexity), true
+	case "DeclineQuotePayload.quote":
+		if e.ComplexityRoot.DeclineQuotePayload.Quote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeclineQuotePayload.Quote(childComplexity), true
 
 	case "DeleteAddressPayload.deletedId":
 		if e.ComplexityRoot.DeleteAddressPayload.DeletedID == nil {
@@ -2581,6 +2742,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AcceptInvitation(childComplexity, args["input"].(identity.AcceptInvitationInput)), true
+	case "Mutation.acceptQuote":
+		if e.ComplexityRoot.Mutation.AcceptQuote == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptQuote_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptQuote(childComplexity, args["input"].(ordering.AcceptQuoteInput)), true
 	case "Mutation.actFor":
 		if e.ComplexityRoot.Mutation.ActFor == nil {
 			break
@@ -2730,6 +2902,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ConnectCustomerNumber(childComplexity, args["input"].(access.ConnectCustomerNumberInput)), true
+	case "Mutation.createQuote":
+		if e.ComplexityRoot.Mutation.CreateQuote == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createQuote_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateQuote(childComplexity, args["input"].(ordering.CreateQuoteInput)), true
 	case "Mutation.createUser":
 		if e.ComplexityRoot.Mutation.CreateUser == nil {
 			break
@@ -2752,6 +2935,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeactivateUser(childComplexity, args["input"].(identity.DeactivateUserInput)), true
+	case "Mutation.declineQuote":
+		if e.ComplexityRoot.Mutation.DeclineQuote == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_declineQuote_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeclineQuote(childComplexity, args["input"].(ordering.DeclineQuoteInput)), true
 	case "Mutation.deleteAddress":
 		if e.ComplexityRoot.Mutation.DeleteAddress == nil {
 			break
@@ -3218,6 +3412,99 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.NotifyApproverPayload.Order(childComplexity), true
+
+	case "OfferedItem.lineTotal":
+		if e.ComplexityRoot.OfferedItem.LineTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedItem.LineTotal(childComplexity), true
+	case "OfferedItem.product":
+		if e.ComplexityRoot.OfferedItem.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedItem.Product(childComplexity), true
+	case "OfferedItem.quantity":
+		if e.ComplexityRoot.OfferedItem.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedItem.Quantity(childComplexity), true
+	case "OfferedItem.unit":
+		if e.ComplexityRoot.OfferedItem.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedItem.Unit(childComplexity), true
+	case "OfferedItem.unitPrice":
+		if e.ComplexityRoot.OfferedItem.UnitPrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedItem.UnitPrice(childComplexity), true
+
+	case "OfferedProduct.name":
+		if e.ComplexityRoot.OfferedProduct.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedProduct.Name(childComplexity), true
+
+	case "OfferedQuote.gross":
+		if e.ComplexityRoot.OfferedQuote.Gross == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.Gross(childComplexity), true
+	case "OfferedQuote.items":
+		if e.ComplexityRoot.OfferedQuote.Items == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.Items(childComplexity), true
+	case "OfferedQuote.net":
+		if e.ComplexityRoot.OfferedQuote.Net == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.Net(childComplexity), true
+	case "OfferedQuote.note":
+		if e.ComplexityRoot.OfferedQuote.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.Note(childComplexity), true
+	case "OfferedQuote.number":
+		if e.ComplexityRoot.OfferedQuote.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.Number(childComplexity), true
+	case "OfferedQuote.seller":
+		if e.ComplexityRoot.OfferedQuote.Seller == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.Seller(childComplexity), true
+	case "OfferedQuote.state":
+		if e.ComplexityRoot.OfferedQuote.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.State(childComplexity), true
+	case "OfferedQuote.tax":
+		if e.ComplexityRoot.OfferedQuote.Tax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.Tax(childComplexity), true
+	case "OfferedQuote.validUntil":
+		if e.ComplexityRoot.OfferedQuote.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferedQuote.ValidUntil(childComplexity), true
 
 	case "OnlineBilling.reachable":
 		if e.ComplexityRoot.OnlineBilling.Reachable == nil {
@@ -4077,6 +4364,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*catalog.ProductFilter), args["orderBy"].(*ent.ProductOrder)), true
+	case "Query.quoteByToken":
+		if e.ComplexityRoot.Query.QuoteByToken == nil {
+			break
+		}
+
+		args, err := ec.field_Query_quoteByToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.QuoteByToken(childComplexity, args["token"].(string)), true
+	case "Query.quotes":
+		if e.ComplexityRoot.Query.Quotes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_quotes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Quotes(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*ordering.QuoteFilter), args["orderBy"].(*ent.QuoteOrder)), true
 	case "Query.savedCarts":
 		if e.ComplexityRoot.Query.SavedCarts == nil {
 			break
@@ -4139,18 +4448,261 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
 
-	case "Quote.id":
-		if e.ComplexityRoot.Quote.ID == nil {
+	case "Quote.accountAssignment":
+		if e.ComplexityRoot.Quote.AccountAssignment == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Quote.ID(childComplexity), true
+		return e.ComplexityRoot.Quote.AccountAssignment(childComplexity), true
+	case "Quote.agreedBy":
+		if e.ComplexityRoot.Quote.AgreedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.AgreedBy(childComplexity), true
+	case "Quote.createdAt":
+		if e.ComplexityRoot.Quote.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.CreatedAt(childComplexity), true
+	case "Quote.customerOrderNumber":
+		if e.ComplexityRoot.Quote.CustomerOrderNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.CustomerOrderNumber(childComplexity), true
+	case "Quote.decidedAt":
+		if e.ComplexityRoot.Quote.DecidedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.DecidedAt(childComplexity), true
+	case "Quote.download":
+		if e.ComplexityRoot.Quote.Download == nil {
+			break
+		}
+
+		args, err := ec.field_Quote_download_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Quote.Download(childComplexity, args["format"].(model.ExportFormat)), true
+	case "Quote.id":
+		if e.ComplexityRoot.Quote.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.GlobalID(childComplexity), true
+	case "Quote.gross":
+		if e.ComplexityRoot.Quote.Gross == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Gross(childComplexity), true
+	case "Quote.items":
+		if e.ComplexityRoot.Quote.Items == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Items(childComplexity), true
+	case "Quote.madeBy":
+		if e.ComplexityRoot.Quote.MadeBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.MadeBy(childComplexity), true
+	case "Quote.myActions":
+		if e.ComplexityRoot.Quote.MyActions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.MyActions(childComplexity), true
+	case "Quote.name":
+		if e.ComplexityRoot.Quote.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Name(childComplexity), true
+	case "Quote.net":
+		if e.ComplexityRoot.Quote.Net == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Net(childComplexity), true
+	case "Quote.note":
+		if e.ComplexityRoot.Quote.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Note(childComplexity), true
 	case "Quote.number":
 		if e.ComplexityRoot.Quote.Number == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Quote.Number(childComplexity), true
+	case "Quote.order":
+		if e.ComplexityRoot.Quote.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Order(childComplexity), true
+	case "Quote.reason":
+		if e.ComplexityRoot.Quote.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Reason(childComplexity), true
+	case "Quote.recipientEmail":
+		if e.ComplexityRoot.Quote.RecipientEmail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.RecipientEmail(childComplexity), true
+	case "Quote.referenceNumber":
+		if e.ComplexityRoot.Quote.ReferenceNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.ReferenceNumber(childComplexity), true
+	case "Quote.seller":
+		if e.ComplexityRoot.Quote.Seller == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Seller(childComplexity), true
+	case "Quote.state":
+		if e.ComplexityRoot.Quote.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.State(childComplexity), true
+	case "Quote.tax":
+		if e.ComplexityRoot.Quote.Tax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Tax(childComplexity), true
+	case "Quote.tenant":
+		if e.ComplexityRoot.Quote.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Tenant(childComplexity), true
+	case "Quote.validUntil":
+		if e.ComplexityRoot.Quote.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.ValidUntil(childComplexity), true
+
+	case "QuoteConnection.edges":
+		if e.ComplexityRoot.QuoteConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteConnection.Edges(childComplexity), true
+	case "QuoteConnection.nodes":
+		if e.ComplexityRoot.QuoteConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteConnection.Nodes(childComplexity), true
+	case "QuoteConnection.pageInfo":
+		if e.ComplexityRoot.QuoteConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteConnection.PageInfo(childComplexity), true
+	case "QuoteConnection.totalCount":
+		if e.ComplexityRoot.QuoteConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteConnection.TotalCount(childComplexity), true
+
+	case "QuoteEdge.cursor":
+		if e.ComplexityRoot.QuoteEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteEdge.Cursor(childComplexity), true
+	case "QuoteEdge.node":
+		if e.ComplexityRoot.QuoteEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteEdge.Node(childComplexity), true
+
+	case "QuoteItem.accountAssignment":
+		if e.ComplexityRoot.QuoteItem.AccountAssignment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.AccountAssignment(childComplexity), true
+	case "QuoteItem.deliveryAddress":
+		if e.ComplexityRoot.QuoteItem.DeliveryAddress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.DeliveryAddress(childComplexity), true
+	case "QuoteItem.id":
+		if e.ComplexityRoot.QuoteItem.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.GlobalID(childComplexity), true
+	case "QuoteItem.lineTotal":
+		if e.ComplexityRoot.QuoteItem.LineTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.LineTotal(childComplexity), true
+	case "QuoteItem.position":
+		if e.ComplexityRoot.QuoteItem.Position == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.Position(childComplexity), true
+	case "QuoteItem.product":
+		if e.ComplexityRoot.QuoteItem.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.Product(childComplexity), true
+	case "QuoteItem.quantity":
+		if e.ComplexityRoot.QuoteItem.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.Quantity(childComplexity), true
+	case "QuoteItem.unit":
+		if e.ComplexityRoot.QuoteItem.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.Unit(childComplexity), true
+	case "QuoteItem.unitPrice":
+		if e.ComplexityRoot.QuoteItem.UnitPrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.UnitPrice(childComplexity), true
+	case "QuoteItem.wishedDate":
+		if e.ComplexityRoot.QuoteItem.WishedDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteItem.WishedDate(childComplexity), true
+
+	case "QuoteSeller.name":
+		if e.ComplexityRoot.QuoteSeller.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteSeller.Name(childComplexity), true
 
 	case "ReactivateUserPayload.errors":
 		if e.ComplexityRoot.ReactivateUserPayload.Errors == nil {
@@ -5538,6 +6090,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
+			graphql.NewInputUnmarshaler("AcceptQuoteInput", ec.unmarshalInputAcceptQuoteInput),
 			graphql.NewInputUnmarshaler("AccountAssignmentInput", ec.unmarshalInputAccountAssignmentInput),
 			graphql.NewInputUnmarshaler("ActForInput", ec.unmarshalInputActForInput),
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
@@ -5557,8 +6110,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ContactPersonInput", ec.unmarshalInputContactPersonInput),
 			graphql.NewInputUnmarshaler("ContractFilter", ec.unmarshalInputContractFilter),
 			graphql.NewInputUnmarshaler("ContractOrder", ec.unmarshalInputContractOrder),
+			graphql.NewInputUnmarshaler("CreateQuoteInput", ec.unmarshalInputCreateQuoteInput),
 			graphql.NewInputUnmarshaler("CreateUserInput", ec.unmarshalInputCreateUserInput),
 			graphql.NewInputUnmarshaler("DeactivateUserInput", ec.unmarshalInputDeactivateUserInput),
+			graphql.NewInputUnmarshaler("DeclineQuoteInput", ec.unmarshalInputDeclineQuoteInput),
 			graphql.NewInputUnmarshaler("DeleteAddressInput", ec.unmarshalInputDeleteAddressInput),
 			graphql.NewInputUnmarshaler("DeleteApprovalRuleInput", ec.unmarshalInputDeleteApprovalRuleInput),
 			graphql.NewInputUnmarshaler("DeleteSavedCartInput", ec.unmarshalInputDeleteSavedCartInput),
@@ -5579,6 +6134,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
 			graphql.NewInputUnmarshaler("ProductFilter", ec.unmarshalInputProductFilter),
 			graphql.NewInputUnmarshaler("ProductOrder", ec.unmarshalInputProductOrder),
+			graphql.NewInputUnmarshaler("QuoteFilter", ec.unmarshalInputQuoteFilter),
+			graphql.NewInputUnmarshaler("QuoteOrder", ec.unmarshalInputQuoteOrder),
 			graphql.NewInputUnmarshaler("ReactivateUserInput", ec.unmarshalInputReactivateUserInput),
 			graphql.NewInputUnmarshaler("RegisterInput", ec.unmarshalInputRegisterInput),
 			graphql.NewInputUnmarshaler("ReissueActivationCodeInput", ec.unmarshalInputReissueActivationCodeInput),
@@ -7144,6 +7701,11 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `RULE_UNKNOWN` + "`" + ` | no such approval rule in the company |
 | ` + "`" + `APPROVER_UNKNOWN` + "`" + ` | no such user in the company |
 | ` + "`" + `APPROVER_UNFIT` + "`" + ` | approvers are active users who are approvers or master admins |
+| ` + "`" + `QUOTE_ALREADY_ACCEPTED` + "`" + ` | the quote is an order already |
+| ` + "`" + `QUOTE_DECLINED` + "`" + ` | the quote was declined |
+| ` + "`" + `AGREEMENT_NEEDS_NO_QUOTE` + "`" + ` | the cart calls off from an agreement, whose prices are agreed |
+| ` + "`" + `QUOTE_EXPIRED` + "`" + ` | the last day of the quote is over: ask the seller for a new one |
+| ` + "`" + `VALIDITY_INVALID` + "`" + ` | a quote is valid until today at least, and for 365 days at most |
 | ` + "`" + `AMOUNT_INVALID` + "`" + ` | the amount is below zero |
 | ` + "`" + `IDEMPOTENCY_KEY_INVALID` + "`" + ` | the key must have 1 to 255 printable characters |
 | ` + "`" + `IDEMPOTENCY_KEY_REUSED` + "`" + ` | the key was used before, with another input |
@@ -8030,7 +8592,7 @@ type Order implements Node {
   agreedBy: Agreement
   "The contract that it is about or that came of it."
   contract: Contract
-  "The quote that it came from; null without one."
+  "The quote that it came from; null without one, and where the viewer does not see quotes."
   quote: Quote
   "What it says besides its positions, for its business case."
   details: OrderDetails!
@@ -8058,22 +8620,6 @@ type Order implements Node {
   documents: [Document!]!
   "What the viewer can do with it now."
   myActions: [OrderAction!]!
-}
-
-"Who agreed to a quote."
-type Agreement {
-  "Name."
-  name: String!
-  "E-mail address."
-  email: String!
-}
-
-"An offer that an order can come from."
-type Quote implements Node {
-  "Global ID."
-  id: ID!
-  "Number."
-  number: String!
 }
 
 "The approval of an order."
@@ -8471,6 +9017,317 @@ extend type Mutation {
   agreement that the order called off from.
   """
   reorderToCart(input: ReorderToCartInput!): ReorderToCartPayload! @can(do: "cart.use")
+}
+`, BuiltIn: false},
+	{Name: "../schema/quote.graphqls", Input: `"Where a quote stands."
+enum QuoteState {
+  "Waits for the customer, and can be accepted."
+  OPEN
+  "The customer accepted it: it is an order."
+  ACCEPTED
+  "The customer declined it."
+  DECLINED
+  "Its last day is over, and nobody accepted it."
+  EXPIRED
+}
+
+"What the viewer can do with a quote now."
+enum QuoteAction {
+  "Accept it."
+  ACCEPT
+  "Decline it."
+  DECLINE
+}
+
+"Who agreed to a quote."
+type Agreement {
+  "Name."
+  name: String!
+  "E-mail address."
+  email: String!
+}
+
+"The company that makes a quote."
+type QuoteSeller {
+  "Name."
+  name: String!
+}
+
+"A position of a quote, as it was offered."
+type QuoteItem implements Node {
+  "Global ID."
+  id: ID!
+  "Number of the position, from 1."
+  position: Int!
+  "Quantity."
+  quantity: Decimal!
+  "Unit of the quantity."
+  unit: String!
+  "When it was wanted."
+  wishedDate: Date
+  "The product."
+  product: OrderedProduct!
+  "Net price of one unit."
+  unitPrice: Money!
+  "Quantity times price, rounded to the cent."
+  lineTotal: Money!
+  "Where it goes to."
+  deliveryAddress: DeliveryAddress
+  "Which accounts it belongs to."
+  accountAssignment: AccountAssignment
+}
+
+"""
+An offer to a company: it took an agent's cart along as it stood, prices and all, and never changes, but for what the company decides. What is
+accepted is delivered as it was offered, whatever became of products and prices since.
+"""
+type Quote implements Node {
+  "Global ID."
+  id: ID!
+  "Number, without gaps within the tenant."
+  number: String!
+  "Name of the cart that it came from."
+  name: String!
+  "The customer's own order number."
+  customerOrderNumber: String!
+  "Reference number."
+  referenceNumber: String!
+  "Where it stands."
+  state: QuoteState!
+  "The last day on which it can be accepted, in UTC."
+  validUntil: Date!
+  "When it was made."
+  createdAt: DateTime!
+  "To whom it is offered."
+  tenant: Tenant!
+  "Who offers it."
+  seller: QuoteSeller!
+  "Who made it."
+  madeBy: Person!
+  "Where the link to it was mailed."
+  recipientEmail: String!
+  "What the seller says about it."
+  note: String!
+  "Account assignment of the whole quote."
+  accountAssignment: AccountAssignment
+  "Positions."
+  items: [QuoteItem!]!
+  "Sum of the positions, net."
+  net: Money!
+  "Tax."
+  tax: Money!
+  "Net and tax."
+  gross: Money!
+  "When it was accepted or declined."
+  decidedAt: DateTime
+  "Who agreed to it; null until somebody does."
+  agreedBy: Agreement
+  "Why it was declined."
+  reason: String!
+  "The order that it became; null while it is none."
+  order: Order
+  "What the viewer can do with it now."
+  myActions: [QuoteAction!]!
+  "The quote as a file: as PDF a document to print and file; in the other formats its positions."
+  download(
+    "Kind of file."
+    format: ExportFormat!
+  ): Download!
+}
+
+"A product as it is called in a quote."
+type OfferedProduct {
+  "Name."
+  name: String!
+}
+
+"A position of a quote, to whoever holds its link."
+type OfferedItem {
+  "The product."
+  product: OfferedProduct!
+  "Quantity."
+  quantity: Decimal!
+  "Unit of the quantity."
+  unit: String!
+  "Net price of one unit."
+  unitPrice: Money!
+  "Quantity times price, rounded to the cent."
+  lineTotal: Money!
+}
+
+"A quote, to whoever holds its link."
+type OfferedQuote {
+  "Number."
+  number: String!
+  "Where it stands."
+  state: QuoteState!
+  "The last day on which it can be accepted, in UTC."
+  validUntil: Date!
+  "Positions."
+  items: [OfferedItem!]!
+  "Sum of the positions, net."
+  net: Money!
+  "Tax."
+  tax: Money!
+  "Net and tax."
+  gross: Money!
+  "What the seller says about it."
+  note: String!
+  "Who offers it."
+  seller: QuoteSeller!
+}
+
+"The order that a quote became, to whoever accepted it. Users of the company see all of it by its number."
+type AgreedOrder {
+  "Number, without gaps within the tenant."
+  number: String!
+  "Where it stands."
+  state: OrderState!
+  "Net and tax."
+  gross: Money!
+}
+
+"A quote in the page."
+type QuoteEdge {
+  "The quote."
+  node: Quote
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of quotes."
+type QuoteConnection {
+  "The quotes with their cursors."
+  edges: [QuoteEdge]
+  "The quotes."
+  nodes: [Quote!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"Which quotes to list. Everything given must hold."
+input QuoteFilter {
+  "Part of the number, the customer's own number, the reference or the name."
+  search: String
+  "In one of these states."
+  states: [QuoteState!]
+  "Quotes to this company only, for those who see several."
+  tenantId: ID
+}
+
+"What quotes are ordered by."
+enum QuoteOrderField {
+  "When it was made."
+  CREATED_AT
+  "Number."
+  NUMBER
+}
+
+"How quotes are ordered."
+input QuoteOrder {
+  "Direction."
+  direction: OrderDirection! = ASC
+  "Field."
+  field: QuoteOrderField!
+}
+
+"What a quote needs besides the agent's cart for the customer, which is the cart that the agent has while it acts for that customer."
+input CreateQuoteInput {
+  "The customer: the one that the agent acts for, or else one that it may act for."
+  tenantId: ID!
+  "The last day on which the quote can be accepted, in UTC: today or later, at most 365 days from today."
+  validUntil: Date!
+  "What to say about it, at most 1000 characters."
+  note: String
+  "Where to mail the link to it. Whoever has the link can accept the quote, without a login."
+  recipientEmail: String!
+  "Any text that names this attempt: the same key and input again give the same quote."
+  idempotencyKey: String
+}
+
+"The quote."
+type CreateQuotePayload {
+  "The quote."
+  quote: Quote
+  "What went wrong. Nothing was offered then, and the cart is as it was."
+  errors: [UserError!]!
+}
+
+"Which quote to accept, and who agrees to it. The quote is named either by its ID or by the token of its link."
+input AcceptQuoteInput {
+  "One that is offered to the viewer's company, to a user who may order."
+  quoteId: ID
+  "The token of the mailed link; no login is needed."
+  token: String
+  "Name of the person who agrees, at most 100 characters."
+  name: String!
+  "E-mail address of the person who agrees."
+  email: String!
+  "Any text that names this attempt: the same key and input again give the same order."
+  idempotencyKey: String!
+}
+
+"The order that the quote became."
+type AcceptQuotePayload {
+  "The order. It may have to be approved, as any other."
+  order: AgreedOrder
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Which quote to decline. It is named either by its ID or by the token of its link."
+input DeclineQuoteInput {
+  "One that is offered to the viewer's company."
+  quoteId: ID
+  "The token of the mailed link; no login is needed."
+  token: String
+  "Why, at most 1000 characters."
+  reason: String
+}
+
+"The declined quote."
+type DeclineQuotePayload {
+  "The quote."
+  quote: OfferedQuote
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+extend type Query {
+  "Quotes that the viewer may see: those that are offered to its company, or to the customers that an agent looks after; the newest first."
+  quotes(
+    "How many from the beginning, 1 to 100."
+    first: Int
+    "Only those after this cursor."
+    after: String
+    "How many from the end, 1 to 100."
+    last: Int
+    "Only those before this cursor."
+    before: String
+    "Which ones."
+    where: QuoteFilter
+    "In which order; by default the newest first."
+    orderBy: QuoteOrder
+  ): QuoteConnection! @can(do: "quote.view")
+  "The quote behind the link of a mail; null for a token that was never sent. Guessing is slowed down, by source."
+  quoteByToken(
+    "The token of the link."
+    token: String!
+  ): OfferedQuote @public
+}
+
+extend type Mutation {
+  "Make the agent's cart for a customer a quote, and mail the customer a link to it. The cart is empty then."
+  createQuote(input: CreateQuoteInput!): CreateQuotePayload! @can(do: "quote.create")
+  """
+  Accept a quote: it becomes one order, with everything as it was offered. In the portal users of the customer do who may order, and never an
+  agent, for whomever it acts; by the mailed link whoever has it does.
+  """
+  acceptQuote(input: AcceptQuoteInput!): AcceptQuotePayload! @public
+  "Decline a quote, in the portal or by the mailed link. Whoever made it is told."
+  declineQuote(input: DeclineQuoteInput!): DeclineQuotePayload! @public
 }
 `, BuiltIn: false},
 	{Name: "../schema/registration.graphqls", Input: `"What became of a link."
@@ -9171,6 +10028,16 @@ func (ec *executionContext) childFields_AcceptInvitationPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type AcceptInvitationPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AcceptQuotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_AcceptQuotePayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_AcceptQuotePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcceptQuotePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AccountAssignment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "costCentre":
@@ -9259,6 +10126,18 @@ func (ec *executionContext) childFields_AdvanceOrderPayload(ctx context.Context,
 		return ec.fieldContext_AdvanceOrderPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AdvanceOrderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AgreedOrder(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_AgreedOrder_number(ctx, field)
+	case "state":
+		return ec.fieldContext_AgreedOrder_state(ctx, field)
+	case "gross":
+		return ec.fieldContext_AgreedOrder_gross(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AgreedOrder", field.Name)
 }
 
 func (ec *executionContext) childFields_Agreement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9659,6 +10538,16 @@ func (ec *executionContext) childFields_ContractPosition(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type ContractPosition", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateQuotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "quote":
+		return ec.fieldContext_CreateQuotePayload_quote(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateQuotePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateQuotePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -9705,6 +10594,16 @@ func (ec *executionContext) childFields_DeactivateUserPayload(ctx context.Contex
 		return ec.fieldContext_DeactivateUserPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeactivateUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclineQuotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "quote":
+		return ec.fieldContext_DeclineQuotePayload_quote(ctx, field)
+	case "errors":
+		return ec.fieldContext_DeclineQuotePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclineQuotePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteAddressPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9959,6 +10858,54 @@ func (ec *executionContext) childFields_NotifyApproverPayload(ctx context.Contex
 		return ec.fieldContext_NotifyApproverPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type NotifyApproverPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferedItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_OfferedItem_product(ctx, field)
+	case "quantity":
+		return ec.fieldContext_OfferedItem_quantity(ctx, field)
+	case "unit":
+		return ec.fieldContext_OfferedItem_unit(ctx, field)
+	case "unitPrice":
+		return ec.fieldContext_OfferedItem_unitPrice(ctx, field)
+	case "lineTotal":
+		return ec.fieldContext_OfferedItem_lineTotal(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferedItem", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferedProduct(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_OfferedProduct_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferedProduct", field.Name)
+}
+
+func (ec *executionContext) childFields_OfferedQuote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_OfferedQuote_number(ctx, field)
+	case "state":
+		return ec.fieldContext_OfferedQuote_state(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_OfferedQuote_validUntil(ctx, field)
+	case "items":
+		return ec.fieldContext_OfferedQuote_items(ctx, field)
+	case "net":
+		return ec.fieldContext_OfferedQuote_net(ctx, field)
+	case "tax":
+		return ec.fieldContext_OfferedQuote_tax(ctx, field)
+	case "gross":
+		return ec.fieldContext_OfferedQuote_gross(ctx, field)
+	case "note":
+		return ec.fieldContext_OfferedQuote_note(ctx, field)
+	case "seller":
+		return ec.fieldContext_OfferedQuote_seller(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferedQuote", field.Name)
 }
 
 func (ec *executionContext) childFields_OnlineBilling(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10335,8 +11282,110 @@ func (ec *executionContext) childFields_Quote(ctx context.Context, field graphql
 		return ec.fieldContext_Quote_id(ctx, field)
 	case "number":
 		return ec.fieldContext_Quote_number(ctx, field)
+	case "name":
+		return ec.fieldContext_Quote_name(ctx, field)
+	case "customerOrderNumber":
+		return ec.fieldContext_Quote_customerOrderNumber(ctx, field)
+	case "referenceNumber":
+		return ec.fieldContext_Quote_referenceNumber(ctx, field)
+	case "state":
+		return ec.fieldContext_Quote_state(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_Quote_validUntil(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Quote_createdAt(ctx, field)
+	case "tenant":
+		return ec.fieldContext_Quote_tenant(ctx, field)
+	case "seller":
+		return ec.fieldContext_Quote_seller(ctx, field)
+	case "madeBy":
+		return ec.fieldContext_Quote_madeBy(ctx, field)
+	case "recipientEmail":
+		return ec.fieldContext_Quote_recipientEmail(ctx, field)
+	case "note":
+		return ec.fieldContext_Quote_note(ctx, field)
+	case "accountAssignment":
+		return ec.fieldContext_Quote_accountAssignment(ctx, field)
+	case "items":
+		return ec.fieldContext_Quote_items(ctx, field)
+	case "net":
+		return ec.fieldContext_Quote_net(ctx, field)
+	case "tax":
+		return ec.fieldContext_Quote_tax(ctx, field)
+	case "gross":
+		return ec.fieldContext_Quote_gross(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_Quote_decidedAt(ctx, field)
+	case "agreedBy":
+		return ec.fieldContext_Quote_agreedBy(ctx, field)
+	case "reason":
+		return ec.fieldContext_Quote_reason(ctx, field)
+	case "order":
+		return ec.fieldContext_Quote_order(ctx, field)
+	case "myActions":
+		return ec.fieldContext_Quote_myActions(ctx, field)
+	case "download":
+		return ec.fieldContext_Quote_download(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Quote", field.Name)
+}
+
+func (ec *executionContext) childFields_QuoteConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_QuoteConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_QuoteConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_QuoteConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_QuoteConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuoteConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_QuoteEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_QuoteEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_QuoteEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuoteEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_QuoteItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_QuoteItem_id(ctx, field)
+	case "position":
+		return ec.fieldContext_QuoteItem_position(ctx, field)
+	case "quantity":
+		return ec.fieldContext_QuoteItem_quantity(ctx, field)
+	case "unit":
+		return ec.fieldContext_QuoteItem_unit(ctx, field)
+	case "wishedDate":
+		return ec.fieldContext_QuoteItem_wishedDate(ctx, field)
+	case "product":
+		return ec.fieldContext_QuoteItem_product(ctx, field)
+	case "unitPrice":
+		return ec.fieldContext_QuoteItem_unitPrice(ctx, field)
+	case "lineTotal":
+		return ec.fieldContext_QuoteItem_lineTotal(ctx, field)
+	case "deliveryAddress":
+		return ec.fieldContext_QuoteItem_deliveryAddress(ctx, field)
+	case "accountAssignment":
+		return ec.fieldContext_QuoteItem_accountAssignment(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuoteItem", field.Name)
+}
+
+func (ec *executionContext) childFields_QuoteSeller(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_QuoteSeller_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuoteSeller", field.Name)
 }
 
 func (ec *executionContext) childFields_ReactivateUserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

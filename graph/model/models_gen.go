@@ -29,6 +29,14 @@ type AcceptInvitationPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The order that the quote became.
+type AcceptQuotePayload struct {
+	// The order. It may have to be approved, as any other.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Who asks, from now on.
 type ActForPayload struct {
 	// The viewer; null when it did not work, and then everything is as it was.
@@ -70,14 +78,6 @@ type AdvanceOrderPayload struct {
 	Order *ent.Order `json:"order,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
-}
-
-// Who agreed to a quote.
-type Agreement struct {
-	// Name.
-	Name string `json:"name"`
-	// E-mail address.
-	Email string `json:"email"`
 }
 
 // Outcome of answering a challenge: the login is complete, or not.
@@ -182,6 +182,14 @@ type ConnectCustomerNumberPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The quote.
+type CreateQuotePayload struct {
+	// The quote.
+	Quote *ent.Quote `json:"quote,omitempty"`
+	// What went wrong. Nothing was offered then, and the cart is as it was.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of creating a user.
 type CreateUserPayload struct {
 	// The user; null when it did not work.
@@ -194,6 +202,14 @@ type CreateUserPayload struct {
 type DeactivateUserPayload struct {
 	// The user; null when it did not work.
 	User *ent.User `json:"user,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The declined quote.
+type DeclineQuotePayload struct {
+	// The quote.
+	Quote *ent.Quote `json:"quote,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -389,16 +405,6 @@ type PlaceOrderPayload struct {
 	// What went wrong. Nothing was ordered then, and the cart is as it was.
 	Errors []*UserError `json:"errors"`
 }
-
-// An offer that an order can come from.
-type Quote struct {
-	// Global ID.
-	ID gid.ID `json:"id"`
-	// Number.
-	Number string `json:"number"`
-}
-
-func (Quote) IsNode() {}
 
 // Switches a user on again, or releases one that is locked.
 type ReactivateUserInput struct {
@@ -833,6 +839,11 @@ type UpdateTenantSettingsPayload struct {
 // | `RULE_UNKNOWN` | no such approval rule in the company |
 // | `APPROVER_UNKNOWN` | no such user in the company |
 // | `APPROVER_UNFIT` | approvers are active users who are approvers or master admins |
+// | `QUOTE_ALREADY_ACCEPTED` | the quote is an order already |
+// | `QUOTE_DECLINED` | the quote was declined |
+// | `AGREEMENT_NEEDS_NO_QUOTE` | the cart calls off from an agreement, whose prices are agreed |
+// | `QUOTE_EXPIRED` | the last day of the quote is over: ask the seller for a new one |
+// | `VALIDITY_INVALID` | a quote is valid until today at least, and for 365 days at most |
 // | `AMOUNT_INVALID` | the amount is below zero |
 // | `IDEMPOTENCY_KEY_INVALID` | the key must have 1 to 255 printable characters |
 // | `IDEMPOTENCY_KEY_REUSED` | the key was used before, with another input |

@@ -79,3 +79,17 @@ type Attribute struct {
 	Value string `json:"value"`
 	Unit  string `json:"unit,omitempty"`
 }
+
+// Agreement is who agreed to a quote (OR-04).
+type Agreement struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// AgreementOf is who agreed; nil while nobody did.
+func AgreementOf(name, email *string) *Agreement {
+	if name == nil || email == nil {
+		return nil
+	}
+	return &Agreement{*name, *email}
+}

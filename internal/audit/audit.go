@@ -98,10 +98,12 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 }
 
 // tell tells the replicas, once it is committed, that rights in a company may be others.
-// An order is none of them.
+// An order is none of them, and neither is a quote.
 func (l *Log) tell(tx *ent.Tx, changes []Change) {
-	isOrder := func(c Change) bool { return strings.HasPrefix(c.Action, "order.") }
-	if l.live == nil || !slices.ContainsFunc(changes, func(c Change) bool { return !isOrder(c) }) {
+	gives := func(c Change) bool {
+		return !strings.HasPrefix(c.Action, "order.") && !strings.HasPrefix(c.Action, "quote.")
+	}
+	if l.live == nil || !slices.ContainsFunc(changes, gives) {
 		return
 	}
 	db.AfterCommit(tx, func(ctx context.Context) { l.live.Tell(ctx, live.News{Kind: live.Rights, Tenant: changes[0].Tenant}) })

@@ -76,6 +76,7 @@ type world struct {
 	order        *ent.Order          // of a
 	item         *ent.OrderItem
 	event        *ent.OrderEvent
+	quote        *ent.Quote // of a
 }
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -118,6 +119,10 @@ func build(ctx context.Context, c *ent.Client) world {
 	w.item = must(c.OrderItem.Create().SetTenantID(w.a.ID).SetOrderID(w.order.ID).SetPlacedByID(w.userA.ID).SetPosition(1).SetProductID(w.product.ID).
 		SetSku("S").SetProductName("N").SetUnit("piece").SetQuantity(one).SetUnitPriceAmount(one).SetLineTotalAmount(one).SetTaxRate(one).SetCurrency("EUR").Save(ctx))
 	w.event = must(c.OrderEvent.Create().SetTenantID(w.a.ID).SetOrderID(w.order.ID).SetPlacedByID(w.userA.ID).SetAt(noon).SetState("IN_PROGRESS").Save(ctx))
+	w.quote = must(c.Quote.Create().SetTenantID(w.a.ID).SetNumber("Q1").SetMadeByID(w.userB.ID).SetSellerID(w.b.ID).SetValidUntil("2026-12-31").SetRecipientEmail("a@b.example").
+		SetTokenHash("H").SetNetAmount(one).SetTaxAmount(one).SetGrossAmount(money.FromInt(2)).SetCurrency("EUR").SetCreatedAt(noon).Save(ctx))
+	must(c.QuoteItem.Create().SetTenantID(w.a.ID).SetQuoteID(w.quote.ID).SetPosition(1).SetProductID(w.product.ID).SetSku("S").SetProductName("N").SetUnit("piece").
+		SetQuantity(one).SetUnitPriceAmount(one).SetLineTotalAmount(one).SetTaxRate(one).SetCurrency("EUR").Save(ctx))
 	return w
 }
 
@@ -158,6 +163,10 @@ func TestTheDatabaseRefusesParentsOfAnotherTenant(t *testing.T) {
 			"position of a foreign order": func() error {
 				return c.OrderItem.Create().SetTenantID(w.b.ID).SetOrderID(w.order.ID).SetPlacedByID(w.userB.ID).SetPosition(2).SetProductID(w.product.ID).SetSku("S").SetProductName("N").SetUnit("p").SetQuantity(one).SetUnitPriceAmount(one).SetLineTotalAmount(one).SetTaxRate(one).SetCurrency("EUR").Exec(ctx)
 			},
+			"position of a foreign quote": func() error {
+				return c.QuoteItem.Create().SetTenantID(w.b.ID).SetQuoteID(w.quote.ID).SetPosition(2).SetProductID(w.product.ID).SetSku("S").SetProductName("N").SetUnit("p").SetQuantity(one).SetUnitPriceAmount(one).SetLineTotalAmount(one).SetTaxRate(one).SetCurrency("EUR").Exec(ctx)
+			},
+			"order of a foreign quote": func() error { return orderOf(c, w.quote, w.b.ID, "2").Exec(ctx) },
 			"history of a foreign order": func() error {
 				return c.OrderEvent.Create().SetTenantID(w.b.ID).SetOrderID(w.order.ID).SetPlacedByID(w.userB.ID).SetAt(noon).SetState("ERROR").Exec(ctx)
 			},
@@ -205,6 +214,49 @@ func TestOrdersNeverChange(t *testing.T) {
 		}
 		if _, err := d.SQL.ExecContext(ctx, "UPDATE orders SET contract_id = NULL WHERE id = "+key); err == nil {
 			t.Error("the contract of an order could be taken away again")
+		}
+	})
+}
+
+// orderOf is an order that comes from a quote.
+func orderOf(c *ent.Client, q *ent.Quote, tenant uuid.UUID, number string) *ent.OrderCreate {
+	return c.Order.Create().SetTenantID(tenant).SetNumber(number).SetState("IN_PROGRESS").SetBusinessCase("NEW_ORDER").SetChannel("ONLINE").SetPlacedAt(noon).
+		SetPlacedByID(q.MadeByID).SetQuoteID(q.ID).SetAgreedName("N").SetAgreedEmail("a@b.example").
+		SetNetAmount(q.NetAmount).SetTaxAmount(q.TaxAmount).SetGrossAmount(q.GrossAmount).SetCurrency(q.Currency)
+}
+
+// A quote is what it was when it was made, is decided once, and becomes one order, whoever asks
+// the database.
+//
+// Requirement: OR-04
+func TestQuotesNeverChange(t *testing.T) {
+	each(t, func(ctx context.Context, t *testing.T, d *db.DB) {
+		w := build(ctx, d.Client)
+		try := func(statement string) error { _, err := d.SQL.ExecContext(ctx, statement); return err }
+		if err := orderOf(d.Client, w.quote, w.a.ID, "2").Exec(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := orderOf(d.Client, w.quote, w.a.ID, "3").Exec(ctx); !ent.IsConstraintError(err) {
+			t.Errorf("a second order of a quote: %v", err)
+		}
+		refused := []string{"DELETE FROM quotes", "DELETE FROM quote_items", "UPDATE quote_items SET quantity = 20000", "UPDATE quotes SET state = 'DECLINED'",
+			"UPDATE quotes SET state = 'ACCEPTED', decided_at = created_at", "UPDATE orders SET quote_id = NULL WHERE number = '2'", "UPDATE orders SET agreed_name = 'X' WHERE number = '2'"}
+		for _, change := range []string{"number = 'X'", "valid_until = '2030-01-01'", "note = 'X'", "token_hash = 'X'", "net_amount = 0, tax_amount = 0, gross_amount = 0",
+			"recipient_email = 'x@y.example'", "seller_id = tenant_id", "created_at = '2020-01-01 00:00:00+00:00'"} {
+			refused = append(refused, "UPDATE quotes SET "+change)
+		}
+		for _, statement := range refused {
+			if try(statement) == nil {
+				t.Errorf("%s: not refused", statement)
+			}
+		}
+		if err := try("UPDATE quotes SET state = 'DECLINED', decided_at = created_at, reason = 'R'"); err != nil {
+			t.Error(err)
+		}
+		for _, statement := range []string{"UPDATE quotes SET state = 'OPEN', decided_at = NULL", "UPDATE quotes SET reason = 'X'"} {
+			if try(statement) == nil {
+				t.Errorf("%s: not refused once it is decided", statement)
+			}
 		}
 	})
 }

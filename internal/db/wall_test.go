@@ -90,7 +90,7 @@ var (
 func TestAForgottenFilterGivesNoForeignRows(t *testing.T) {
 	d, beside := walled(t, "")
 	c := fill(t, beside)
-	below := slices.Concat(ofContracts, []string{"customer_numbers", "tenants", "user_roles", "users"})
+	below := slices.Concat(ofContracts, []string{"customer_numbers", "quote_items", "quotes", "tenants", "user_roles", "users"})
 	received := slices.Concat(ofContracts, []string{"grants", "transfers"})
 	receiver, former := c.viewer("mine", authz.MasterAdmin), c.viewer("mine", authz.MasterAdmin)
 	for _, table := range entschema.Tables {

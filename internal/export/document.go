@@ -23,6 +23,8 @@ type Document struct {
 	Columns   []DocumentColumn
 	Positions []DocumentPosition
 	Totals    []Fact
+	// Closing is what there is to say below the totals, in lines.
+	Closing string
 	// Empty stands where there is no position.
 	Empty string
 }
@@ -87,6 +89,7 @@ func WriteDocument(w io.Writer, d Document) error {
 		s.CellFormat(0, 2*row, s.drawable(d.Empty), "", 1, "L", false, 0, "")
 	}
 	s.totals()
+	s.closing()
 	if err := s.Output(w); err != nil {
 		return fmt.Errorf("writing the PDF: %w", err)
 	}
@@ -248,6 +251,27 @@ func (s *sheet) totals() {
 		s.SetX(sheetWidth - side - 80)
 		s.CellFormat(40, row+0.6, s.drawable(f.Name), border, 0, "L", false, 0, "")
 		s.CellFormat(40, row+0.6, s.drawable(s.text(f.Value)), border, 1, "R", false, 0, "")
+	}
+}
+
+// closing is said in the width of the sheet, over as many pages as it takes.
+func (s *sheet) closing() {
+	if s.Closing == "" {
+		return
+	}
+	s.SetFont("go", "", normal)
+	s.Ln(row)
+	for paragraph := range strings.SplitSeq(s.Closing, "\n") {
+		lines := s.wrapped(s.whole(paragraph, len(paragraph)), sheetWidth-2*side)
+		if len(lines) == 0 {
+			lines = []string{""}
+		}
+		for _, line := range lines {
+			if s.GetY()+row > sheetHeight-foot {
+				s.AddPage()
+			}
+			s.CellFormat(0, row, line, "", 1, "L", false, 0, "")
+		}
 	}
 }
 

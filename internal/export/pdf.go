@@ -169,10 +169,13 @@ var glyphs = sync.OnceValues(func() (*sfnt.Font, error) { return sfnt.Parse(gore
 
 // drawable is the text as far as a line can hold it, with a box for each character
 // that the font does not have.
-func (p *paper) drawable(text string) string {
+func (p *paper) drawable(text string) string { return p.whole(text, maxRunes) }
+
+// whole is drawable for a text that takes several lines.
+func (p *paper) whole(text string, longest int) string {
 	var runes []rune
 	for _, r := range printable(text) {
-		if len(runes) == maxRunes {
+		if len(runes) == longest {
 			return string(runes) + "…"
 		}
 		if glyph, err := p.font.GlyphIndex(&p.buffer, r); err != nil || glyph == 0 {

@@ -155,7 +155,7 @@ func TestDocument(t *testing.T) {
 	for _, text := range slices.Concat(formulas, hostile) {
 		var out bytes.Buffer
 		d := Document{Title: text, From: []string{text}, Facts: []Fact{{text, text}}, Columns: []DocumentColumn{{Title: text}, {Title: text, Width: 20}},
-			Positions: []DocumentPosition{{Cells: []any{text, text}, Notes: []string{text}}}, Totals: []Fact{{text, text}}}
+			Positions: []DocumentPosition{{Cells: []any{text, text}, Notes: []string{text}}}, Totals: []Fact{{text, text}}, Closing: text}
 		if err := WriteDocument(&out, d); err != nil {
 			t.Fatal(err)
 		}

@@ -38,6 +38,16 @@ func (s *Service) fromSource(ctx context.Context) (throttle.Slot, error) {
 	return slot, nil
 }
 
+// Guess counts a guess at a secret of another room from the client's address, before it is
+// looked at, until right says that it was none.
+func (s *Service) Guess(ctx context.Context) (right func(context.Context) error, err error) {
+	slot, err := s.fromSource(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return unavailable(s.Throttle.Return(ctx, slot)) }, nil
+}
+
 // attempt counts an attempt to log in before anything is checked, so that many at once
 // cannot slip past. Somebody unknown is counted like a user.
 func (s *Service) attempt(ctx context.Context, u *ent.User, name string) (throttle.Decision, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kontor/ent"
+	"kontor/internal/day"
 	"kontor/internal/money"
 )
 
@@ -72,6 +73,14 @@ const (
 	OrderApproved Template = "order_approved"
 	// OrderRejected tells the orderer why its order does not: Text.
 	OrderRejected Template = "order_rejected"
+	// QuoteOffered brings a customer an offer: To, Quote, Amount, ValidUntil, Link; Text may be
+	// empty. The company that it names is the seller.
+	QuoteOffered Template = "quote_offered"
+	// QuoteAccepted tells whoever made a quote that it is an order: User, Quote, Amount, Order, By.
+	QuoteAccepted Template = "quote_accepted"
+	// QuoteDeclined tells whoever made a quote that it is none: User, Quote, Amount; By and Text may
+	// be empty.
+	QuoteDeclined Template = "quote_declined"
 )
 
 var templates = []Template{
@@ -79,6 +88,7 @@ var templates = []Template{
 	EmailChangeConfirm, EmailChangeRequested, EmailChanged, LoginLocked, OTPEnabled, OTPDisabled, RecoveryCodeUsed,
 	Deactivated, Reactivated, UserJoined, RolesChanged, RightsTransferred, RightsTakenBack,
 	OrderWaiting, OrderReminder, OrderMessage, OrderApproved, OrderRejected,
+	QuoteOffered, QuoteAccepted, QuoteDeclined,
 }
 
 // Content is what a mail says.
@@ -110,5 +120,7 @@ type Content struct {
 	Order       string   // number
 	Amount      money.Money
 	PlacedAt    time.Time
-	Text        string // what somebody said
+	Quote       string  // number
+	ValidUntil  day.Day // of a quote
+	Text        string  // what somebody said
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"kontor/internal/day"
 	"kontor/internal/lang"
 	"kontor/internal/money"
 )
@@ -112,6 +113,18 @@ func (c Content) language() string {
 // moments are how readers of a language write a time. Tenants have no time zone.
 var moments = map[string]string{"de": "02.01.2006 um 15:04 Uhr (UTC)", "en": "2 January 2006 at 15:04 (UTC)"}
 
+// dates are how readers of a language write a date.
+var dates = map[string]string{"de": "02.01.2006", "en": "2 January 2006"}
+
+// date is a date as readers of a language write it; empty for none.
+func date(language string, d day.Day) string {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return ""
+	}
+	return t.Format(dates[language])
+}
+
 // values are what templates can say: those without which a mail still makes sense,
 // and of the others those that were given.
 func (c Content) values(language string) map[string]string {
@@ -133,6 +146,7 @@ func (c Content) values(language string) map[string]string {
 		"To": c.To, "Link": c.Link, "Code": c.Code, "At": moment(c.At), "Until": moment(c.Until),
 		"Contracts": strings.Join(c.Contracts, ", "),
 		"Order":     c.Order, "Amount": amount(language, c.Amount), "PlacedAt": moment(c.PlacedAt),
+		"Quote": c.Quote, "ValidUntil": date(language, c.ValidUntil),
 		"NewEmail": c.NewEmail, "NewUsername": c.NewUsername, "IPAddress": c.IPAddress,
 	}
 	if c.User != nil {

@@ -32,7 +32,8 @@ func full(language string) Content {
 		Link:     "https://portal.example.com/continue?token=Zm9yIHRoZSBnb2xkZW4gZmlsZXMsIGFuZCBmb3Igbm90aGluZyBlbHNlLCAyMDI2&tenant=1",
 		NewEmail: "mia.neu@brandt.example", NewUsername: "mia.neu", IPAddress: "2001:db8::1",
 		Roles: []string{string(authz.MasterAdmin), string(authz.Approver)}, Contracts: []string{"SV-100001", "SV-100002"},
-		Order: "BRANDT-000031", Amount: money.Of(money.MustParse("12345.6"), "EUR"), PlacedAt: at.Add(-48 * time.Hour), Text: "Bitte eine Woche später liefern.",
+		Order: "BRANDT-000031", Amount: money.Of(money.MustParse("12345.6"), "EUR"), PlacedAt: at.Add(-48 * time.Hour),
+		Quote: "BRANDT-Q000007", ValidUntil: "2026-12-31", Text: "Bitte eine Woche später liefern.",
 	}
 }
 
@@ -72,7 +73,7 @@ func TestMailsReadAsInTheGoldenFiles(t *testing.T) {
 
 // saysLink and saysCode are the mails with a secret in them.
 var (
-	saysLink = []Template{CompanyInvited, UserInvited, ActivationCode, AlreadyRegistered, PasswordReset, EmailChangeConfirm}
+	saysLink = []Template{CompanyInvited, UserInvited, ActivationCode, AlreadyRegistered, PasswordReset, EmailChangeConfirm, QuoteOffered}
 	saysCode = []Template{ActivationCode}
 )
 

@@ -109,7 +109,7 @@ func (w *waiting) mayDecide(v *authz.Viewer) error {
 			return fault.New("ORDER_ALREADY_DECIDED")
 		}
 	}
-	if w.order.PlacedByID == v.User {
+	if w.orderedBy(v.User) {
 		return fault.New("SELF_APPROVAL_NOT_ALLOWED")
 	}
 	return fault.New("OTHER_APPROVERS_DECIDE")

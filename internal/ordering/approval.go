@@ -162,19 +162,25 @@ func (s *Service) waitingFor(ctx context.Context, client *ent.Client, orders []*
 		return nil, fmt.Errorf("reading who can approve: %w", err)
 	}
 	for _, n := range open {
-		found[n.OrderID].deciders[n.ID] = decidersOf(n, able)
+		found[n.OrderID].deciders[n.ID] = found[n.OrderID].decidersOf(n, able)
 	}
 	return found, nil
 }
 
+// orderedBy tells whether a user has ordered: placed the order, or agreed to the quote that it
+// came from.
+func (w *waiting) orderedBy(user uuid.UUID) bool {
+	return w.order.PlacedByID == user || w.order.AgreedByID != nil && *w.order.AgreedByID == user
+}
+
 // decidersOf are those who can decide a need now: of the named ones all who still can, or
-// else the master admins, so that no order is stuck. Whoever placed the order is none of
-// them, unless the rule says so (OR-02).
-func decidersOf(n *ent.ApprovalNeed, able []*ent.User) []uuid.UUID {
+// else the master admins, so that no order is stuck. Whoever ordered is none of them,
+// unless the rule says so (OR-02).
+func (w *waiting) decidersOf(n *ent.ApprovalNeed, able []*ent.User) []uuid.UUID {
 	pick := func(fits func(*ent.User) bool) []uuid.UUID {
 		var picked []uuid.UUID
 		for _, u := range able {
-			if u.TenantID == n.TenantID && (n.SelfApproval || u.ID != n.PlacedByID) && fits(u) {
+			if u.TenantID == n.TenantID && (n.SelfApproval || !w.orderedBy(u.ID)) && fits(u) {
 				picked = append(picked, u.ID)
 			}
 		}

@@ -40,12 +40,14 @@ func awaits(ctx context.Context) (predicate.Order, error) {
 				sql.In(r.C(userrole.FieldRole), string(userrole.RoleAPPROVER), string(userrole.RoleMASTER_ADMIN))))
 			return sql.Exists(b.Select(a.C(needapprover.FieldID)).From(a).Join(u).On(u.C(user.FieldID), a.C(needapprover.FieldUserID)).
 				Where(sql.And(append(and, sql.ColumnsEQ(a.C(needapprover.FieldNeedID), n.C(approvalneed.FieldID)),
-					sql.Or(sql.EQ(n.C(approvalneed.FieldSelfApproval), true), sql.ColumnsNEQ(a.C(needapprover.FieldUserID), o.C(order.FieldPlacedByID))),
+					sql.Or(sql.EQ(n.C(approvalneed.FieldSelfApproval), true), sql.And(sql.ColumnsNEQ(a.C(needapprover.FieldUserID), o.C(order.FieldPlacedByID)),
+						sql.Or(sql.IsNull(o.C(order.FieldAgreedByID)), sql.ColumnsNEQ(a.C(needapprover.FieldUserID), o.C(order.FieldAgreedByID))))),
 					sql.EQ(u.C(user.FieldStatus), string(user.StatusACTIVE)), sql.Exists(roles))...)))
 		}
 		mine := active(sql.EQ(b.Table(needapprover.Table).As("named").C(needapprover.FieldUserID), v.User))
 		if v.Has(authz.MasterAdmin) {
-			mine = sql.Or(mine, sql.And(sql.Not(active()), sql.Or(sql.EQ(n.C(approvalneed.FieldSelfApproval), true), sql.NEQ(o.C(order.FieldPlacedByID), v.User))))
+			mine = sql.Or(mine, sql.And(sql.Not(active()), sql.Or(sql.EQ(n.C(approvalneed.FieldSelfApproval), true), sql.And(sql.NEQ(o.C(order.FieldPlacedByID), v.User),
+				sql.Or(sql.IsNull(o.C(order.FieldAgreedByID)), sql.NEQ(o.C(order.FieldAgreedByID), v.User))))))
 		}
 		o.Where(sql.And(sql.EQ(o.C(order.FieldTenantID), v.Tenant), sql.EQ(o.C(order.FieldState), string(order.StatePENDING_APPROVAL)),
 			sql.Exists(b.Select(n.C(approvalneed.FieldID)).From(n).Where(sql.And(

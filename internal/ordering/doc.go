@@ -1,6 +1,6 @@
-// Package ordering is the room of what becomes of a cart: placing an order, its
-// approval, its states, its overview, what happens to it meanwhile, and what it calls off from
-// agreements (OR-01, OR-02, OR-03, OR-05, OR-09, OR-10, OR-12). The cart itself is the room cart.
+// Package ordering is the room of what becomes of a cart: a quote, placing an order, its
+// approval, its states, its processing, its overview, what happens to it meanwhile, and what it
+// calls off from agreements (OR-01 to OR-12). The cart itself is the room cart.
 package ordering
 
 import (
@@ -28,6 +28,8 @@ type Service struct {
 	outbox *mail.Outbox
 	log    *slog.Logger
 	again  Again
+	guess  Guess
+	base   string
 	now    func() time.Time
 
 	outside provision.Connector
@@ -50,12 +52,15 @@ type Needs struct {
 	Again  Again
 	// Outside is the way to whoever carries out what is processed automatically.
 	Outside provision.Connector
+	Guess   Guess
+	// BaseURL is the portal's public address, to which the links of quotes lead.
+	BaseURL string
 	// Now is the one clock.
 	Now func() time.Time
 }
 
 // New is the room over what it needs.
 func New(n Needs) *Service {
-	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, outbox: n.Outbox, log: n.Log, again: n.Again, now: n.Now,
-		outside: n.Outside, waiting: make(chan struct{}, workers)}
+	return &Service{db: n.DB, cart: n.Cart, access: n.Access, audit: n.Audit, live: n.Live, outbox: n.Outbox, log: n.Log, again: n.Again,
+		guess: n.Guess, base: n.BaseURL, now: n.Now, outside: n.Outside, waiting: make(chan struct{}, workers)}
 }

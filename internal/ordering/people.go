@@ -40,6 +40,11 @@ func (s *Service) OwnerOf(ctx context.Context, saved *ent.SavedCart) (*ent.User,
 	return personOf(ctx, s, saved, saved.Siblings(), func(c *ent.SavedCart) uuid.UUID { return c.UserID })
 }
 
+// MadeBy is who made a quote, told as PlacedBy tells it.
+func (s *Service) MadeBy(ctx context.Context, q *ent.Quote) (*ent.User, error) {
+	return personOf(ctx, s, q, q.Siblings(), func(q *ent.Quote) uuid.UUID { return q.MadeByID })
+}
+
 // personOf is the person behind an entity, read for all entities that were loaded together;
 // nil where who gives no key.
 func personOf[T any](ctx context.Context, s *Service, of *T, siblings *ent.Siblings[T], who func(*T) uuid.UUID) (*ent.User, error) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/contract"
@@ -28,6 +30,12 @@ type PlaceOrderInput struct {
 	ContractID     *gid.ID
 	ExpectedGross  *money.Decimal
 	Details        *OrderDetailsInput
+
+	// quote is what the order comes from, and agreed who agreed to it; agreedBy is a user who did
+	// so by the link. They are nil where there is none.
+	quote    *ent.Quote
+	agreed   *account.Agreement
+	agreedBy *uuid.UUID
 }
 
 // Place turns the viewer's cart into an order that never changes again (OR-01).
@@ -67,8 +75,8 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 	})
 }
 
-// place makes an order of a priced cart, be it the current or a saved one: it checks,
-// numbers, writes and records.
+// place makes an order of a priced cart, be it the current one, a saved one or one that was
+// offered: it checks, numbers, writes and records.
 func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput) (*ent.Order, error) {
 	details, err := in.Details.read(in.BusinessCase)
 	if err != nil {
@@ -88,7 +96,7 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err != nil {
 		return nil, err
 	}
-	placed, err := s.write(ctx, tx, v, c, in.BusinessCase, details, about, number)
+	placed, err := s.write(ctx, tx, v, c, in, details, about, number)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +167,7 @@ func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) 
 // write is the order with its positions, what it waits for and the first step of its
 // history: whichever way an order is placed, it is written here, and no way goes around
 // the approval rules (OR-02).
-func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, of order.BusinessCase, details *account.OrderDetails, about *ent.Contract, number string) (*ent.Order, error) {
+func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput, details *account.OrderDetails, about *ent.Contract, number string) (*ent.Order, error) {
 	now := s.moment()
 	rules, err := s.approvalFor(ctx, tx, v.Tenant, factsOf(c))
 	if err != nil {
@@ -171,9 +179,9 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	}
 	create := tx.Order.Create().SetTenantID(v.Tenant).SetNumber(number).SetName(c.Name).
 		SetCustomerOrderNumber(c.CustomerOrderNumber).SetReferenceNumber(c.ReferenceNumber).
-		SetState(state).SetBusinessCase(of).SetChannel(order.ChannelONLINE).
+		SetState(state).SetBusinessCase(in.BusinessCase).SetChannel(order.ChannelONLINE).
 		SetPlacedAt(now).SetPlacedByID(v.User).
-		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency).SetAutomatic(automatic(c, of, details))
+		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency).SetAutomatic(automatic(c, in.BusinessCase, details))
 	if c.AccountAssignment != nil {
 		create.SetAccountAssignment(c.AccountAssignment)
 	}
@@ -182,6 +190,9 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	}
 	if about != nil {
 		create.SetContractID(about.ID)
+	}
+	if in.quote != nil {
+		create.SetQuoteID(in.quote.ID).SetAgreedName(in.agreed.Name).SetAgreedEmail(in.agreed.Email).SetNillableAgreedByID(in.agreedBy)
 	}
 	placed, err := create.Save(ctx)
 	if err != nil {
@@ -194,8 +205,13 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err := tx.OrderItem.CreateBulk(items...).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("writing the positions of the order: %w", err)
 	}
-	if err := tx.OrderEvent.Create().SetTenantID(v.Tenant).SetOrderID(placed.ID).SetPlacedByID(v.User).
-		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State)).SetActorID(v.User).Exec(ctx); err != nil {
+	event := tx.OrderEvent.Create().SetTenantID(v.Tenant).SetOrderID(placed.ID).SetPlacedByID(v.User).
+		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State))
+	// Who accepts a quote by its link is nobody that is known.
+	if by := authz.Actor(ctx); by != nil {
+		event.SetActorID(by.User)
+	}
+	if err := event.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("writing the history of the order: %w", err)
 	}
 	if state == order.StateIN_PROGRESS {

@@ -44,6 +44,7 @@ type Page struct {
 	home    *template.Template
 	mails   *template.Template
 	form    *template.Template
+	quote   *template.Template
 	notice  *template.Template
 }
 
@@ -68,6 +69,9 @@ func New(opt Options) (*Page, error) {
 		return nil, err
 	}
 	if p.form, err = p.template("form.html"); err != nil {
+		return nil, err
+	}
+	if p.quote, err = p.template("quote.html"); err != nil {
 		return nil, err
 	}
 	if p.notice, err = p.template("notice.html"); err != nil {

@@ -354,3 +354,21 @@ func TestFormsBehindLinks(t *testing.T) {
 		}
 	}
 }
+
+// The page behind the link of a quote speaks both languages, keeps the token to the browser,
+// and sends what the schema knows.
+//
+// Requirement: OR-04
+func TestQuoteBehindItsLink(t *testing.T) {
+	p, api := newPage(t, options(t, true), true), schema(t)
+	for _, language := range []string{"de", "en"} {
+		body := get(p.Quote(), QuotePath+"?token=SECRET", "Accept-Language", language).Body.String()
+		contains(t, body, `lang="`+language+`"`, "quote.js", "AcceptQuoteInput", "DeclineQuoteInput", p.texts[language]["quote_accept_done"], p.texts[language]["quote_EXPIRED"])
+		lacks(t, body, "SECRET", "<no value>", "<script>", " style=")
+	}
+	for name, operation := range quoteOperations {
+		if _, errs := gqlparser.LoadQueryWithRules(api, operation, rules.NewDefaultRules()); len(errs) > 0 {
+			t.Errorf("%s: %v", name, errs)
+		}
+	}
+}
