@@ -78,8 +78,8 @@ func TestWhoWorksAsTheSystem(t *testing.T) {
 		"internal/ordering/calloff.go",
 		// Between a seller and its customer, and whoever holds the link of a quote.
 		"internal/ordering/quotelink.go",
-		// Who may decide an order of their company, and reminders, which nobody asks for.
-		"internal/ordering/approval.go", "internal/ordering/remind.go", "internal/ordering/tell.go",
+		// Who may decide an order of their company, who gets its receipt, and reminders, which nobody asks for.
+		"internal/ordering/approval.go", "internal/ordering/receipt.go", "internal/ordering/remind.go", "internal/ordering/tell.go",
 		// Orders that are carried out: machines have no viewer, contracts are written by the server.
 		"internal/ordering/advance.go", "internal/ordering/job.go",
 		// What the server writes for all: the chain of the audit log, mails.

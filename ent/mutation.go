@@ -18071,6 +18071,8 @@ type OrderMutation struct {
 	gross_amount          *money.Decimal
 	currency              *string
 	details               **account.OrderDetails
+	receipt_to            *[]string
+	appendreceipt_to      []string
 	automatic             *bool
 	clearedFields         map[string]struct{}
 	items                 map[uuid.UUID]struct{}
@@ -19087,6 +19089,71 @@ func (m *OrderMutation) ResetDetails() {
 	delete(m.clearedFields, order.FieldDetails)
 }
 
+// SetReceiptTo sets the "receipt_to" field.
+func (m *OrderMutation) SetReceiptTo(s []string) {
+	m.receipt_to = &s
+	m.appendreceipt_to = nil
+}
+
+// ReceiptTo returns the value of the "receipt_to" field in the mutation.
+func (m *OrderMutation) ReceiptTo() (r []string, exists bool) {
+	v := m.receipt_to
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReceiptTo returns the old "receipt_to" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldReceiptTo(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReceiptTo is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReceiptTo requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReceiptTo: %w", err)
+	}
+	return oldValue.ReceiptTo, nil
+}
+
+// AppendReceiptTo adds s to the "receipt_to" field.
+func (m *OrderMutation) AppendReceiptTo(s []string) {
+	m.appendreceipt_to = append(m.appendreceipt_to, s...)
+}
+
+// AppendedReceiptTo returns the list of values that were appended to the "receipt_to" field in this mutation.
+func (m *OrderMutation) AppendedReceiptTo() ([]string, bool) {
+	if len(m.appendreceipt_to) == 0 {
+		return nil, false
+	}
+	return m.appendreceipt_to, true
+}
+
+// ClearReceiptTo clears the value of the "receipt_to" field.
+func (m *OrderMutation) ClearReceiptTo() {
+	m.receipt_to = nil
+	m.appendreceipt_to = nil
+	m.clearedFields[order.FieldReceiptTo] = struct{}{}
+}
+
+// ReceiptToCleared returns if the "receipt_to" field was cleared in this mutation.
+func (m *OrderMutation) ReceiptToCleared() bool {
+	_, ok := m.clearedFields[order.FieldReceiptTo]
+	return ok
+}
+
+// ResetReceiptTo resets all changes to the "receipt_to" field.
+func (m *OrderMutation) ResetReceiptTo() {
+	m.receipt_to = nil
+	m.appendreceipt_to = nil
+	delete(m.clearedFields, order.FieldReceiptTo)
+}
+
 // SetAutomatic sets the "automatic" field.
 func (m *OrderMutation) SetAutomatic(b bool) {
 	m.automatic = &b
@@ -19520,7 +19587,7 @@ func (m *OrderMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrderMutation) Fields() []string {
-	fields := make([]string, 0, 23)
+	fields := make([]string, 0, 24)
 	if m.tenant != nil {
 		fields = append(fields, order.FieldTenantID)
 	}
@@ -19587,6 +19654,9 @@ func (m *OrderMutation) Fields() []string {
 	if m.details != nil {
 		fields = append(fields, order.FieldDetails)
 	}
+	if m.receipt_to != nil {
+		fields = append(fields, order.FieldReceiptTo)
+	}
 	if m.automatic != nil {
 		fields = append(fields, order.FieldAutomatic)
 	}
@@ -19642,6 +19712,8 @@ func (m *OrderMutation) Field(name string) (ent.Value, bool) {
 		return m.Currency()
 	case order.FieldDetails:
 		return m.Details()
+	case order.FieldReceiptTo:
+		return m.ReceiptTo()
 	case order.FieldAutomatic:
 		return m.Automatic()
 	}
@@ -19697,6 +19769,8 @@ func (m *OrderMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldCurrency(ctx)
 	case order.FieldDetails:
 		return m.OldDetails(ctx)
+	case order.FieldReceiptTo:
+		return m.OldReceiptTo(ctx)
 	case order.FieldAutomatic:
 		return m.OldAutomatic(ctx)
 	}
@@ -19862,6 +19936,13 @@ func (m *OrderMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDetails(v)
 		return nil
+	case order.FieldReceiptTo:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReceiptTo(v)
+		return nil
 	case order.FieldAutomatic:
 		v, ok := value.(bool)
 		if !ok {
@@ -19923,6 +20004,9 @@ func (m *OrderMutation) ClearedFields() []string {
 	if m.FieldCleared(order.FieldDetails) {
 		fields = append(fields, order.FieldDetails)
 	}
+	if m.FieldCleared(order.FieldReceiptTo) {
+		fields = append(fields, order.FieldReceiptTo)
+	}
 	return fields
 }
 
@@ -19957,6 +20041,9 @@ func (m *OrderMutation) ClearField(name string) error {
 		return nil
 	case order.FieldDetails:
 		m.ClearDetails()
+		return nil
+	case order.FieldReceiptTo:
+		m.ClearReceiptTo()
 		return nil
 	}
 	return fmt.Errorf("unknown Order nullable field %s", name)
@@ -20031,6 +20118,9 @@ func (m *OrderMutation) ResetField(name string) error {
 		return nil
 	case order.FieldDetails:
 		m.ResetDetails()
+		return nil
+	case order.FieldReceiptTo:
+		m.ResetReceiptTo()
 		return nil
 	case order.FieldAutomatic:
 		m.ResetAutomatic()
@@ -33670,6 +33760,7 @@ type TenantMutation struct {
 	session_absolute_minutes    *int
 	addsession_absolute_minutes *int
 	online_billing_needs_link   *bool
+	email                       *string
 	contact_name                *string
 	contact_phone               *string
 	contact_email               *string
@@ -34418,6 +34509,42 @@ func (m *TenantMutation) ResetOnlineBillingNeedsLink() {
 	m.online_billing_needs_link = nil
 }
 
+// SetEmail sets the "email" field.
+func (m *TenantMutation) SetEmail(s string) {
+	m.email = &s
+}
+
+// Email returns the value of the "email" field in the mutation.
+func (m *TenantMutation) Email() (r string, exists bool) {
+	v := m.email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmail returns the old "email" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldEmail(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmail: %w", err)
+	}
+	return oldValue.Email, nil
+}
+
+// ResetEmail resets all changes to the "email" field.
+func (m *TenantMutation) ResetEmail() {
+	m.email = nil
+}
+
 // SetContactName sets the "contact_name" field.
 func (m *TenantMutation) SetContactName(s string) {
 	m.contact_name = &s
@@ -34677,7 +34804,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 21)
 	if m.parent != nil {
 		fields = append(fields, tenant.FieldParentID)
 	}
@@ -34725,6 +34852,9 @@ func (m *TenantMutation) Fields() []string {
 	}
 	if m.online_billing_needs_link != nil {
 		fields = append(fields, tenant.FieldOnlineBillingNeedsLink)
+	}
+	if m.email != nil {
+		fields = append(fields, tenant.FieldEmail)
 	}
 	if m.contact_name != nil {
 		fields = append(fields, tenant.FieldContactName)
@@ -34778,6 +34908,8 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.SessionAbsoluteMinutes()
 	case tenant.FieldOnlineBillingNeedsLink:
 		return m.OnlineBillingNeedsLink()
+	case tenant.FieldEmail:
+		return m.Email()
 	case tenant.FieldContactName:
 		return m.ContactName()
 	case tenant.FieldContactPhone:
@@ -34827,6 +34959,8 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldSessionAbsoluteMinutes(ctx)
 	case tenant.FieldOnlineBillingNeedsLink:
 		return m.OldOnlineBillingNeedsLink(ctx)
+	case tenant.FieldEmail:
+		return m.OldEmail(ctx)
 	case tenant.FieldContactName:
 		return m.OldContactName(ctx)
 	case tenant.FieldContactPhone:
@@ -34955,6 +35089,13 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetOnlineBillingNeedsLink(v)
+		return nil
+	case tenant.FieldEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmail(v)
 		return nil
 	case tenant.FieldContactName:
 		v, ok := value.(string)
@@ -35116,6 +35257,9 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldOnlineBillingNeedsLink:
 		m.ResetOnlineBillingNeedsLink()
+		return nil
+	case tenant.FieldEmail:
+		m.ResetEmail()
 		return nil
 	case tenant.FieldContactName:
 		m.ResetContactName()

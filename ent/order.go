@@ -70,6 +70,8 @@ type Order struct {
 	Currency string `json:"currency,omitempty"`
 	// Details holds the value of the "details" field.
 	Details *account.OrderDetails `json:"details,omitempty"`
+	// ReceiptTo holds the value of the "receipt_to" field.
+	ReceiptTo []string `json:"receipt_to,omitempty"`
 	// Automatic holds the value of the "automatic" field.
 	Automatic bool `json:"automatic,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -210,7 +212,7 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case order.FieldContractID, order.FieldQuoteID, order.FieldAgreedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case order.FieldAccountAssignment, order.FieldDetails:
+		case order.FieldAccountAssignment, order.FieldDetails, order.FieldReceiptTo:
 			values[i] = new([]byte)
 		case order.FieldNetAmount, order.FieldTaxAmount, order.FieldGrossAmount:
 			values[i] = new(money.Decimal)
@@ -384,6 +386,14 @@ func (_m *Order) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field details: %w", err)
 				}
 			}
+		case order.FieldReceiptTo:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field receipt_to", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.ReceiptTo); err != nil {
+					return fmt.Errorf("unmarshal field receipt_to: %w", err)
+				}
+			}
 		case order.FieldAutomatic:
 			if value, ok := values[i].(*sql.NullBool); !ok {
 				return fmt.Errorf("unexpected type %T for field automatic", values[i])
@@ -546,6 +556,9 @@ func (_m *Order) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("details=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Details))
+	builder.WriteString(", ")
+	builder.WriteString("receipt_to=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ReceiptTo))
 	builder.WriteString(", ")
 	builder.WriteString("automatic=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Automatic))

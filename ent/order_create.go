@@ -239,6 +239,12 @@ func (_c *OrderCreate) SetDetails(v *account.OrderDetails) *OrderCreate {
 	return _c
 }
 
+// SetReceiptTo sets the "receipt_to" field.
+func (_c *OrderCreate) SetReceiptTo(v []string) *OrderCreate {
+	_c.mutation.SetReceiptTo(v)
+	return _c
+}
+
 // SetAutomatic sets the "automatic" field.
 func (_c *OrderCreate) SetAutomatic(v bool) *OrderCreate {
 	_c.mutation.SetAutomatic(v)
@@ -612,6 +618,10 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 		_spec.SetField(order.FieldDetails, field.TypeJSON, value)
 		_node.Details = value
 	}
+	if value, ok := _c.mutation.ReceiptTo(); ok {
+		_spec.SetField(order.FieldReceiptTo, field.TypeJSON, value)
+		_node.ReceiptTo = value
+	}
 	if value, ok := _c.mutation.Automatic(); ok {
 		_spec.SetField(order.FieldAutomatic, field.TypeBool, value)
 		_node.Automatic = value
@@ -946,6 +956,9 @@ func (u *OrderUpsertOne) UpdateNewValues() *OrderUpsertOne {
 		}
 		if _, exists := u.create.mutation.Details(); exists {
 			s.SetIgnore(order.FieldDetails)
+		}
+		if _, exists := u.create.mutation.ReceiptTo(); exists {
+			s.SetIgnore(order.FieldReceiptTo)
 		}
 		if _, exists := u.create.mutation.Automatic(); exists {
 			s.SetIgnore(order.FieldAutomatic)
@@ -1287,6 +1300,9 @@ func (u *OrderUpsertBulk) UpdateNewValues() *OrderUpsertBulk {
 			}
 			if _, exists := b.mutation.Details(); exists {
 				s.SetIgnore(order.FieldDetails)
+			}
+			if _, exists := b.mutation.ReceiptTo(); exists {
+				s.SetIgnore(order.FieldReceiptTo)
 			}
 			if _, exists := b.mutation.Automatic(); exists {
 				s.SetIgnore(order.FieldAutomatic)

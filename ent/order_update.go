@@ -366,6 +366,9 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DetailsCleared() {
 		_spec.ClearField(order.FieldDetails, field.TypeJSON)
 	}
+	if _u.mutation.ReceiptToCleared() {
+		_spec.ClearField(order.FieldReceiptTo, field.TypeJSON)
+	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -985,6 +988,9 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 	}
 	if _u.mutation.DetailsCleared() {
 		_spec.ClearField(order.FieldDetails, field.TypeJSON)
+	}
+	if _u.mutation.ReceiptToCleared() {
+		_spec.ClearField(order.FieldReceiptTo, field.TypeJSON)
 	}
 	if _u.mutation.ItemsCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -50,6 +50,8 @@ type Tenant struct {
 	SessionAbsoluteMinutes int `json:"session_absolute_minutes,omitempty"`
 	// OnlineBillingNeedsLink holds the value of the "online_billing_needs_link" field.
 	OnlineBillingNeedsLink bool `json:"online_billing_needs_link,omitempty"`
+	// Email holds the value of the "email" field.
+	Email string `json:"email,omitempty"`
 	// ContactName holds the value of the "contact_name" field.
 	ContactName string `json:"contact_name,omitempty"`
 	// ContactPhone holds the value of the "contact_phone" field.
@@ -110,7 +112,7 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case tenant.FieldSessionIdleMinutes, tenant.FieldSessionAbsoluteMinutes:
 			values[i] = new(sql.NullInt64)
-		case tenant.FieldPath, tenant.FieldKind, tenant.FieldOrganizationID, tenant.FieldName, tenant.FieldEmailDomain, tenant.FieldPasswordPolicy, tenant.FieldLanguage, tenant.FieldCurrency, tenant.FieldUsersCreatedBy, tenant.FieldMandatoryContactFields, tenant.FieldContactName, tenant.FieldContactPhone, tenant.FieldContactEmail:
+		case tenant.FieldPath, tenant.FieldKind, tenant.FieldOrganizationID, tenant.FieldName, tenant.FieldEmailDomain, tenant.FieldPasswordPolicy, tenant.FieldLanguage, tenant.FieldCurrency, tenant.FieldUsersCreatedBy, tenant.FieldMandatoryContactFields, tenant.FieldEmail, tenant.FieldContactName, tenant.FieldContactPhone, tenant.FieldContactEmail:
 			values[i] = new(sql.NullString)
 		case tenant.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
@@ -234,6 +236,12 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OnlineBillingNeedsLink = value.Bool
 			}
+		case tenant.FieldEmail:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field email", values[i])
+			} else if value.Valid {
+				_m.Email = value.String
+			}
 		case tenant.FieldContactName:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field contact_name", values[i])
@@ -353,6 +361,9 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("online_billing_needs_link=")
 	builder.WriteString(fmt.Sprintf("%v", _m.OnlineBillingNeedsLink))
+	builder.WriteString(", ")
+	builder.WriteString("email=")
+	builder.WriteString(_m.Email)
 	builder.WriteString(", ")
 	builder.WriteString("contact_name=")
 	builder.WriteString(_m.ContactName)

@@ -208,6 +208,20 @@ func (_c *TenantCreate) SetNillableOnlineBillingNeedsLink(v *bool) *TenantCreate
 	return _c
 }
 
+// SetEmail sets the "email" field.
+func (_c *TenantCreate) SetEmail(v string) *TenantCreate {
+	_c.mutation.SetEmail(v)
+	return _c
+}
+
+// SetNillableEmail sets the "email" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableEmail(v *string) *TenantCreate {
+	if v != nil {
+		_c.SetEmail(*v)
+	}
+	return _c
+}
+
 // SetContactName sets the "contact_name" field.
 func (_c *TenantCreate) SetContactName(v string) *TenantCreate {
 	_c.mutation.SetContactName(v)
@@ -367,6 +381,10 @@ func (_c *TenantCreate) defaults() error {
 		v := tenant.DefaultOnlineBillingNeedsLink
 		_c.mutation.SetOnlineBillingNeedsLink(v)
 	}
+	if _, ok := _c.mutation.Email(); !ok {
+		v := tenant.DefaultEmail
+		_c.mutation.SetEmail(v)
+	}
 	if _, ok := _c.mutation.ContactName(); !ok {
 		v := tenant.DefaultContactName
 		_c.mutation.SetContactName(v)
@@ -450,6 +468,9 @@ func (_c *TenantCreate) check() error {
 	}
 	if _, ok := _c.mutation.OnlineBillingNeedsLink(); !ok {
 		return &ValidationError{Name: "online_billing_needs_link", err: errors.New(`ent: missing required field "Tenant.online_billing_needs_link"`)}
+	}
+	if _, ok := _c.mutation.Email(); !ok {
+		return &ValidationError{Name: "email", err: errors.New(`ent: missing required field "Tenant.email"`)}
 	}
 	if _, ok := _c.mutation.ContactName(); !ok {
 		return &ValidationError{Name: "contact_name", err: errors.New(`ent: missing required field "Tenant.contact_name"`)}
@@ -558,6 +579,10 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.OnlineBillingNeedsLink(); ok {
 		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
 		_node.OnlineBillingNeedsLink = value
+	}
+	if value, ok := _c.mutation.Email(); ok {
+		_spec.SetField(tenant.FieldEmail, field.TypeString, value)
+		_node.Email = value
 	}
 	if value, ok := _c.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)
@@ -867,6 +892,18 @@ func (u *TenantUpsert) SetOnlineBillingNeedsLink(v bool) *TenantUpsert {
 // UpdateOnlineBillingNeedsLink sets the "online_billing_needs_link" field to the value that was provided on create.
 func (u *TenantUpsert) UpdateOnlineBillingNeedsLink() *TenantUpsert {
 	u.SetExcluded(tenant.FieldOnlineBillingNeedsLink)
+	return u
+}
+
+// SetEmail sets the "email" field.
+func (u *TenantUpsert) SetEmail(v string) *TenantUpsert {
+	u.Set(tenant.FieldEmail, v)
+	return u
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateEmail() *TenantUpsert {
+	u.SetExcluded(tenant.FieldEmail)
 	return u
 }
 
@@ -1199,6 +1236,20 @@ func (u *TenantUpsertOne) SetOnlineBillingNeedsLink(v bool) *TenantUpsertOne {
 func (u *TenantUpsertOne) UpdateOnlineBillingNeedsLink() *TenantUpsertOne {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateOnlineBillingNeedsLink()
+	})
+}
+
+// SetEmail sets the "email" field.
+func (u *TenantUpsertOne) SetEmail(v string) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetEmail(v)
+	})
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateEmail() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateEmail()
 	})
 }
 
@@ -1704,6 +1755,20 @@ func (u *TenantUpsertBulk) SetOnlineBillingNeedsLink(v bool) *TenantUpsertBulk {
 func (u *TenantUpsertBulk) UpdateOnlineBillingNeedsLink() *TenantUpsertBulk {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateOnlineBillingNeedsLink()
+	})
+}
+
+// SetEmail sets the "email" field.
+func (u *TenantUpsertBulk) SetEmail(v string) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetEmail(v)
+	})
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateEmail() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateEmail()
 	})
 }
 

@@ -273,6 +273,20 @@ func (_u *TenantUpdate) SetNillableOnlineBillingNeedsLink(v *bool) *TenantUpdate
 	return _u
 }
 
+// SetEmail sets the "email" field.
+func (_u *TenantUpdate) SetEmail(v string) *TenantUpdate {
+	_u.mutation.SetEmail(v)
+	return _u
+}
+
+// SetNillableEmail sets the "email" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableEmail(v *string) *TenantUpdate {
+	if v != nil {
+		_u.SetEmail(*v)
+	}
+	return _u
+}
+
 // SetContactName sets the "contact_name" field.
 func (_u *TenantUpdate) SetContactName(v string) *TenantUpdate {
 	_u.mutation.SetContactName(v)
@@ -482,6 +496,9 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.OnlineBillingNeedsLink(); ok {
 		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Email(); ok {
+		_spec.SetField(tenant.FieldEmail, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)
@@ -832,6 +849,20 @@ func (_u *TenantUpdateOne) SetNillableOnlineBillingNeedsLink(v *bool) *TenantUpd
 	return _u
 }
 
+// SetEmail sets the "email" field.
+func (_u *TenantUpdateOne) SetEmail(v string) *TenantUpdateOne {
+	_u.mutation.SetEmail(v)
+	return _u
+}
+
+// SetNillableEmail sets the "email" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableEmail(v *string) *TenantUpdateOne {
+	if v != nil {
+		_u.SetEmail(*v)
+	}
+	return _u
+}
+
 // SetContactName sets the "contact_name" field.
 func (_u *TenantUpdateOne) SetContactName(v string) *TenantUpdateOne {
 	_u.mutation.SetContactName(v)
@@ -1071,6 +1102,9 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	}
 	if value, ok := _u.mutation.OnlineBillingNeedsLink(); ok {
 		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Email(); ok {
+		_spec.SetField(tenant.FieldEmail, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.ContactName(); ok {
 		_spec.SetField(tenant.FieldContactName, field.TypeString, value)

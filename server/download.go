@@ -152,7 +152,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 
 // write writes the file behind a link: a list, or the cart or a quote as a document.
 func (s *Server) write(ctx context.Context, w io.Writer, l link) error {
-	document := map[string]func(context.Context, link) (export.Document, error){"cart": s.cartDocument, "quote": s.quoteDocument}[l.List]
+	document := map[string]func(context.Context, link) (export.Document, error){"cart": s.cartDocument, "quote": s.quoteDocument, "order": s.orderDocument}[l.List]
 	if document != nil && l.Format == export.PDF {
 		d, err := document(ctx, l)
 		if err != nil {

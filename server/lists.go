@@ -45,6 +45,8 @@ func (s *Server) table(ctx context.Context, l link) (export.Table, error) {
 		columns, t.Rows = auditColumns, s.auditRows(ctx, where)
 	case "cart":
 		columns, t.Rows = cartColumns, s.cartRows(ctx, l.Language)
+	case "order":
+		columns, t.Rows = cartColumns, s.placedRows(ctx, l)
 	case "quote":
 		columns, t.Rows = cartColumns, s.quoteRows(ctx, l)
 	default:

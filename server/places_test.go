@@ -156,6 +156,7 @@ var probes = map[string]probe{
 	"Query.users.where.tenantId":     {`query($id: ID!) { users(first: 100, where: {tenantId: $id}) { totalCount nodes { lastName } } }`, ent.KindTenant},
 
 	"Query.product.sku":               {`query($id: String!) { product(sku: $id) { id name price { amount } } }`, "sku"},
+	"Query.orderReceipt.number":       {`query($id: String!) { orderReceipt(number: $id) { order { id gross { amount } } sentTo } }`, "order number"},
 	"Query.order.number":              {`query($id: String!) { order(number: $id) { id gross { amount } } }`, "order number"},
 	"Query.contract.number":           {`query($id: String!) { contract(number: $id) { id tenant { name } } }`, "contract number"},
 	"Query.orders.where.tenantId":     {`query($id: ID!) { orders(first: 100, where: {tenantId: $id}) { totalCount nodes { number } } }`, ent.KindTenant},

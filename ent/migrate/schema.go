@@ -544,6 +544,7 @@ var (
 		{Name: "gross_amount", Type: field.TypeInt64},
 		{Name: "currency", Type: field.TypeString},
 		{Name: "details", Type: field.TypeJSON, Nullable: true},
+		{Name: "receipt_to", Type: field.TypeJSON, Nullable: true},
 		{Name: "automatic", Type: field.TypeBool, Default: false},
 		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "placed_by_id", Type: field.TypeUUID},
@@ -558,25 +559,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "orders_contracts_orders",
-				Columns:    []*schema.Column{OrdersColumns[20]},
+				Columns:    []*schema.Column{OrdersColumns[21]},
 				RefColumns: []*schema.Column{ContractsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "orders_users_placed_by",
-				Columns:    []*schema.Column{OrdersColumns[21]},
+				Columns:    []*schema.Column{OrdersColumns[22]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "orders_tenants_tenant",
-				Columns:    []*schema.Column{OrdersColumns[22]},
+				Columns:    []*schema.Column{OrdersColumns[23]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "orders_quotes_order",
-				Columns:    []*schema.Column{OrdersColumns[23]},
+				Columns:    []*schema.Column{OrdersColumns[24]},
 				RefColumns: []*schema.Column{QuotesColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -972,6 +973,7 @@ var (
 		{Name: "session_idle_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "session_absolute_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "online_billing_needs_link", Type: field.TypeBool, Default: true},
+		{Name: "email", Type: field.TypeString, Default: ""},
 		{Name: "contact_name", Type: field.TypeString, Default: ""},
 		{Name: "contact_phone", Type: field.TypeString, Default: ""},
 		{Name: "contact_email", Type: field.TypeString, Default: ""},
@@ -986,7 +988,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tenants_tenants_children",
-				Columns:    []*schema.Column{TenantsColumns[20]},
+				Columns:    []*schema.Column{TenantsColumns[21]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},

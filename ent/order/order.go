@@ -62,6 +62,8 @@ const (
 	FieldCurrency = "currency"
 	// FieldDetails holds the string denoting the details field in the database.
 	FieldDetails = "details"
+	// FieldReceiptTo holds the string denoting the receipt_to field in the database.
+	FieldReceiptTo = "receipt_to"
 	// FieldAutomatic holds the string denoting the automatic field in the database.
 	FieldAutomatic = "automatic"
 	// EdgeItems holds the string denoting the items edge name in mutations.
@@ -174,6 +176,7 @@ var Columns = []string{
 	FieldGrossAmount,
 	FieldCurrency,
 	FieldDetails,
+	FieldReceiptTo,
 	FieldAutomatic,
 }
 

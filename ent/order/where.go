@@ -1022,6 +1022,16 @@ func DetailsNotNil() predicate.Order {
 	return predicate.Order(sql.FieldNotNull(FieldDetails))
 }
 
+// ReceiptToIsNil applies the IsNil predicate on the "receipt_to" field.
+func ReceiptToIsNil() predicate.Order {
+	return predicate.Order(sql.FieldIsNull(FieldReceiptTo))
+}
+
+// ReceiptToNotNil applies the NotNil predicate on the "receipt_to" field.
+func ReceiptToNotNil() predicate.Order {
+	return predicate.Order(sql.FieldNotNull(FieldReceiptTo))
+}
+
 // AutomaticEQ applies the EQ predicate on the "automatic" field.
 func AutomaticEQ(v bool) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldAutomatic, v))

@@ -434,7 +434,7 @@ func init() {
 	// order.DefaultCalledOff holds the default value on creation for the called_off field.
 	order.DefaultCalledOff = orderDescCalledOff.Default.(bool)
 	// orderDescAutomatic is the schema descriptor for automatic field.
-	orderDescAutomatic := orderFields[20].Descriptor()
+	orderDescAutomatic := orderFields[21].Descriptor()
 	// order.DefaultAutomatic holds the default value on creation for the automatic field.
 	order.DefaultAutomatic = orderDescAutomatic.Default.(bool)
 	// orderDescID is the schema descriptor for id field.
@@ -766,16 +766,20 @@ func init() {
 	tenantDescOnlineBillingNeedsLink := tenantFields[15].Descriptor()
 	// tenant.DefaultOnlineBillingNeedsLink holds the default value on creation for the online_billing_needs_link field.
 	tenant.DefaultOnlineBillingNeedsLink = tenantDescOnlineBillingNeedsLink.Default.(bool)
+	// tenantDescEmail is the schema descriptor for email field.
+	tenantDescEmail := tenantFields[16].Descriptor()
+	// tenant.DefaultEmail holds the default value on creation for the email field.
+	tenant.DefaultEmail = tenantDescEmail.Default.(string)
 	// tenantDescContactName is the schema descriptor for contact_name field.
-	tenantDescContactName := tenantFields[16].Descriptor()
+	tenantDescContactName := tenantFields[17].Descriptor()
 	// tenant.DefaultContactName holds the default value on creation for the contact_name field.
 	tenant.DefaultContactName = tenantDescContactName.Default.(string)
 	// tenantDescContactPhone is the schema descriptor for contact_phone field.
-	tenantDescContactPhone := tenantFields[17].Descriptor()
+	tenantDescContactPhone := tenantFields[18].Descriptor()
 	// tenant.DefaultContactPhone holds the default value on creation for the contact_phone field.
 	tenant.DefaultContactPhone = tenantDescContactPhone.Default.(string)
 	// tenantDescContactEmail is the schema descriptor for contact_email field.
-	tenantDescContactEmail := tenantFields[18].Descriptor()
+	tenantDescContactEmail := tenantFields[19].Descriptor()
 	// tenant.DefaultContactEmail holds the default value on creation for the contact_email field.
 	tenant.DefaultContactEmail = tenantDescContactEmail.Default.(string)
 	// tenantDescID is the schema descriptor for id field.

@@ -50,6 +50,8 @@ func (Order) Fields() []ent.Field {
 		field.Int64("gross_amount").GoType(money.Decimal{}).Immutable(),
 		field.String("currency").Immutable(),
 		field.JSON("details", &account.OrderDetails{}).Optional().Immutable(),
+		// The addresses that the receipt was mailed to (OR-08).
+		field.JSON("receipt_to", []string{}).Optional().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 		// Whether it is processed without people: all that was ordered can be (OR-07).
 		field.Bool("automatic").Immutable().Default(false),
 	}

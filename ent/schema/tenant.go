@@ -41,6 +41,8 @@ func (Tenant) Fields() []ent.Field {
 		field.Int("session_absolute_minutes").Default(0),
 		// Whether invoices are open only to users who are linked to the customer centre (AC-12).
 		field.Bool("online_billing_needs_link").Default(true),
+		// Of the master data: receipts of orders go there (OR-08).
+		field.String("email").Default("").Annotations(entgql.Skip(entgql.SkipAll)),
 		field.String("contact_name").Default(""),
 		field.String("contact_phone").Default(""),
 		field.String("contact_email").Default(""),

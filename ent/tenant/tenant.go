@@ -50,6 +50,8 @@ const (
 	FieldSessionAbsoluteMinutes = "session_absolute_minutes"
 	// FieldOnlineBillingNeedsLink holds the string denoting the online_billing_needs_link field in the database.
 	FieldOnlineBillingNeedsLink = "online_billing_needs_link"
+	// FieldEmail holds the string denoting the email field in the database.
+	FieldEmail = "email"
 	// FieldContactName holds the string denoting the contact_name field in the database.
 	FieldContactName = "contact_name"
 	// FieldContactPhone holds the string denoting the contact_phone field in the database.
@@ -93,6 +95,7 @@ var Columns = []string{
 	FieldSessionIdleMinutes,
 	FieldSessionAbsoluteMinutes,
 	FieldOnlineBillingNeedsLink,
+	FieldEmail,
 	FieldContactName,
 	FieldContactPhone,
 	FieldContactEmail,
@@ -133,6 +136,8 @@ var (
 	DefaultSessionAbsoluteMinutes int
 	// DefaultOnlineBillingNeedsLink holds the default value on creation for the "online_billing_needs_link" field.
 	DefaultOnlineBillingNeedsLink bool
+	// DefaultEmail holds the default value on creation for the "email" field.
+	DefaultEmail string
 	// DefaultContactName holds the default value on creation for the "contact_name" field.
 	DefaultContactName string
 	// DefaultContactPhone holds the default value on creation for the "contact_phone" field.
@@ -307,6 +312,11 @@ func BySessionAbsoluteMinutes(opts ...sql.OrderTermOption) OrderOption {
 // ByOnlineBillingNeedsLink orders the results by the online_billing_needs_link field.
 func ByOnlineBillingNeedsLink(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOnlineBillingNeedsLink, opts...).ToFunc()
+}
+
+// ByEmail orders the results by the email field.
+func ByEmail(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEmail, opts...).ToFunc()
 }
 
 // ByContactName orders the results by the contact_name field.

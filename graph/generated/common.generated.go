@@ -122,6 +122,7 @@ type QueryResolver interface {
 	Order(ctx context.Context, number string) (*ent.Order, error)
 	Quotes(ctx context.Context, first *int, after *string, last *int, before *string, where *ordering.QuoteFilter, orderBy *ent.QuoteOrder) (*ent.QuoteConnection, error)
 	QuoteByToken(ctx context.Context, token string) (*ent.Quote, error)
+	OrderReceipt(ctx context.Context, number string) (*ordering.OrderReceipt, error)
 	Invitation(ctx context.Context, token string) (*identity.Invitation, error)
 	SavedCarts(ctx context.Context, first *int, after *string, last *int, before *string) (*ent.SavedCartConnection, error)
 	Users(ctx context.Context, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) (*ent.UserConnection, error)
@@ -1154,6 +1155,20 @@ func (ec *executionContext) field_Query_nodes_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["ids"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_orderReceipt_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "number",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["number"] = arg0
 	return args, nil
 }
 
@@ -6556,6 +6571,68 @@ func (ec *executionContext) fieldContext_Query_quoteByToken(ctx context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_orderReceipt(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_orderReceipt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().OrderReceipt(ctx, fc.Args["number"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				do, err := ec.unmarshalNString2string(ctx, "order.receipt")
+				if err != nil {
+					var zeroVal *ordering.OrderReceipt
+					return zeroVal, err
+				}
+				if ec.Directives.Can == nil {
+					var zeroVal *ordering.OrderReceipt
+					return zeroVal, errors.New("directive can is not implemented")
+				}
+				return ec.Directives.Can(ctx, nil, directive0, do)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *ordering.OrderReceipt) graphql.Marshaler {
+			return ec.marshalOOrderReceipt2ᚖkontorᚋinternalᚋorderingᚐOrderReceipt(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_orderReceipt(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderReceipt(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_orderReceipt_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_invitation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7792,6 +7869,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_quoteByToken(ctx, field)
+				})
+		case "orderReceipt":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_orderReceipt(ctx, field)
 				})
 		case "invitation":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

@@ -696,6 +696,14 @@ var directSchema = direct.Schema{
 			"lastError":     nil,
 		},
 	},
+	"OrderReceipt": {
+		Satisfies: orderReceiptImplementors,
+		Fields: map[string][]string{
+			"order":       {"Order"},
+			"sentTo":      nil,
+			"information": {"ReceiptInformation"},
+		},
+	},
 	"OrderSavedCartPayload": {
 		Satisfies: orderSavedCartPayloadImplementors,
 		Fields: map[string][]string{
@@ -868,6 +876,22 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"user":   {"User"},
 			"errors": {"UserError"},
+		},
+	},
+	"ReceiptDocument": {
+		Satisfies: receiptDocumentImplementors,
+		Fields: map[string][]string{
+			"kind":     nil,
+			"number":   nil,
+			"issuedOn": nil,
+			"download": {"Download"},
+		},
+	},
+	"ReceiptInformation": {
+		Satisfies: receiptInformationImplementors,
+		Fields: map[string][]string{
+			"title": nil,
+			"text":  nil,
 		},
 	},
 	"RegisterPayload": {
@@ -1182,6 +1206,7 @@ var directSchema = direct.Schema{
 			"sessionIdleMinutes":     nil,
 			"sessionAbsoluteMinutes": nil,
 			"onlineBillingNeedsLink": nil,
+			"email":                  nil,
 		},
 	},
 	"Transfer": {
@@ -3005,6 +3030,21 @@ func fieldOrderProcessing(ctx context.Context, w *direct.Writer, f *direct.Field
 	}
 }
 
+func fieldOrderReceipt(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ordering.OrderReceipt) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("OrderReceipt")
+	case "order":
+		return writeNOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
+	case "sentTo":
+		return writeNString2ᚕstringᚄ(ctx, w, f, obj.SentTo)
+	case "information":
+		return writeNReceiptInformation2ᚕkontorᚋinternalᚋorderingᚐReceiptInformationᚄ(ctx, w, f, obj.Information)
+	default:
+		return false
+	}
+}
+
 func fieldOrderSavedCartPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.OrderSavedCartPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -3501,6 +3541,60 @@ func fieldReactivateUserPayload(ctx context.Context, w *direct.Writer, f *direct
 	default:
 		return false
 	}
+}
+
+func fieldReceiptDocument(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ReceiptDocument) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ReceiptDocument")
+	case "kind":
+		return writeNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx, w, f, obj.Kind)
+	case "number":
+		return writeNString2string(ctx, w, f, obj.Number)
+	case "issuedOn":
+		return writeNDate2kontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.IssuedOn)
+	case "download":
+		return writeNDownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx, w, f, obj.Download)
+	default:
+		return false
+	}
+}
+
+func selectionReceiptDocument(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *model.ReceiptDocument) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldReceiptDocument(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldReceiptInformation(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ordering.ReceiptInformation) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ReceiptInformation")
+	case "title":
+		return writeNString2string(ctx, w, f, obj.Title)
+	case "text":
+		return writeNString2string(ctx, w, f, obj.Text)
+	default:
+		return false
+	}
+}
+
+func selectionReceiptInformation(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ordering.ReceiptInformation) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldReceiptInformation(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
 }
 
 func fieldRegisterPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.RegisterPayload) bool {
@@ -4267,6 +4361,8 @@ func fieldTenantSettings(ctx context.Context, w *direct.Writer, f *direct.Field,
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionAbsoluteMinutes)
 	case "onlineBillingNeedsLink":
 		return writeNBoolean2bool(ctx, w, f, obj.OnlineBillingNeedsLink)
+	case "email":
+		return writeNString2string(ctx, w, f, obj.Email)
 	default:
 		return false
 	}
@@ -5321,6 +5417,39 @@ func writeNQuoteItem2ᚖkontorᚋentᚐQuoteItem(ctx context.Context, w *direct.
 
 func writeNQuoteState2kontorᚋinternalᚋorderingᚐQuoteState(ctx context.Context, w *direct.Writer, f *direct.Field, v ordering.QuoteState) bool {
 	return w.String(string(v))
+}
+
+func writeNReceiptDocument2ᚕᚖkontorᚋgraphᚋmodelᚐReceiptDocumentᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.ReceiptDocument) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNReceiptDocument2ᚖkontorᚋgraphᚋmodelᚐReceiptDocument(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNReceiptDocument2ᚖkontorᚋgraphᚋmodelᚐReceiptDocument(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.ReceiptDocument) bool {
+	if v == nil {
+		return false
+	}
+	return selectionReceiptDocument(ctx, w, f.Plans[0], v)
+}
+
+func writeNReceiptInformation2kontorᚋinternalᚋorderingᚐReceiptInformation(ctx context.Context, w *direct.Writer, f *direct.Field, v ordering.ReceiptInformation) bool {
+	return selectionReceiptInformation(ctx, w, f.Plans[0], &v)
+}
+
+func writeNReceiptInformation2ᚕkontorᚋinternalᚋorderingᚐReceiptInformationᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []ordering.ReceiptInformation) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNReceiptInformation2kontorᚋinternalᚋorderingᚐReceiptInformation(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
 }
 
 func writeNRightHolder2ᚕᚖkontorᚋinternalᚋaccessᚐHolderᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*access.Holder) bool {

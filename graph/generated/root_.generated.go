@@ -52,6 +52,7 @@ type ResolverRoot interface {
 	OrderConnection() OrderConnectionResolver
 	OrderEvent() OrderEventResolver
 	OrderMessage() OrderMessageResolver
+	OrderReceipt() OrderReceiptResolver
 	PasswordRule() PasswordRuleResolver
 	Person() PersonResolver
 	Product() ProductResolver
@@ -681,6 +682,13 @@ type ComplexityRoot struct {
 		Step          func(childComplexity int) int
 	}
 
+	OrderReceipt struct {
+		Documents   func(childComplexity int) int
+		Information func(childComplexity int) int
+		Order       func(childComplexity int) int
+		SentTo      func(childComplexity int) int
+	}
+
 	OrderSavedCartPayload struct {
 		Errors func(childComplexity int) int
 		Order  func(childComplexity int) int
@@ -778,6 +786,7 @@ type ComplexityRoot struct {
 		Node           func(childComplexity int, id gid.ID) int
 		Nodes          func(childComplexity int, ids []gid.ID) int
 		Order          func(childComplexity int, number string) int
+		OrderReceipt   func(childComplexity int, number string) int
 		Orders         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
 		Product        func(childComplexity int, sku string) int
 		Products       func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
@@ -850,6 +859,18 @@ type ComplexityRoot struct {
 	ReactivateUserPayload struct {
 		Errors func(childComplexity int) int
 		User   func(childComplexity int) int
+	}
+
+	ReceiptDocument struct {
+		Download func(childComplexity int) int
+		IssuedOn func(childComplexity int) int
+		Kind     func(childComplexity int) int
+		Number   func(childComplexity int) int
+	}
+
+	ReceiptInformation struct {
+		Text  func(childComplexity int) int
+		Title func(childComplexity int) int
 	}
 
 	RegisterPayload struct {
@@ -1089,6 +1110,7 @@ type ComplexityRoot struct {
 	}
 
 	TenantSettings struct {
+		Email                  func(childComplexity int) int
 		LoginNeedsOrganization func(childComplexity int) int
 		MandatoryContactFields func(childComplexity int) int
 		NamesChangeable        func(childComplexity int) int
@@ -3935,6 +3957,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderProcessing.Step(childComplexity), true
 
+	case "OrderReceipt.documents":
+		if e.ComplexityRoot.OrderReceipt.Documents == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderReceipt.Documents(childComplexity), true
+	case "OrderReceipt.information":
+		if e.ComplexityRoot.OrderReceipt.Information == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderReceipt.Information(childComplexity), true
+	case "OrderReceipt.order":
+		if e.ComplexityRoot.OrderReceipt.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderReceipt.Order(childComplexity), true
+	case "OrderReceipt.sentTo":
+		if e.ComplexityRoot.OrderReceipt.SentTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderReceipt.SentTo(childComplexity), true
+
 	case "OrderSavedCartPayload.errors":
 		if e.ComplexityRoot.OrderSavedCartPayload.Errors == nil {
 			break
@@ -4331,6 +4378,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Order(childComplexity, args["number"].(string)), true
+	case "Query.orderReceipt":
+		if e.ComplexityRoot.Query.OrderReceipt == nil {
+			break
+		}
+
+		args, err := ec.field_Query_orderReceipt_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.OrderReceipt(childComplexity, args["number"].(string)), true
 	case "Query.orders":
 		if e.ComplexityRoot.Query.Orders == nil {
 			break
@@ -4716,6 +4774,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReactivateUserPayload.User(childComplexity), true
+
+	case "ReceiptDocument.download":
+		if e.ComplexityRoot.ReceiptDocument.Download == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDocument.Download(childComplexity), true
+	case "ReceiptDocument.issuedOn":
+		if e.ComplexityRoot.ReceiptDocument.IssuedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDocument.IssuedOn(childComplexity), true
+	case "ReceiptDocument.kind":
+		if e.ComplexityRoot.ReceiptDocument.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDocument.Kind(childComplexity), true
+	case "ReceiptDocument.number":
+		if e.ComplexityRoot.ReceiptDocument.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDocument.Number(childComplexity), true
+
+	case "ReceiptInformation.text":
+		if e.ComplexityRoot.ReceiptInformation.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptInformation.Text(childComplexity), true
+	case "ReceiptInformation.title":
+		if e.ComplexityRoot.ReceiptInformation.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptInformation.Title(childComplexity), true
 
 	case "RegisterPayload.accepted":
 		if e.ComplexityRoot.RegisterPayload.Accepted == nil {
@@ -5490,6 +5586,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TenantEdge.Node(childComplexity), true
 
+	case "TenantSettings.email":
+		if e.ComplexityRoot.TenantSettings.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.Email(childComplexity), true
 	case "TenantSettings.loginNeedsOrganization":
 		if e.ComplexityRoot.TenantSettings.LoginNeedsOrganization == nil {
 			break
@@ -9330,6 +9432,49 @@ extend type Mutation {
   declineQuote(input: DeclineQuoteInput!): DeclineQuotePayload! @public
 }
 `, BuiltIn: false},
+	{Name: "../schema/receipt.graphqls", Input: `"What is told right after ordering."
+type OrderReceipt {
+  "The order, with everything."
+  order: Order!
+  "The addresses to which the receipt was mailed, each once; none for orders that came in another way."
+  sentTo: [String!]!
+  "Documents of the order: its confirmation."
+  documents: [ReceiptDocument!]!
+  "What happens next, and whom to ask, in the user's language."
+  information: [ReceiptInformation!]!
+}
+
+"A document that belongs to a receipt."
+type ReceiptDocument {
+  "Kind of document."
+  kind: DocumentKind!
+  "Its number: that of the order."
+  number: String!
+  "Date on the document."
+  issuedOn: Date!
+  "Where to get it."
+  download: Download!
+}
+
+"Something that is good to know about an order."
+type ReceiptInformation {
+  "What about."
+  title: String!
+  "What."
+  text: String!
+}
+
+extend type Query {
+  """
+  The receipt of the order with this number: right after ordering and later. It is for those whose company has ordered and for the agents
+  who serve it; null for others, and where there is none.
+  """
+  orderReceipt(
+    "Order number."
+    number: String!
+  ): OrderReceipt @can(do: "order.receipt")
+}
+`, BuiltIn: false},
 	{Name: "../schema/registration.graphqls", Input: `"What became of a link."
 enum LinkStatus {
   "It can be used."
@@ -9937,6 +10082,8 @@ type TenantSettings {
   sessionAbsoluteMinutes: Int
   "Whether invoices of the company's contracts are open only to users who are linked to the customer centre."
   onlineBillingNeedsLink: Boolean!
+  "The company's e-mail address of its master data, to which receipts of orders go; empty where there is none."
+  email: String!
 }
 
 extend type Tenant {
@@ -9964,6 +10111,8 @@ input UpdateTenantSettingsInput {
   sessionAbsoluteMinutes: Int
   "Whether invoices of the company's contracts are open only to users who are linked to the customer centre."
   onlineBillingNeedsLink: Boolean
+  "The company's e-mail address of its master data, to which receipts of orders go; empty for none."
+  email: String
 }
 
 "Outcome of changing settings."
@@ -11106,6 +11255,20 @@ func (ec *executionContext) childFields_OrderProcessing(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type OrderProcessing", field.Name)
 }
 
+func (ec *executionContext) childFields_OrderReceipt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_OrderReceipt_order(ctx, field)
+	case "sentTo":
+		return ec.fieldContext_OrderReceipt_sentTo(ctx, field)
+	case "documents":
+		return ec.fieldContext_OrderReceipt_documents(ctx, field)
+	case "information":
+		return ec.fieldContext_OrderReceipt_information(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderReceipt", field.Name)
+}
+
 func (ec *executionContext) childFields_OrderSavedCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "order":
@@ -11396,6 +11559,30 @@ func (ec *executionContext) childFields_ReactivateUserPayload(ctx context.Contex
 		return ec.fieldContext_ReactivateUserPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReactivateUserPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReceiptDocument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_ReceiptDocument_kind(ctx, field)
+	case "number":
+		return ec.fieldContext_ReceiptDocument_number(ctx, field)
+	case "issuedOn":
+		return ec.fieldContext_ReceiptDocument_issuedOn(ctx, field)
+	case "download":
+		return ec.fieldContext_ReceiptDocument_download(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReceiptDocument", field.Name)
+}
+
+func (ec *executionContext) childFields_ReceiptInformation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "title":
+		return ec.fieldContext_ReceiptInformation_title(ctx, field)
+	case "text":
+		return ec.fieldContext_ReceiptInformation_text(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReceiptInformation", field.Name)
 }
 
 func (ec *executionContext) childFields_RegisterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11880,6 +12067,8 @@ func (ec *executionContext) childFields_TenantSettings(ctx context.Context, fiel
 		return ec.fieldContext_TenantSettings_sessionAbsoluteMinutes(ctx, field)
 	case "onlineBillingNeedsLink":
 		return ec.fieldContext_TenantSettings_onlineBillingNeedsLink(ctx, field)
+	case "email":
+		return ec.fieldContext_TenantSettings_email(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TenantSettings", field.Name)
 }

@@ -420,6 +420,18 @@ type ReactivateUserPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// A document that belongs to a receipt.
+type ReceiptDocument struct {
+	// Kind of document.
+	Kind DocumentKind `json:"kind"`
+	// Its number: that of the order.
+	Number string `json:"number"`
+	// Date on the document.
+	IssuedOn day.Day `json:"issuedOn"`
+	// Where to get it.
+	Download *Download `json:"download"`
+}
+
 // Outcome of a registration. It is the same whether the address has an account or not.
 type RegisterPayload struct {
 	// Whether the form was accepted: a mail follows.

@@ -39,6 +39,7 @@ var tables = map[Kind]*table{
 			{Name: "contact_name", Type: name, Meaning: "person that its users turn to", Example: "Sabine Kurz"},
 			{Name: "contact_phone", Type: short, Meaning: "phone number of that person", Example: "+49 30 23125 100"},
 			{Name: "contact_email", Type: email, Meaning: "e-mail address of that person", Example: "sabine.kurz@service.example"},
+			{Name: "email", Type: email, Meaning: "e-mail address of the company, to which receipts of orders go", Example: "einkauf@hansa.example"},
 		},
 		together: []func(*Row) *RowError{parentFits},
 	},

@@ -91,7 +91,7 @@ func (w *writer) writeTenant(row *Row) (outcome, error) {
 	update := existing.Update().SetName(row.Text("name")).SetEmailDomain(domainOf(row)).
 		SetPasswordPolicy(tenant.PasswordPolicy(row.Text("password_policy"))).SetLoginNeedsOrganization(row.Bool("login_needs_organization")).
 		SetLanguage(row.Text("language")).SetCurrency(row.Text("currency")).SetContactName(row.Text("contact_name")).
-		SetContactPhone(row.Text("contact_phone")).SetContactEmail(row.Text("contact_email"))
+		SetContactPhone(row.Text("contact_phone")).SetContactEmail(row.Text("contact_email")).SetEmail(row.Text("email"))
 	if !changes(update.Mutation(), existing) {
 		return unchanged, nil
 	}
@@ -113,7 +113,7 @@ func (w *writer) createTenant(row *Row, parent *ent.Tenant) error {
 		SetOrganizationID(row.Text("organization_id")).SetName(row.Text("name")).SetEmailDomain(domainOf(row)).
 		SetPasswordPolicy(tenant.PasswordPolicy(row.Text("password_policy"))).SetLoginNeedsOrganization(row.Bool("login_needs_organization")).
 		SetCurrency(row.Text("currency")).SetContactName(row.Text("contact_name")).
-		SetContactPhone(row.Text("contact_phone")).SetContactEmail(row.Text("contact_email")).SetCreatedAt(w.now().UTC())
+		SetContactPhone(row.Text("contact_phone")).SetContactEmail(row.Text("contact_email")).SetEmail(row.Text("email")).SetCreatedAt(w.now().UTC())
 	if language := row.Text("language"); language != "" {
 		create.SetLanguage(language)
 	}

@@ -11,6 +11,7 @@ import (
 	"kontor/ent/tenant"
 	"kontor/internal/audit"
 	"kontor/internal/db"
+	"kontor/internal/email"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 )
@@ -27,9 +28,10 @@ type Settings struct {
 	PasswordPolicy         tenant.PasswordPolicy `json:"passwordPolicy"`
 	MandatoryContactFields []string              `json:"mandatoryContactFields"`
 	// Minutes; nil stands for the server's default.
-	SessionIdleMinutes     *int `json:"sessionIdleMinutes"`
-	SessionAbsoluteMinutes *int `json:"sessionAbsoluteMinutes"`
-	OnlineBillingNeedsLink bool `json:"onlineBillingNeedsLink"`
+	SessionIdleMinutes     *int   `json:"sessionIdleMinutes"`
+	SessionAbsoluteMinutes *int   `json:"sessionAbsoluteMinutes"`
+	OnlineBillingNeedsLink bool   `json:"onlineBillingNeedsLink"`
+	Email                  string `json:"email"` // receipts of orders go there, too (OR-08)
 }
 
 // UpdateTenantSettingsInput is what to change of the settings; nil stays.
@@ -43,6 +45,7 @@ type UpdateTenantSettingsInput struct {
 	SessionIdleMinutes     *int
 	SessionAbsoluteMinutes *int
 	OnlineBillingNeedsLink *bool
+	Email                  *string
 }
 
 // SettingsOf are the settings of a tenant.
@@ -50,6 +53,7 @@ func SettingsOf(t *ent.Tenant) *Settings {
 	s := &Settings{
 		LoginNeedsOrganization: t.LoginNeedsOrganization, UsersCreatedBy: t.UsersCreatedBy, NamesChangeable: t.NamesChangeable,
 		PasswordPolicy: t.PasswordPolicy, MandatoryContactFields: strings.Fields(t.MandatoryContactFields), OnlineBillingNeedsLink: t.OnlineBillingNeedsLink,
+		Email: t.Email,
 	}
 	if t.SessionIdleMinutes > 0 {
 		s.SessionIdleMinutes = &t.SessionIdleMinutes
@@ -83,6 +87,15 @@ func (s *Service) UpdateSettings(ctx context.Context, in UpdateTenantSettingsInp
 			faults.Add(fault.New("MINUTES_INVALID", minutes.field).With("max", longestSession))
 		}
 	}
+	if in.Email != nil && strings.TrimSpace(*in.Email) != "" {
+		address, ok := email.Parse(*in.Email)
+		if !ok {
+			faults.Add(fault.New("EMAIL_INVALID", "email"))
+		}
+		in.Email = &address
+	} else if in.Email != nil {
+		in.Email = new(string)
+	}
 	if len(faults) > 0 {
 		return nil, faults
 	}
@@ -91,7 +104,7 @@ func (s *Service) UpdateSettings(ctx context.Context, in UpdateTenantSettingsInp
 		update := tx.Tenant.UpdateOneID(t.ID).SetNillableLoginNeedsOrganization(in.LoginNeedsOrganization).SetNillableUsersCreatedBy(in.UsersCreatedBy).
 			SetNillableNamesChangeable(in.NamesChangeable).SetNillablePasswordPolicy(in.PasswordPolicy).
 			SetNillableSessionIdleMinutes(in.SessionIdleMinutes).SetNillableSessionAbsoluteMinutes(in.SessionAbsoluteMinutes).
-			SetNillableOnlineBillingNeedsLink(in.OnlineBillingNeedsLink)
+			SetNillableOnlineBillingNeedsLink(in.OnlineBillingNeedsLink).SetNillableEmail(in.Email)
 		if in.MandatoryContactFields != nil {
 			// In the order of a form, and each once.
 			chosen := slices.DeleteFunc(slices.Clone(contactFields), func(field string) bool { return !slices.Contains(in.MandatoryContactFields, field) })

@@ -83,11 +83,15 @@ const (
 	QuoteDeclined Template = "quote_declined"
 )
 
+// OrderReceipt tells all who have to do with an order that it was received: Order, Amount,
+// Net, Tax, PlacedAt, Items, By, Text, which says what happens next; AgreedBy may be empty.
+const OrderReceipt Template = "order_receipt"
+
 var templates = []Template{
 	CompanyInvited, UserInvited, ActivationCode, AlreadyRegistered, PasswordReset, PasswordChanged, UsernameChanged,
 	EmailChangeConfirm, EmailChangeRequested, EmailChanged, LoginLocked, OTPEnabled, OTPDisabled, RecoveryCodeUsed,
 	Deactivated, Reactivated, UserJoined, RolesChanged, RightsTransferred, RightsTakenBack,
-	OrderWaiting, OrderReminder, OrderMessage, OrderApproved, OrderRejected,
+	OrderWaiting, OrderReminder, OrderMessage, OrderApproved, OrderRejected, OrderReceipt,
 	QuoteOffered, QuoteAccepted, QuoteDeclined,
 }
 
@@ -119,8 +123,18 @@ type Content struct {
 	Contracts   []string // numbers
 	Order       string   // number
 	Amount      money.Money
+	Net, Tax    money.Money
+	Items       []Item
+	AgreedBy    string // to a quote
 	PlacedAt    time.Time
 	Quote       string  // number
 	ValidUntil  day.Day // of a quote
 	Text        string  // what somebody said
+}
+
+// Item is a position of an order.
+type Item struct {
+	Quantity        money.Decimal
+	Unit, SKU, Name string
+	LineTotal       money.Money
 }

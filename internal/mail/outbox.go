@@ -26,29 +26,43 @@ func NewOutbox(sealer *seal.Sealer) *Outbox {
 // Put writes a mail and puts it into the outbox of the transaction. It leaves as soon
 // as that is committed.
 func (o *Outbox) Put(ctx context.Context, tx *ent.Tx, which Template, c Content) error {
-	m, err := render(which, c)
-	if err != nil {
-		return fmt.Errorf("writing the mail %s: %w", which, err)
+	return o.PutAll(ctx, tx, which, []Content{c})
+}
+
+// PutAll is Put for the same mail to several people, in one statement.
+func (o *Outbox) PutAll(ctx context.Context, tx *ent.Tx, which Template, all []Content) error {
+	if len(all) == 0 {
+		return nil
 	}
-	if err := o.store(ctx, tx, m, c); err != nil {
+	rows := make([]*ent.MailCreate, len(all))
+	for i, c := range all {
+		m, err := render(which, c)
+		if err != nil {
+			return fmt.Errorf("writing the mail %s: %w", which, err)
+		}
+		if rows[i], err = o.row(tx, m, c); err != nil {
+			return fmt.Errorf("putting the mail %s into the outbox: %w", which, err)
+		}
+	}
+	if err := tx.Mail.CreateBulk(rows...).Exec(ctx); err != nil {
 		return fmt.Errorf("putting the mail %s into the outbox: %w", which, err)
 	}
 	db.AfterCommit(tx, func(context.Context) { o.wake() })
 	return nil
 }
 
-func (o *Outbox) store(ctx context.Context, tx *ent.Tx, m rendered, c Content) error {
+func (o *Outbox) row(tx *ent.Tx, m rendered, c Content) (*ent.MailCreate, error) {
 	// The recipient and the subject are no secrets: what is sealed are link and code.
 	text, err := o.sealer.Seal(sealPurpose, []byte(m.text))
 	if err != nil {
-		return fmt.Errorf("sealing the text: %w", err)
+		return nil, fmt.Errorf("sealing the text: %w", err)
 	}
 	html, err := o.sealer.Seal(sealPurpose, []byte(m.html))
 	if err != nil {
-		return fmt.Errorf("sealing the HTML: %w", err)
+		return nil, fmt.Errorf("sealing the HTML: %w", err)
 	}
 	return tx.Mail.Create().SetTenantID(c.Tenant.ID).SetRecipient(m.to).SetSubject(m.subject).SetText(text).
-		SetHTML(html).SetCreatedAt(c.At.UTC()).SetNextAttemptAt(c.At.UTC()).Exec(ctx)
+		SetHTML(html).SetCreatedAt(c.At.UTC()).SetNextAttemptAt(c.At.UTC()), nil
 }
 
 const sealPurpose = "mail"

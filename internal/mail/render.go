@@ -139,13 +139,14 @@ func (c Content) values(language string) map[string]string {
 		roles[i] = lang.Text(language, "ROLE_"+role, nil)
 	}
 	values := map[string]string{
-		"Language": language, "Company": c.Tenant.Name, "Name": c.Name, "By": c.By, "Text": c.Text, "Roles": strings.Join(roles, ", "),
+		"Language": language, "Company": c.Tenant.Name, "Name": c.Name, "By": c.By, "AgreedBy": c.AgreedBy, "Text": c.Text, "Roles": strings.Join(roles, ", "),
 		"ContactName": c.Tenant.ContactName, "ContactPhone": c.Tenant.ContactPhone, "ContactEmail": c.Tenant.ContactEmail,
 	}
 	needed := map[string]string{
 		"To": c.To, "Link": c.Link, "Code": c.Code, "At": moment(c.At), "Until": moment(c.Until),
 		"Contracts": strings.Join(c.Contracts, ", "),
 		"Order":     c.Order, "Amount": amount(language, c.Amount), "PlacedAt": moment(c.PlacedAt),
+		"Net": amount(language, c.Net), "Tax": amount(language, c.Tax),
 		"Quote": c.Quote, "ValidUntil": date(language, c.ValidUntil),
 		"NewEmail": c.NewEmail, "NewUsername": c.NewUsername, "IPAddress": c.IPAddress,
 	}
@@ -167,7 +168,36 @@ func (c Content) values(language string) map[string]string {
 		// A line break in a name must become neither a header nor a paragraph.
 		values[name] = strings.Join(strings.Fields(value), " ")
 	}
+	if len(c.Items) > 0 {
+		values["Items"] = strings.Join(items(language, c.Items), "\n")
+	}
 	return values
+}
+
+// shownItems is how many positions a mail tells; a longer order is in the portal.
+const shownItems = 50
+
+// items are the positions of an order, a line for each.
+func items(language string, all []Item) []string {
+	lines := make([]string, 0, min(len(all), shownItems)+1)
+	for i, item := range all {
+		if i == shownItems {
+			return append(lines, lang.Text(language, "MORE_POSITIONS", map[string]any{"count": len(all) - i}))
+		}
+		quantity := strings.Replace(item.Quantity.String(), ".", points[language][1], 1)
+		line := fmt.Sprintf("%s %s %s (%s): %s", quantity, unit(language, item.Unit), item.Name, item.SKU, amount(language, item.LineTotal))
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	return lines
+}
+
+// unit is a unit as readers of a language call it, or as it is.
+func unit(language, name string) string {
+	code := "UNIT_" + name
+	if text := lang.Text(language, code, nil); text != code {
+		return text
+	}
+	return name
 }
 
 // points are how readers of a language write numbers: between thousands, and before the

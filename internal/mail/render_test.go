@@ -33,6 +33,8 @@ func full(language string) Content {
 		NewEmail: "mia.neu@brandt.example", NewUsername: "mia.neu", IPAddress: "2001:db8::1",
 		Roles: []string{string(authz.MasterAdmin), string(authz.Approver)}, Contracts: []string{"SV-100001", "SV-100002"},
 		Order: "BRANDT-000031", Amount: money.Of(money.MustParse("12345.6"), "EUR"), PlacedAt: at.Add(-48 * time.Hour),
+		Net: money.Of(money.MustParse("10374.45"), "EUR"), Tax: money.Of(money.MustParse("1971.15"), "EUR"), AgreedBy: "Mia Groß",
+		Items: []Item{{Quantity: money.MustParse("12.5"), Unit: "kg", SKU: "MET-AL-0101", Name: "Aluminium EN AC-42100", LineTotal: money.Of(money.MustParse("10374.45"), "EUR")}},
 		Quote: "BRANDT-Q000007", ValidUntil: "2026-12-31", Text: "Bitte eine Woche später liefern.",
 	}
 }

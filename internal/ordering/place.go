@@ -38,6 +38,16 @@ type PlaceOrderInput struct {
 	agreedBy *uuid.UUID
 }
 
+// placing is all that an order is written of besides its cart, once it was checked.
+type placing struct {
+	PlaceOrderInput
+	details *account.OrderDetails
+	about   *ent.Contract
+	rules   []*ent.ApprovalRule // that ask for an approval
+	receipt *receipt
+	number  string
+}
+
 // Place turns the viewer's cart into an order that never changes again (OR-01).
 // It takes everything along as it stands, in one transaction: the same key and
 // input again give the same order, whatever happened in between.
@@ -92,15 +102,25 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err := check(c, in); err != nil {
 		return nil, err
 	}
-	number, err := s.nextNumber(ctx, tx, v.Tenant, numberseries.KindORDER)
-	if err != nil {
+	p := placing{PlaceOrderInput: in, details: details, about: about}
+	if p.receipt, err = s.receiptOf(ctx, tx, v, in); err != nil {
 		return nil, err
 	}
-	placed, err := s.write(ctx, tx, v, c, in, details, about, number)
+	if p.rules, err = s.approvalFor(ctx, tx, v.Tenant, factsOf(c)); err != nil {
+		return nil, err
+	}
+	// As late as possible: who orders for the same company waits from here on.
+	if p.number, err = s.nextNumber(ctx, tx, v.Tenant, numberseries.KindORDER); err != nil {
+		return nil, err
+	}
+	placed, err := s.write(ctx, tx, v, c, p)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.callOff(ctx, tx, placed); err != nil {
+		return nil, err
+	}
+	if err := s.send(ctx, tx, p.receipt, placed, c); err != nil {
 		return nil, err
 	}
 	err = s.audit.Record(ctx, tx, audit.Change{
@@ -167,32 +187,29 @@ func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) 
 // write is the order with its positions, what it waits for and the first step of its
 // history: whichever way an order is placed, it is written here, and no way goes around
 // the approval rules (OR-02).
-func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput, details *account.OrderDetails, about *ent.Contract, number string) (*ent.Order, error) {
+func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, p placing) (*ent.Order, error) {
 	now := s.moment()
-	rules, err := s.approvalFor(ctx, tx, v.Tenant, factsOf(c))
-	if err != nil {
-		return nil, err
-	}
 	state := order.StateIN_PROGRESS
-	if len(rules) > 0 {
+	if len(p.rules) > 0 {
 		state = order.StatePENDING_APPROVAL
 	}
-	create := tx.Order.Create().SetTenantID(v.Tenant).SetNumber(number).SetName(c.Name).
+	create := tx.Order.Create().SetTenantID(v.Tenant).SetNumber(p.number).SetName(c.Name).
 		SetCustomerOrderNumber(c.CustomerOrderNumber).SetReferenceNumber(c.ReferenceNumber).
-		SetState(state).SetBusinessCase(in.BusinessCase).SetChannel(order.ChannelONLINE).
+		SetState(state).SetBusinessCase(p.BusinessCase).SetChannel(order.ChannelONLINE).
 		SetPlacedAt(now).SetPlacedByID(v.User).
-		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency).SetAutomatic(automatic(c, in.BusinessCase, details))
+		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency).
+		SetAutomatic(automatic(c, p.BusinessCase, p.details)).SetReceiptTo(p.receipt.addresses())
 	if c.AccountAssignment != nil {
 		create.SetAccountAssignment(c.AccountAssignment)
 	}
-	if details != nil {
-		create.SetDetails(details)
+	if p.details != nil {
+		create.SetDetails(p.details)
 	}
-	if about != nil {
-		create.SetContractID(about.ID)
+	if p.about != nil {
+		create.SetContractID(p.about.ID)
 	}
-	if in.quote != nil {
-		create.SetQuoteID(in.quote.ID).SetAgreedName(in.agreed.Name).SetAgreedEmail(in.agreed.Email).SetNillableAgreedByID(in.agreedBy)
+	if p.quote != nil {
+		create.SetQuoteID(p.quote.ID).SetAgreedName(p.agreed.Name).SetAgreedEmail(p.agreed.Email).SetNillableAgreedByID(p.agreedBy)
 	}
 	placed, err := create.Save(ctx)
 	if err != nil {
@@ -217,7 +234,7 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if state == order.StateIN_PROGRESS {
 		return placed, s.begin(ctx, tx, placed)
 	}
-	return placed, s.ask(ctx, tx, placed, rules)
+	return placed, s.ask(ctx, tx, placed, p.rules)
 }
 
 // automatic tells whether no person is needed for what is ordered: all products are

@@ -202,39 +202,6 @@ func (in CreateQuoteInput) request() *once.Request {
 	}
 }
 
-// AsCart is a quote, read with its positions, as the cart that it was, at the prices that
-// were offered: what became of the products since does not count. Where everything goes to
-// one address, it is the cart's.
-func AsCart(q *ent.Quote) *cart.Cart {
-	c := &cart.Cart{
-		Cart: &ent.Cart{ID: q.ID, TenantID: q.TenantID, Name: q.Name, CustomerOrderNumber: q.CustomerOrderNumber,
-			ReferenceNumber: q.ReferenceNumber, AccountAssignment: q.AccountAssignment},
-		Items: make([]*cart.Item, len(q.Edges.Items)), Net: q.Net(), Tax: q.Tax(), Gross: q.Gross(), Orderable: true,
-	}
-	for i, item := range q.Edges.Items {
-		price, total := item.UnitPrice(), item.LineTotal()
-		c.Items[i] = &cart.Item{
-			CartItem:  &ent.CartItem{ID: item.ID, ProductID: item.ProductID, Quantity: item.Quantity, WishedDate: item.WishedDate},
-			Product:   &ent.Product{ID: item.ProductID, Sku: item.Sku, Name: item.ProductName, Unit: item.Unit, TaxRate: item.TaxRate, Automatic: item.Automatic},
-			UnitPrice: &price, LineTotal: &total, Unit: item.Unit, EffectiveAssignment: item.AccountAssignment,
-		}
-		if a := item.DeliveryAddress; a != nil {
-			c.Items[i].DeliveryAddress = &ent.Address{Company: a.Company, Contact: a.Contact, Street: a.Street, PostalCode: a.PostalCode, City: a.City, Country: a.Country}
-		}
-	}
-	for i, item := range c.Items {
-		a := item.DeliveryAddress
-		switch {
-		case i == 0:
-			c.DeliveryAddress = a
-		case a == nil || c.DeliveryAddress == nil || a.Copy() != c.DeliveryAddress.Copy():
-			c.DeliveryAddress = nil
-			return c
-		}
-	}
-	return c
-}
-
 // Quote is a quote that the viewer may see, with its positions and customer, or nil.
 func (s *Service) Quote(ctx context.Context, id gid.ID) (*ent.Quote, error) {
 	q, err := s.db.Client.Quote.Query().Where(quote.ID(id.Of(ent.KindQuote))).WithItems(byPosition).WithTenant().Only(ctx)
