@@ -33,6 +33,29 @@ func (_m *Address) GlobalID() gid.ID { return gid.New(KindAddress, _m.ID) }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *AlloyGroupQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.AlloyGroup(p))
+	}
+}
+
+// KindAlloyGroup is the kind of a AlloyGroup in global IDs.
+const KindAlloyGroup = "alg"
+
+// GlobalID names the AlloyGroup in the API.
+func (_m *AlloyGroup) GlobalID() gid.ID { return gid.New(KindAlloyGroup, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *AlloyGroup) Siblings() *Siblings[AlloyGroup] {
+	if _m.siblings == nil {
+		return &Siblings[AlloyGroup]{All: []*AlloyGroup{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *ApprovalNeedQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.ApprovalNeed(p))
@@ -82,6 +105,29 @@ func (_q *AuditHeadQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.AuditHead(p))
 	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *BookingQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Booking(p))
+	}
+}
+
+// KindBooking is the kind of a Booking in global IDs.
+const KindBooking = "bok"
+
+// GlobalID names the Booking in the API.
+func (_m *Booking) GlobalID() gid.ID { return gid.New(KindBooking, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *Booking) Siblings() *Siblings[Booking] {
+	if _m.siblings == nil {
+		return &Siblings[Booking]{All: []*Booking{_m}}
+	}
+	return _m.siblings
 }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
@@ -570,6 +616,15 @@ func (c *AddressConnection) Nodes() []*Address {
 }
 
 // Nodes are the entities of the page, without their cursors.
+func (c *AlloyGroupConnection) Nodes() []*AlloyGroup {
+	nodes := make([]*AlloyGroup, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
 func (c *ApprovalRuleConnection) Nodes() []*ApprovalRule {
 	nodes := make([]*ApprovalRule, len(c.Edges))
 	for i, edge := range c.Edges {
@@ -581,6 +636,15 @@ func (c *ApprovalRuleConnection) Nodes() []*ApprovalRule {
 // Nodes are the entities of the page, without their cursors.
 func (c *AuditEntryConnection) Nodes() []*AuditEntry {
 	nodes := make([]*AuditEntry, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *BookingConnection) Nodes() []*Booking {
+	nodes := make([]*Booking, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

@@ -13,10 +13,12 @@ import (
 
 	"kontor/ent/actingsession"
 	"kontor/ent/address"
+	"kontor/ent/alloygroup"
 	"kontor/ent/approvalneed"
 	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
+	"kontor/ent/booking"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -68,6 +70,8 @@ type Client struct {
 	ActingSession *ActingSessionClient
 	// Address is the client for interacting with the Address builders.
 	Address *AddressClient
+	// AlloyGroup is the client for interacting with the AlloyGroup builders.
+	AlloyGroup *AlloyGroupClient
 	// ApprovalNeed is the client for interacting with the ApprovalNeed builders.
 	ApprovalNeed *ApprovalNeedClient
 	// ApprovalRule is the client for interacting with the ApprovalRule builders.
@@ -76,6 +80,8 @@ type Client struct {
 	AuditEntry *AuditEntryClient
 	// AuditHead is the client for interacting with the AuditHead builders.
 	AuditHead *AuditHeadClient
+	// Booking is the client for interacting with the Booking builders.
+	Booking *BookingClient
 	// Cart is the client for interacting with the Cart builders.
 	Cart *CartClient
 	// CartItem is the client for interacting with the CartItem builders.
@@ -157,10 +163,12 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.ActingSession = NewActingSessionClient(c.config)
 	c.Address = NewAddressClient(c.config)
+	c.AlloyGroup = NewAlloyGroupClient(c.config)
 	c.ApprovalNeed = NewApprovalNeedClient(c.config)
 	c.ApprovalRule = NewApprovalRuleClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
 	c.AuditHead = NewAuditHeadClient(c.config)
+	c.Booking = NewBookingClient(c.config)
 	c.Cart = NewCartClient(c.config)
 	c.CartItem = NewCartItemClient(c.config)
 	c.Category = NewCategoryClient(c.config)
@@ -289,10 +297,12 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		config:             cfg,
 		ActingSession:      NewActingSessionClient(cfg),
 		Address:            NewAddressClient(cfg),
+		AlloyGroup:         NewAlloyGroupClient(cfg),
 		ApprovalNeed:       NewApprovalNeedClient(cfg),
 		ApprovalRule:       NewApprovalRuleClient(cfg),
 		AuditEntry:         NewAuditEntryClient(cfg),
 		AuditHead:          NewAuditHeadClient(cfg),
+		Booking:            NewBookingClient(cfg),
 		Cart:               NewCartClient(cfg),
 		CartItem:           NewCartItemClient(cfg),
 		Category:           NewCategoryClient(cfg),
@@ -348,10 +358,12 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		config:             cfg,
 		ActingSession:      NewActingSessionClient(cfg),
 		Address:            NewAddressClient(cfg),
+		AlloyGroup:         NewAlloyGroupClient(cfg),
 		ApprovalNeed:       NewApprovalNeedClient(cfg),
 		ApprovalRule:       NewApprovalRuleClient(cfg),
 		AuditEntry:         NewAuditEntryClient(cfg),
 		AuditHead:          NewAuditHeadClient(cfg),
+		Booking:            NewBookingClient(cfg),
 		Cart:               NewCartClient(cfg),
 		CartItem:           NewCartItemClient(cfg),
 		Category:           NewCategoryClient(cfg),
@@ -415,14 +427,14 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.ActingSession, c.Address, c.ApprovalNeed, c.ApprovalRule, c.AuditEntry,
-		c.AuditHead, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
-		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
-		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
-		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.Quote, c.QuoteItem,
-		c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart,
-		c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.ActingSession, c.Address, c.AlloyGroup, c.ApprovalNeed, c.ApprovalRule,
+		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
+		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
+		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NeedApprover,
+		c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent,
+		c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash, c.Price, c.Product,
+		c.Quote, c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover,
+		c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -432,14 +444,14 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.ActingSession, c.Address, c.ApprovalNeed, c.ApprovalRule, c.AuditEntry,
-		c.AuditHead, c.Cart, c.CartItem, c.Category, c.Connection, c.Contract,
-		c.ContractPosition, c.CustomerCentreLink, c.CustomerNumber, c.Grant,
-		c.IdempotencyKey, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
-		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.Quote, c.QuoteItem,
-		c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart,
-		c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.ActingSession, c.Address, c.AlloyGroup, c.ApprovalNeed, c.ApprovalRule,
+		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
+		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
+		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NeedApprover,
+		c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent,
+		c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash, c.Price, c.Product,
+		c.Quote, c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover,
+		c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User, c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -452,6 +464,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ActingSession.mutate(ctx, m)
 	case *AddressMutation:
 		return c.Address.mutate(ctx, m)
+	case *AlloyGroupMutation:
+		return c.AlloyGroup.mutate(ctx, m)
 	case *ApprovalNeedMutation:
 		return c.ApprovalNeed.mutate(ctx, m)
 	case *ApprovalRuleMutation:
@@ -460,6 +474,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.AuditEntry.mutate(ctx, m)
 	case *AuditHeadMutation:
 		return c.AuditHead.mutate(ctx, m)
+	case *BookingMutation:
+		return c.Booking.mutate(ctx, m)
 	case *CartMutation:
 		return c.Cart.mutate(ctx, m)
 	case *CartItemMutation:
@@ -800,6 +816,141 @@ func (c *AddressClient) mutate(ctx context.Context, m *AddressMutation) (Value, 
 		return (&AddressDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Address mutation op: %q", m.Op())
+	}
+}
+
+// AlloyGroupClient is a client for the AlloyGroup schema.
+type AlloyGroupClient struct {
+	config
+}
+
+// NewAlloyGroupClient returns a client for the AlloyGroup from the given config.
+func NewAlloyGroupClient(c config) *AlloyGroupClient {
+	return &AlloyGroupClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `alloygroup.Hooks(f(g(h())))`.
+func (c *AlloyGroupClient) Use(hooks ...Hook) {
+	c.hooks.AlloyGroup = append(c.hooks.AlloyGroup, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `alloygroup.Intercept(f(g(h())))`.
+func (c *AlloyGroupClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AlloyGroup = append(c.inters.AlloyGroup, interceptors...)
+}
+
+// Create returns a builder for creating a AlloyGroup entity.
+func (c *AlloyGroupClient) Create() *AlloyGroupCreate {
+	mutation := newAlloyGroupMutation(c.config, OpCreate)
+	return &AlloyGroupCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AlloyGroup entities.
+func (c *AlloyGroupClient) CreateBulk(builders ...*AlloyGroupCreate) *AlloyGroupCreateBulk {
+	return &AlloyGroupCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AlloyGroupClient) MapCreateBulk(slice any, setFunc func(*AlloyGroupCreate, int)) *AlloyGroupCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AlloyGroupCreateBulk{err: fmt.Errorf("calling to AlloyGroupClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AlloyGroupCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AlloyGroupCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AlloyGroup.
+func (c *AlloyGroupClient) Update() *AlloyGroupUpdate {
+	mutation := newAlloyGroupMutation(c.config, OpUpdate)
+	return &AlloyGroupUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AlloyGroupClient) UpdateOne(_m *AlloyGroup) *AlloyGroupUpdateOne {
+	mutation := newAlloyGroupMutation(c.config, OpUpdateOne, withAlloyGroup(_m))
+	return &AlloyGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AlloyGroupClient) UpdateOneID(id uuid.UUID) *AlloyGroupUpdateOne {
+	mutation := newAlloyGroupMutation(c.config, OpUpdateOne, withAlloyGroupID(id))
+	return &AlloyGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AlloyGroup.
+func (c *AlloyGroupClient) Delete() *AlloyGroupDelete {
+	mutation := newAlloyGroupMutation(c.config, OpDelete)
+	return &AlloyGroupDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AlloyGroupClient) DeleteOne(_m *AlloyGroup) *AlloyGroupDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AlloyGroupClient) DeleteOneID(id uuid.UUID) *AlloyGroupDeleteOne {
+	builder := c.Delete().Where(alloygroup.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AlloyGroupDeleteOne{builder}
+}
+
+// Query returns a query builder for AlloyGroup.
+func (c *AlloyGroupClient) Query() *AlloyGroupQuery {
+	return &AlloyGroupQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAlloyGroup},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AlloyGroup entity by its id.
+func (c *AlloyGroupClient) Get(ctx context.Context, id uuid.UUID) (*AlloyGroup, error) {
+	return c.Query().Where(alloygroup.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AlloyGroupClient) GetX(ctx context.Context, id uuid.UUID) *AlloyGroup {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AlloyGroupClient) Hooks() []Hook {
+	hooks := c.hooks.AlloyGroup
+	return append(hooks[:len(hooks):len(hooks)], alloygroup.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *AlloyGroupClient) Interceptors() []Interceptor {
+	inters := c.inters.AlloyGroup
+	return append(inters[:len(inters):len(inters)], alloygroup.Interceptors[:]...)
+}
+
+func (c *AlloyGroupClient) mutate(ctx context.Context, m *AlloyGroupMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AlloyGroupCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AlloyGroupUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AlloyGroupUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AlloyGroupDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AlloyGroup mutation op: %q", m.Op())
 	}
 }
 
@@ -1388,6 +1539,157 @@ func (c *AuditHeadClient) mutate(ctx context.Context, m *AuditHeadMutation) (Val
 		return (&AuditHeadDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown AuditHead mutation op: %q", m.Op())
+	}
+}
+
+// BookingClient is a client for the Booking schema.
+type BookingClient struct {
+	config
+}
+
+// NewBookingClient returns a client for the Booking from the given config.
+func NewBookingClient(c config) *BookingClient {
+	return &BookingClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `booking.Hooks(f(g(h())))`.
+func (c *BookingClient) Use(hooks ...Hook) {
+	c.hooks.Booking = append(c.hooks.Booking, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `booking.Intercept(f(g(h())))`.
+func (c *BookingClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Booking = append(c.inters.Booking, interceptors...)
+}
+
+// Create returns a builder for creating a Booking entity.
+func (c *BookingClient) Create() *BookingCreate {
+	mutation := newBookingMutation(c.config, OpCreate)
+	return &BookingCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Booking entities.
+func (c *BookingClient) CreateBulk(builders ...*BookingCreate) *BookingCreateBulk {
+	return &BookingCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *BookingClient) MapCreateBulk(slice any, setFunc func(*BookingCreate, int)) *BookingCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &BookingCreateBulk{err: fmt.Errorf("calling to BookingClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*BookingCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &BookingCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Booking.
+func (c *BookingClient) Update() *BookingUpdate {
+	mutation := newBookingMutation(c.config, OpUpdate)
+	return &BookingUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *BookingClient) UpdateOne(_m *Booking) *BookingUpdateOne {
+	mutation := newBookingMutation(c.config, OpUpdateOne, withBooking(_m))
+	return &BookingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *BookingClient) UpdateOneID(id uuid.UUID) *BookingUpdateOne {
+	mutation := newBookingMutation(c.config, OpUpdateOne, withBookingID(id))
+	return &BookingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Booking.
+func (c *BookingClient) Delete() *BookingDelete {
+	mutation := newBookingMutation(c.config, OpDelete)
+	return &BookingDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *BookingClient) DeleteOne(_m *Booking) *BookingDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *BookingClient) DeleteOneID(id uuid.UUID) *BookingDeleteOne {
+	builder := c.Delete().Where(booking.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &BookingDeleteOne{builder}
+}
+
+// Query returns a query builder for Booking.
+func (c *BookingClient) Query() *BookingQuery {
+	return &BookingQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeBooking},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Booking entity by its id.
+func (c *BookingClient) Get(ctx context.Context, id uuid.UUID) (*Booking, error) {
+	return c.Query().Where(booking.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *BookingClient) GetX(ctx context.Context, id uuid.UUID) *Booking {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryAlloyGroup queries the alloy_group edge of a Booking.
+func (c *BookingClient) QueryAlloyGroup(_m *Booking) *AlloyGroupQuery {
+	query := (&AlloyGroupClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(booking.Table, booking.FieldID, id),
+			sqlgraph.To(alloygroup.Table, alloygroup.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, booking.AlloyGroupTable, booking.AlloyGroupColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *BookingClient) Hooks() []Hook {
+	hooks := c.hooks.Booking
+	return append(hooks[:len(hooks):len(hooks)], booking.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *BookingClient) Interceptors() []Interceptor {
+	inters := c.inters.Booking
+	return append(inters[:len(inters):len(inters)], booking.Interceptors[:]...)
+}
+
+func (c *BookingClient) mutate(ctx context.Context, m *BookingMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&BookingCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&BookingUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&BookingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&BookingDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Booking mutation op: %q", m.Op())
 	}
 }
 
@@ -6816,21 +7118,21 @@ func (c *UserRoleClient) mutate(ctx context.Context, m *UserRoleMutation) (Value
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		ActingSession, Address, ApprovalNeed, ApprovalRule, AuditEntry, AuditHead, Cart,
-		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
-		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
-		OrderMessage, PasswordHash, Price, Product, Quote, QuoteItem, RecoveryCode,
-		Registration, RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
-		UserRole []ent.Hook
+		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
+		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
+		ContractPosition, CustomerCentreLink, CustomerNumber, Grant, IdempotencyKey,
+		Mail, NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order,
+		OrderEvent, OrderItem, OrderJob, OrderMessage, PasswordHash, Price, Product,
+		Quote, QuoteItem, RecoveryCode, Registration, RuleApprover, SavedAssignment,
+		SavedCart, Tenant, Transfer, User, UserRole []ent.Hook
 	}
 	inters struct {
-		ActingSession, Address, ApprovalNeed, ApprovalRule, AuditEntry, AuditHead, Cart,
-		CartItem, Category, Connection, Contract, ContractPosition, CustomerCentreLink,
-		CustomerNumber, Grant, IdempotencyKey, Mail, NeedApprover, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
-		OrderMessage, PasswordHash, Price, Product, Quote, QuoteItem, RecoveryCode,
-		Registration, RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
-		UserRole []ent.Interceptor
+		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
+		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
+		ContractPosition, CustomerCentreLink, CustomerNumber, Grant, IdempotencyKey,
+		Mail, NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order,
+		OrderEvent, OrderItem, OrderJob, OrderMessage, PasswordHash, Price, Product,
+		Quote, QuoteItem, RecoveryCode, Registration, RuleApprover, SavedAssignment,
+		SavedCart, Tenant, Transfer, User, UserRole []ent.Interceptor
 	}
 )

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"kontor/ent/actingsession"
 	"kontor/ent/address"
+	"kontor/ent/alloygroup"
 	"kontor/ent/approvalneed"
 	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
+	"kontor/ent/booking"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -114,10 +116,12 @@ func checkColumn(t, c string) error {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			actingsession.Table:      actingsession.ValidColumn,
 			address.Table:            address.ValidColumn,
+			alloygroup.Table:         alloygroup.ValidColumn,
 			approvalneed.Table:       approvalneed.ValidColumn,
 			approvalrule.Table:       approvalrule.ValidColumn,
 			auditentry.Table:         auditentry.ValidColumn,
 			audithead.Table:          audithead.ValidColumn,
+			booking.Table:            booking.ValidColumn,
 			cart.Table:               cart.ValidColumn,
 			cartitem.Table:           cartitem.ValidColumn,
 			category.Table:           category.ValidColumn,

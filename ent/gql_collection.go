@@ -7,8 +7,10 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"kontor/ent/address"
+	"kontor/ent/alloygroup"
 	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
+	"kontor/ent/booking"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -130,6 +132,90 @@ type addressPaginateArgs struct {
 
 func newAddressPaginateArgs(rv map[string]any) *addressPaginateArgs {
 	args := &addressPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *AlloyGroupQuery) CollectFields(ctx context.Context, satisfies ...string) (*AlloyGroupQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *AlloyGroupQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(alloygroup.Columns))
+		selectedFields = []string{alloygroup.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[alloygroup.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, alloygroup.FieldTenantID)
+				fieldSeen[alloygroup.FieldTenantID] = struct{}{}
+			}
+		case "code":
+			if _, ok := fieldSeen[alloygroup.FieldCode]; !ok {
+				selectedFields = append(selectedFields, alloygroup.FieldCode)
+				fieldSeen[alloygroup.FieldCode] = struct{}{}
+			}
+		case "name":
+			if _, ok := fieldSeen[alloygroup.FieldName]; !ok {
+				selectedFields = append(selectedFields, alloygroup.FieldName)
+				fieldSeen[alloygroup.FieldName] = struct{}{}
+			}
+		case "unit":
+			if _, ok := fieldSeen[alloygroup.FieldUnit]; !ok {
+				selectedFields = append(selectedFields, alloygroup.FieldUnit)
+				fieldSeen[alloygroup.FieldUnit] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[alloygroup.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, alloygroup.FieldCreatedAt)
+				fieldSeen[alloygroup.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type alloygroupPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []AlloyGroupPaginateOption
+}
+
+func newAlloyGroupPaginateArgs(rv map[string]any) *alloygroupPaginateArgs {
+	args := &alloygroupPaginateArgs{}
 	if rv == nil {
 		return args
 	}
@@ -389,6 +475,110 @@ func newAuditEntryPaginateArgs(rv map[string]any) *auditentryPaginateArgs {
 				args.opts = append(args.opts, WithAuditEntryOrder(v))
 			}
 		}
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *BookingQuery) CollectFields(ctx context.Context, satisfies ...string) (*BookingQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *BookingQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(booking.Columns))
+		selectedFields = []string{booking.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[booking.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, booking.FieldTenantID)
+				fieldSeen[booking.FieldTenantID] = struct{}{}
+			}
+		case "alloyGroupID":
+			if _, ok := fieldSeen[booking.FieldAlloyGroupID]; !ok {
+				selectedFields = append(selectedFields, booking.FieldAlloyGroupID)
+				fieldSeen[booking.FieldAlloyGroupID] = struct{}{}
+			}
+		case "reference":
+			if _, ok := fieldSeen[booking.FieldReference]; !ok {
+				selectedFields = append(selectedFields, booking.FieldReference)
+				fieldSeen[booking.FieldReference] = struct{}{}
+			}
+		case "bookedOn":
+			if _, ok := fieldSeen[booking.FieldBookedOn]; !ok {
+				selectedFields = append(selectedFields, booking.FieldBookedOn)
+				fieldSeen[booking.FieldBookedOn] = struct{}{}
+			}
+		case "kind":
+			if _, ok := fieldSeen[booking.FieldKind]; !ok {
+				selectedFields = append(selectedFields, booking.FieldKind)
+				fieldSeen[booking.FieldKind] = struct{}{}
+			}
+		case "quantity":
+			if _, ok := fieldSeen[booking.FieldQuantity]; !ok {
+				selectedFields = append(selectedFields, booking.FieldQuantity)
+				fieldSeen[booking.FieldQuantity] = struct{}{}
+			}
+		case "note":
+			if _, ok := fieldSeen[booking.FieldNote]; !ok {
+				selectedFields = append(selectedFields, booking.FieldNote)
+				fieldSeen[booking.FieldNote] = struct{}{}
+			}
+		case "reversesID":
+			if _, ok := fieldSeen[booking.FieldReversesID]; !ok {
+				selectedFields = append(selectedFields, booking.FieldReversesID)
+				fieldSeen[booking.FieldReversesID] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[booking.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, booking.FieldCreatedAt)
+				fieldSeen[booking.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type bookingPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []BookingPaginateOption
+}
+
+func newBookingPaginateArgs(rv map[string]any) *bookingPaginateArgs {
+	args := &bookingPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
 	}
 	return args
 }

@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"kontor/ent/address"
+	"kontor/ent/alloygroup"
 	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
+	"kontor/ent/booking"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -43,6 +45,11 @@ var addressImplementors = []string{"Address", "Node"}
 // IsNode implements the Node interface check for GQLGen.
 func (*Address) IsNode() {}
 
+var alloygroupImplementors = []string{"AlloyGroup", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*AlloyGroup) IsNode() {}
+
 var approvalruleImplementors = []string{"ApprovalRule", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
@@ -52,6 +59,11 @@ var auditentryImplementors = []string{"AuditEntry", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*AuditEntry) IsNode() {}
+
+var bookingImplementors = []string{"Booking", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*Booking) IsNode() {}
 
 var cartImplementors = []string{"Cart", "Node"}
 
@@ -210,6 +222,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			}
 		}
 		return query.Only(ctx)
+	case alloygroup.Table:
+		query := c.AlloyGroup.Query().
+			Where(alloygroup.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, alloygroupImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
 	case approvalrule.Table:
 		query := c.ApprovalRule.Query().
 			Where(approvalrule.ID(id))
@@ -224,6 +245,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(auditentry.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, auditentryImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case booking.Table:
+		query := c.Booking.Query().
+			Where(booking.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, bookingImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -479,6 +509,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 				*noder = node
 			}
 		}
+	case alloygroup.Table:
+		query := c.AlloyGroup.Query().
+			Where(alloygroup.IDIn(ids...))
+		query, err := query.CollectFields(ctx, alloygroupImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
 	case approvalrule.Table:
 		query := c.ApprovalRule.Query().
 			Where(approvalrule.IDIn(ids...))
@@ -499,6 +545,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.AuditEntry.Query().
 			Where(auditentry.IDIn(ids...))
 		query, err := query.CollectFields(ctx, auditentryImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case booking.Table:
+		query := c.Booking.Query().
+			Where(booking.IDIn(ids...))
+		query, err := query.CollectFields(ctx, bookingImplementors...)
 		if err != nil {
 			return nil, err
 		}

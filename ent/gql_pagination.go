@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"kontor/ent/address"
+	"kontor/ent/alloygroup"
 	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
+	"kontor/ent/booking"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -363,6 +365,255 @@ func (_m *Address) ToEdge(order *AddressOrder) *AddressEdge {
 		order = DefaultAddressOrder
 	}
 	return &AddressEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// AlloyGroupEdge is the edge representation of AlloyGroup.
+type AlloyGroupEdge struct {
+	Node   *AlloyGroup `json:"node"`
+	Cursor Cursor      `json:"cursor"`
+}
+
+// AlloyGroupConnection is the connection containing edges to AlloyGroup.
+type AlloyGroupConnection struct {
+	Edges      []*AlloyGroupEdge `json:"edges"`
+	PageInfo   PageInfo          `json:"pageInfo"`
+	TotalCount int               `json:"totalCount"`
+}
+
+func (c *AlloyGroupConnection) build(nodes []*AlloyGroup, pager *alloygroupPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *AlloyGroup
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *AlloyGroup {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *AlloyGroup {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*AlloyGroupEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &AlloyGroupEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// AlloyGroupPaginateOption enables pagination customization.
+type AlloyGroupPaginateOption func(*alloygroupPager) error
+
+// WithAlloyGroupOrder configures pagination ordering.
+func WithAlloyGroupOrder(order *AlloyGroupOrder) AlloyGroupPaginateOption {
+	if order == nil {
+		order = DefaultAlloyGroupOrder
+	}
+	o := *order
+	return func(pager *alloygroupPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultAlloyGroupOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithAlloyGroupFilter configures pagination filter.
+func WithAlloyGroupFilter(filter func(*AlloyGroupQuery) (*AlloyGroupQuery, error)) AlloyGroupPaginateOption {
+	return func(pager *alloygroupPager) error {
+		if filter == nil {
+			return errors.New("AlloyGroupQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type alloygroupPager struct {
+	reverse bool
+	order   *AlloyGroupOrder
+	filter  func(*AlloyGroupQuery) (*AlloyGroupQuery, error)
+}
+
+func newAlloyGroupPager(opts []AlloyGroupPaginateOption, reverse bool) (*alloygroupPager, error) {
+	pager := &alloygroupPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultAlloyGroupOrder
+	}
+	return pager, nil
+}
+
+func (p *alloygroupPager) applyFilter(query *AlloyGroupQuery) (*AlloyGroupQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *alloygroupPager) toCursor(_m *AlloyGroup) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *alloygroupPager) applyCursors(query *AlloyGroupQuery, after, before *Cursor) (*AlloyGroupQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultAlloyGroupOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *alloygroupPager) applyOrder(query *AlloyGroupQuery) *AlloyGroupQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultAlloyGroupOrder.Field {
+		query = query.Order(DefaultAlloyGroupOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *alloygroupPager) orderExpr(query *AlloyGroupQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultAlloyGroupOrder.Field {
+			b.Comma().Ident(DefaultAlloyGroupOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to AlloyGroup.
+func (_m *AlloyGroupQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...AlloyGroupPaginateOption,
+) (*AlloyGroupConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newAlloyGroupPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &AlloyGroupConnection{Edges: []*AlloyGroupEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// AlloyGroupOrderField defines the ordering field of AlloyGroup.
+type AlloyGroupOrderField struct {
+	// Value extracts the ordering value from the given AlloyGroup.
+	Value    func(*AlloyGroup) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) alloygroup.OrderOption
+	toCursor func(*AlloyGroup) Cursor
+}
+
+// AlloyGroupOrder defines the ordering of AlloyGroup.
+type AlloyGroupOrder struct {
+	Direction OrderDirection        `json:"direction"`
+	Field     *AlloyGroupOrderField `json:"field"`
+}
+
+// DefaultAlloyGroupOrder is the default ordering of AlloyGroup.
+var DefaultAlloyGroupOrder = &AlloyGroupOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &AlloyGroupOrderField{
+		Value: func(_m *AlloyGroup) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: alloygroup.FieldID,
+		toTerm: alloygroup.ByID,
+		toCursor: func(_m *AlloyGroup) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts AlloyGroup into AlloyGroupEdge.
+func (_m *AlloyGroup) ToEdge(order *AlloyGroupOrder) *AlloyGroupEdge {
+	if order == nil {
+		order = DefaultAlloyGroupOrder
+	}
+	return &AlloyGroupEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}
@@ -908,6 +1159,255 @@ func (_m *AuditEntry) ToEdge(order *AuditEntryOrder) *AuditEntryEdge {
 		order = DefaultAuditEntryOrder
 	}
 	return &AuditEntryEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// BookingEdge is the edge representation of Booking.
+type BookingEdge struct {
+	Node   *Booking `json:"node"`
+	Cursor Cursor   `json:"cursor"`
+}
+
+// BookingConnection is the connection containing edges to Booking.
+type BookingConnection struct {
+	Edges      []*BookingEdge `json:"edges"`
+	PageInfo   PageInfo       `json:"pageInfo"`
+	TotalCount int            `json:"totalCount"`
+}
+
+func (c *BookingConnection) build(nodes []*Booking, pager *bookingPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *Booking
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *Booking {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *Booking {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*BookingEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &BookingEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// BookingPaginateOption enables pagination customization.
+type BookingPaginateOption func(*bookingPager) error
+
+// WithBookingOrder configures pagination ordering.
+func WithBookingOrder(order *BookingOrder) BookingPaginateOption {
+	if order == nil {
+		order = DefaultBookingOrder
+	}
+	o := *order
+	return func(pager *bookingPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultBookingOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithBookingFilter configures pagination filter.
+func WithBookingFilter(filter func(*BookingQuery) (*BookingQuery, error)) BookingPaginateOption {
+	return func(pager *bookingPager) error {
+		if filter == nil {
+			return errors.New("BookingQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type bookingPager struct {
+	reverse bool
+	order   *BookingOrder
+	filter  func(*BookingQuery) (*BookingQuery, error)
+}
+
+func newBookingPager(opts []BookingPaginateOption, reverse bool) (*bookingPager, error) {
+	pager := &bookingPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultBookingOrder
+	}
+	return pager, nil
+}
+
+func (p *bookingPager) applyFilter(query *BookingQuery) (*BookingQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *bookingPager) toCursor(_m *Booking) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *bookingPager) applyCursors(query *BookingQuery, after, before *Cursor) (*BookingQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultBookingOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *bookingPager) applyOrder(query *BookingQuery) *BookingQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultBookingOrder.Field {
+		query = query.Order(DefaultBookingOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *bookingPager) orderExpr(query *BookingQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultBookingOrder.Field {
+			b.Comma().Ident(DefaultBookingOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to Booking.
+func (_m *BookingQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...BookingPaginateOption,
+) (*BookingConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newBookingPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &BookingConnection{Edges: []*BookingEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// BookingOrderField defines the ordering field of Booking.
+type BookingOrderField struct {
+	// Value extracts the ordering value from the given Booking.
+	Value    func(*Booking) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) booking.OrderOption
+	toCursor func(*Booking) Cursor
+}
+
+// BookingOrder defines the ordering of Booking.
+type BookingOrder struct {
+	Direction OrderDirection     `json:"direction"`
+	Field     *BookingOrderField `json:"field"`
+}
+
+// DefaultBookingOrder is the default ordering of Booking.
+var DefaultBookingOrder = &BookingOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &BookingOrderField{
+		Value: func(_m *Booking) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: booking.FieldID,
+		toTerm: booking.ByID,
+		toCursor: func(_m *Booking) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts Booking into BookingEdge.
+func (_m *Booking) ToEdge(order *BookingOrder) *BookingEdge {
+	if order == nil {
+		order = DefaultBookingOrder
+	}
+	return &BookingEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}

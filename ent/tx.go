@@ -16,6 +16,8 @@ type Tx struct {
 	ActingSession *ActingSessionClient
 	// Address is the client for interacting with the Address builders.
 	Address *AddressClient
+	// AlloyGroup is the client for interacting with the AlloyGroup builders.
+	AlloyGroup *AlloyGroupClient
 	// ApprovalNeed is the client for interacting with the ApprovalNeed builders.
 	ApprovalNeed *ApprovalNeedClient
 	// ApprovalRule is the client for interacting with the ApprovalRule builders.
@@ -24,6 +26,8 @@ type Tx struct {
 	AuditEntry *AuditEntryClient
 	// AuditHead is the client for interacting with the AuditHead builders.
 	AuditHead *AuditHeadClient
+	// Booking is the client for interacting with the Booking builders.
+	Booking *BookingClient
 	// Cart is the client for interacting with the Cart builders.
 	Cart *CartClient
 	// CartItem is the client for interacting with the CartItem builders.
@@ -225,10 +229,12 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.ActingSession = NewActingSessionClient(tx.config)
 	tx.Address = NewAddressClient(tx.config)
+	tx.AlloyGroup = NewAlloyGroupClient(tx.config)
 	tx.ApprovalNeed = NewApprovalNeedClient(tx.config)
 	tx.ApprovalRule = NewApprovalRuleClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
 	tx.AuditHead = NewAuditHeadClient(tx.config)
+	tx.Booking = NewBookingClient(tx.config)
 	tx.Cart = NewCartClient(tx.config)
 	tx.CartItem = NewCartItemClient(tx.config)
 	tx.Category = NewCategoryClient(tx.config)

@@ -11,7 +11,9 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/address"
+	"kontor/ent/alloygroup"
 	"kontor/ent/auditentry"
+	"kontor/ent/booking"
 	"kontor/ent/category"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
@@ -31,7 +33,9 @@ import (
 // of the tables decide what of them the viewer sees.
 var tables = map[string]string{
 	ent.KindAddress:         address.Table,
+	ent.KindAlloyGroup:      alloygroup.Table,
 	ent.KindAuditEntry:      auditentry.Table,
+	ent.KindBooking:         booking.Table,
 	ent.KindCategory:        category.Table,
 	ent.KindContract:        contract.Table,
 	ent.KindCustomerNumber:  customernumber.Table,

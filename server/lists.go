@@ -37,6 +37,17 @@ func (s *Server) table(ctx context.Context, l link) (export.Table, error) {
 			return t, fmt.Errorf("reading the filter of a link: %w", err)
 		}
 		columns, t.Rows = contractColumns, s.contractRows(ctx, where, l.Language)
+	case "bookings":
+		var where company.BookingFile
+		if err := json.Unmarshal(l.Where, &where); err != nil {
+			return t, fmt.Errorf("reading the filter of a link: %w", err)
+		}
+		g, err := s.rooms.Company.AlloyGroup(ctx, where.AlloyGroupID)
+		if err != nil {
+			return t, fmt.Errorf("reading the alloy group of a link: %w", err)
+		}
+		t.Title += " " + g.Code + " " + g.Name
+		columns, t.Rows = bookingColumns, s.bookingRows(ctx, g, where.BookingFilter, l.Language)
 	case "audit":
 		where := new(audit.Filter)
 		if err := json.Unmarshal(l.Where, &where); err != nil {

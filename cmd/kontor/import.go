@@ -22,13 +22,13 @@ import (
 func importCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "import",
-		Usage:     "import tenants, users, products, prices or contracts from CSV or NDJSON",
+		Usage:     "import tenants, users, products, prices, contracts, alloy groups or bookings from CSV or NDJSON",
 		ArgsUsage: "FILE (or - for standard input)",
 		Description: "Repeatable: a second run of the same file changes nothing. Good rows go in, bad rows are reported\n" +
 			"with line and reason, and the command then ends with status 1.\n\n" + importHelp(),
 		Flags: []cli.Flag{
 			databaseFlag(),
-			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices or contracts"},
+			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices, contracts, alloy_groups or bookings"},
 			&cli.StringFlag{Name: "format", Usage: "csv or ndjson; by the file's ending unless told"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {

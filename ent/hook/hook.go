@@ -32,6 +32,18 @@ func (f AddressFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AddressMutation", m)
 }
 
+// The AlloyGroupFunc type is an adapter to allow the use of ordinary
+// function as AlloyGroup mutator.
+type AlloyGroupFunc func(context.Context, *ent.AlloyGroupMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f AlloyGroupFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.AlloyGroupMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AlloyGroupMutation", m)
+}
+
 // The ApprovalNeedFunc type is an adapter to allow the use of ordinary
 // function as ApprovalNeed mutator.
 type ApprovalNeedFunc func(context.Context, *ent.ApprovalNeedMutation) (ent.Value, error)
@@ -78,6 +90,18 @@ func (f AuditHeadFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AuditHeadMutation", m)
+}
+
+// The BookingFunc type is an adapter to allow the use of ordinary
+// function as Booking mutator.
+type BookingFunc func(context.Context, *ent.BookingMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BookingFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.BookingMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BookingMutation", m)
 }
 
 // The CartFunc type is an adapter to allow the use of ordinary

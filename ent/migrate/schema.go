@@ -45,6 +45,21 @@ var (
 		Columns:    AddressesColumns,
 		PrimaryKey: []*schema.Column{AddressesColumns[0]},
 	}
+	// AlloyGroupsColumns holds the columns for the "alloy_groups" table.
+	AlloyGroupsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "code", Type: field.TypeString},
+		{Name: "name", Type: field.TypeString},
+		{Name: "unit", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// AlloyGroupsTable holds the schema information for the "alloy_groups" table.
+	AlloyGroupsTable = &schema.Table{
+		Name:       "alloy_groups",
+		Columns:    AlloyGroupsColumns,
+		PrimaryKey: []*schema.Column{AlloyGroupsColumns[0]},
+	}
 	// ApprovalNeedsColumns holds the columns for the "approval_needs" table.
 	ApprovalNeedsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -133,6 +148,33 @@ var (
 		Name:       "audit_heads",
 		Columns:    AuditHeadsColumns,
 		PrimaryKey: []*schema.Column{AuditHeadsColumns[0]},
+	}
+	// BookingsColumns holds the columns for the "bookings" table.
+	BookingsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "reference", Type: field.TypeString},
+		{Name: "booked_on", Type: field.TypeString, SchemaType: map[string]string{"postgres": "date", "sqlite3": "text"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"RECEIPT", "WITHDRAWAL", "ADJUSTMENT", "LOSS", "REVERSAL"}},
+		{Name: "quantity", Type: field.TypeInt64},
+		{Name: "note", Type: field.TypeString, Default: ""},
+		{Name: "reverses_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "alloy_group_id", Type: field.TypeUUID},
+	}
+	// BookingsTable holds the schema information for the "bookings" table.
+	BookingsTable = &schema.Table{
+		Name:       "bookings",
+		Columns:    BookingsColumns,
+		PrimaryKey: []*schema.Column{BookingsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "bookings_alloy_groups_alloy_group",
+				Columns:    []*schema.Column{BookingsColumns[9]},
+				RefColumns: []*schema.Column{AlloyGroupsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
 	}
 	// CartsColumns holds the columns for the "carts" table.
 	CartsColumns = []*schema.Column{
@@ -1089,10 +1131,12 @@ var (
 	Tables = []*schema.Table{
 		ActingSessionsTable,
 		AddressesTable,
+		AlloyGroupsTable,
 		ApprovalNeedsTable,
 		ApprovalRulesTable,
 		AuditEntriesTable,
 		AuditHeadsTable,
+		BookingsTable,
 		CartsTable,
 		CartItemsTable,
 		CategoriesTable,
@@ -1132,6 +1176,7 @@ var (
 
 func init() {
 	ApprovalNeedsTable.ForeignKeys[0].RefTable = OrdersTable
+	BookingsTable.ForeignKeys[0].RefTable = AlloyGroupsTable
 	CartsTable.ForeignKeys[0].RefTable = AddressesTable
 	CartItemsTable.ForeignKeys[0].RefTable = CartsTable
 	CartItemsTable.ForeignKeys[1].RefTable = ProductsTable

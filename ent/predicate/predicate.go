@@ -12,6 +12,9 @@ type ActingSession func(*sql.Selector)
 // Address is the predicate function for address builders.
 type Address func(*sql.Selector)
 
+// AlloyGroup is the predicate function for alloygroup builders.
+type AlloyGroup func(*sql.Selector)
+
 // ApprovalNeed is the predicate function for approvalneed builders.
 type ApprovalNeed func(*sql.Selector)
 
@@ -23,6 +26,9 @@ type AuditEntry func(*sql.Selector)
 
 // AuditHead is the predicate function for audithead builders.
 type AuditHead func(*sql.Selector)
+
+// Booking is the predicate function for booking builders.
+type Booking func(*sql.Selector)
 
 // Cart is the predicate function for cart builders.
 type Cart func(*sql.Selector)

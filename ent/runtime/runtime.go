@@ -5,10 +5,12 @@ package runtime
 import (
 	"kontor/ent/actingsession"
 	"kontor/ent/address"
+	"kontor/ent/alloygroup"
 	"kontor/ent/approvalneed"
 	"kontor/ent/approvalrule"
 	"kontor/ent/auditentry"
 	"kontor/ent/audithead"
+	"kontor/ent/booking"
 	"kontor/ent/cart"
 	"kontor/ent/cartitem"
 	"kontor/ent/category"
@@ -91,6 +93,21 @@ func init() {
 	addressDescID := addressMixinFields0[0].Descriptor()
 	// address.DefaultID holds the default value on creation for the id field.
 	address.DefaultID = addressDescID.Default.(func() uuid.UUID)
+	alloygroupMixin := schema.AlloyGroup{}.Mixin()
+	alloygroupMixinHooks0 := alloygroupMixin[0].Hooks()
+	alloygroupHooks := schema.AlloyGroup{}.Hooks()
+	alloygroup.Hooks[0] = alloygroupMixinHooks0[0]
+	alloygroup.Hooks[1] = alloygroupHooks[0]
+	alloygroupMixinInters0 := alloygroupMixin[0].Interceptors()
+	alloygroup.Interceptors[0] = alloygroupMixinInters0[0]
+	alloygroupMixinFields0 := alloygroupMixin[0].Fields()
+	_ = alloygroupMixinFields0
+	alloygroupFields := schema.AlloyGroup{}.Fields()
+	_ = alloygroupFields
+	// alloygroupDescID is the schema descriptor for id field.
+	alloygroupDescID := alloygroupMixinFields0[0].Descriptor()
+	// alloygroup.DefaultID holds the default value on creation for the id field.
+	alloygroup.DefaultID = alloygroupDescID.Default.(func() uuid.UUID)
 	approvalneedMixin := schema.ApprovalNeed{}.Mixin()
 	approvalneedMixinHooks0 := approvalneedMixin[0].Hooks()
 	approvalneed.Hooks[0] = approvalneedMixinHooks0[0]
@@ -153,6 +170,26 @@ func init() {
 	auditheadDescID := auditheadMixinFields0[0].Descriptor()
 	// audithead.DefaultID holds the default value on creation for the id field.
 	audithead.DefaultID = auditheadDescID.Default.(func() uuid.UUID)
+	bookingMixin := schema.Booking{}.Mixin()
+	bookingMixinHooks0 := bookingMixin[0].Hooks()
+	bookingHooks := schema.Booking{}.Hooks()
+	booking.Hooks[0] = bookingMixinHooks0[0]
+	booking.Hooks[1] = bookingHooks[0]
+	booking.Hooks[2] = bookingHooks[1]
+	bookingMixinInters0 := bookingMixin[0].Interceptors()
+	booking.Interceptors[0] = bookingMixinInters0[0]
+	bookingMixinFields0 := bookingMixin[0].Fields()
+	_ = bookingMixinFields0
+	bookingFields := schema.Booking{}.Fields()
+	_ = bookingFields
+	// bookingDescNote is the schema descriptor for note field.
+	bookingDescNote := bookingFields[5].Descriptor()
+	// booking.DefaultNote holds the default value on creation for the note field.
+	booking.DefaultNote = bookingDescNote.Default.(string)
+	// bookingDescID is the schema descriptor for id field.
+	bookingDescID := bookingMixinFields0[0].Descriptor()
+	// booking.DefaultID holds the default value on creation for the id field.
+	booking.DefaultID = bookingDescID.Default.(func() uuid.UUID)
 	cartMixin := schema.Cart{}.Mixin()
 	cartMixinHooks0 := cartMixin[0].Hooks()
 	cart.Hooks[0] = cartMixinHooks0[0]

@@ -6,6 +6,7 @@ import (
 	"context"
 	"kontor/authz"
 	"kontor/ent"
+	"kontor/ent/booking"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/order"
@@ -20,6 +21,7 @@ import (
 	"kontor/internal/account"
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
+	"kontor/internal/company"
 	"kontor/internal/day"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
@@ -123,6 +125,15 @@ var directSchema = direct.Schema{
 			"email": nil,
 		},
 	},
+	"AlloyGroup": {
+		Satisfies: alloyGroupImplementors,
+		Fields: map[string][]string{
+			"id":   nil,
+			"code": nil,
+			"name": nil,
+			"unit": nil,
+		},
+	},
 	"AnswerChallengePayload": {
 		Satisfies: answerChallengePayloadImplementors,
 		Fields: map[string][]string{
@@ -187,6 +198,28 @@ var directSchema = direct.Schema{
 			"kind":  nil,
 			"id":    nil,
 			"label": nil,
+		},
+	},
+	"Booking": {
+		Satisfies: bookingImplementors,
+		Fields: map[string][]string{
+			"id":        nil,
+			"bookedOn":  nil,
+			"kind":      nil,
+			"quantity":  nil,
+			"reference": nil,
+			"note":      nil,
+		},
+	},
+	"BookingConnection": {
+		Satisfies: bookingConnectionImplementors,
+		Fields:    map[string][]string{},
+	},
+	"BookingEdge": {
+		Satisfies: bookingEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"Booking"},
+			"cursor": nil,
 		},
 	},
 	"Cart": {
@@ -345,6 +378,13 @@ var directSchema = direct.Schema{
 			"calledOffQuantity": nil,
 			"unit":              nil,
 			"price":             {"Money"},
+		},
+	},
+	"ConversionAccount": {
+		Satisfies: conversionAccountImplementors,
+		Fields: map[string][]string{
+			"asOf":        nil,
+			"alloyGroups": {"AlloyGroup"},
 		},
 	},
 	"CreateQuotePayload": {
@@ -1589,6 +1629,35 @@ func selectionAgreement(ctx context.Context, w *direct.Writer, plan *direct.Plan
 	return w.Close('}')
 }
 
+func fieldAlloyGroup(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.AlloyGroup) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AlloyGroup")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "code":
+		return writeNString2string(ctx, w, f, obj.Code)
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	case "unit":
+		return writeNString2string(ctx, w, f, obj.Unit)
+	default:
+		return false
+	}
+}
+
+func selectionAlloyGroup(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.AlloyGroup) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldAlloyGroup(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldAnswerChallengePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AnswerChallengePayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -1747,6 +1816,73 @@ func fieldAuditSubject(ctx context.Context, w *direct.Writer, f *direct.Field, o
 	default:
 		return false
 	}
+}
+
+func fieldBooking(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Booking) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("Booking")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "bookedOn":
+		return writeNDate2kontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.BookedOn)
+	case "kind":
+		return writeNBookingKind2kontorᚋentᚋbookingᚐKind(ctx, w, f, obj.Kind)
+	case "quantity":
+		return writeNDecimal2kontorᚋinternalᚋmoneyᚐDecimal(ctx, w, f, obj.Quantity)
+	case "reference":
+		return writeNString2string(ctx, w, f, obj.Reference)
+	case "note":
+		return writeNString2string(ctx, w, f, obj.Note)
+	default:
+		return false
+	}
+}
+
+func selectionBooking(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.Booking) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldBooking(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldBookingConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *company.BookingConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("BookingConnection")
+	default:
+		return false
+	}
+}
+
+func fieldBookingEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.BookingEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("BookingEdge")
+	case "node":
+		return writeOBooking2ᚖkontorᚋentᚐBooking(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionBookingEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.BookingEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldBookingEdge(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
 }
 
 func fieldCart(ctx context.Context, w *direct.Writer, f *direct.Field, obj *cart.Cart) bool {
@@ -2167,6 +2303,19 @@ func selectionContractPosition(ctx context.Context, w *direct.Writer, plan *dire
 		}
 	}
 	return w.Close('}')
+}
+
+func fieldConversionAccount(ctx context.Context, w *direct.Writer, f *direct.Field, obj *company.ConversionAccount) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ConversionAccount")
+	case "asOf":
+		return writeNDate2kontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.AsOf)
+	case "alloyGroups":
+		return writeNAlloyGroup2ᚕᚖkontorᚋentᚐAlloyGroupᚄ(ctx, w, f, obj.AlloyGroups)
+	default:
+		return false
+	}
 }
 
 func fieldCreateQuotePayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.CreateQuotePayload) bool {
@@ -4808,6 +4957,24 @@ func writeNAddress2ᚖkontorᚋentᚐAddress(ctx context.Context, w *direct.Writ
 	return selectionAddress(ctx, w, f.Plans[0], v)
 }
 
+func writeNAlloyGroup2ᚕᚖkontorᚋentᚐAlloyGroupᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.AlloyGroup) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNAlloyGroup2ᚖkontorᚋentᚐAlloyGroup(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNAlloyGroup2ᚖkontorᚋentᚐAlloyGroup(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.AlloyGroup) bool {
+	if v == nil {
+		return false
+	}
+	return selectionAlloyGroup(ctx, w, f.Plans[0], v)
+}
+
 func writeNApprovalRule2ᚕᚖkontorᚋentᚐApprovalRuleᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.ApprovalRule) bool {
 	w.Open('[')
 	for i := range v {
@@ -4842,6 +5009,47 @@ func writeNAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx context.Context, w *direc
 		return false
 	}
 	return selectionAuditEntry(ctx, w, f.Plans[0], v)
+}
+
+func writeNBooking2ᚕᚖkontorᚋentᚐBookingᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Booking) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNBooking2ᚖkontorᚋentᚐBooking(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNBooking2ᚖkontorᚋentᚐBooking(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Booking) bool {
+	if v == nil {
+		return false
+	}
+	return selectionBooking(ctx, w, f.Plans[0], v)
+}
+
+func writeNBookingEdge2ᚕᚖkontorᚋentᚐBookingEdgeᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.BookingEdge) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNBookingEdge2ᚖkontorᚋentᚐBookingEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNBookingEdge2ᚖkontorᚋentᚐBookingEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.BookingEdge) bool {
+	if v == nil {
+		return false
+	}
+	return selectionBookingEdge(ctx, w, f.Plans[0], v)
+}
+
+func writeNBookingKind2kontorᚋentᚋbookingᚐKind(ctx context.Context, w *direct.Writer, f *direct.Field, v booking.Kind) bool {
+	v.MarshalGQL(w)
+	return true
 }
 
 func writeNBoolean2bool(ctx context.Context, w *direct.Writer, f *direct.Field, v bool) bool {
@@ -5850,6 +6058,13 @@ func writeOAuditEntryEdge2ᚖkontorᚋentᚐAuditEntryEdge(ctx context.Context, 
 	return selectionAuditEntryEdge(ctx, w, f.Plans[0], v)
 }
 
+func writeOBooking2ᚖkontorᚋentᚐBooking(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Booking) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionBooking(ctx, w, f.Plans[0], v)
+}
+
 func writeOBusinessCase2ᚕkontorᚋentᚋorderᚐBusinessCaseᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []order.BusinessCase) bool {
 	if v == nil {
 		return w.Null()
@@ -6048,47 +6263,51 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	case nil:
 		return w.Null()
 	case *ent.User:
-		return v != nil && selectionUser(ctx, w, f.Plans[18], v)
+		return v != nil && selectionUser(ctx, w, f.Plans[20], v)
 	case *ent.Transfer:
-		return v != nil && selectionTransfer(ctx, w, f.Plans[17], v)
+		return v != nil && selectionTransfer(ctx, w, f.Plans[19], v)
 	case *ent.Tenant:
-		return v != nil && selectionTenant(ctx, w, f.Plans[16], v)
+		return v != nil && selectionTenant(ctx, w, f.Plans[18], v)
 	case *ent.SavedCart:
-		return v != nil && selectionSavedCart(ctx, w, f.Plans[15], v)
+		return v != nil && selectionSavedCart(ctx, w, f.Plans[17], v)
 	case *ent.SavedAssignment:
-		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[14], v)
+		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[16], v)
 	case *ent.QuoteItem:
-		return v != nil && selectionQuoteItem(ctx, w, f.Plans[13], v)
+		return v != nil && selectionQuoteItem(ctx, w, f.Plans[15], v)
 	case *ent.Quote:
-		return v != nil && selectionQuote(ctx, w, f.Plans[12], v)
+		return v != nil && selectionQuote(ctx, w, f.Plans[14], v)
 	case *ent.Product:
-		return v != nil && selectionProduct(ctx, w, f.Plans[11], v)
+		return v != nil && selectionProduct(ctx, w, f.Plans[13], v)
 	case *ent.OrderItem:
-		return v != nil && selectionOrderItem(ctx, w, f.Plans[10], v)
+		return v != nil && selectionOrderItem(ctx, w, f.Plans[12], v)
 	case *ent.Order:
-		return v != nil && selectionOrder(ctx, w, f.Plans[9], v)
+		return v != nil && selectionOrder(ctx, w, f.Plans[11], v)
 	case model.Document:
-		return selectionDocument(ctx, w, f.Plans[8], &v)
+		return selectionDocument(ctx, w, f.Plans[10], &v)
 	case *model.Document:
-		return v != nil && selectionDocument(ctx, w, f.Plans[8], v)
+		return v != nil && selectionDocument(ctx, w, f.Plans[10], v)
 	case *ent.CustomerNumber:
-		return v != nil && selectionCustomerNumber(ctx, w, f.Plans[7], v)
+		return v != nil && selectionCustomerNumber(ctx, w, f.Plans[9], v)
 	case *ent.ContractPosition:
-		return v != nil && selectionContractPosition(ctx, w, f.Plans[6], v)
+		return v != nil && selectionContractPosition(ctx, w, f.Plans[8], v)
 	case *ent.Contract:
-		return v != nil && selectionContract(ctx, w, f.Plans[5], v)
+		return v != nil && selectionContract(ctx, w, f.Plans[7], v)
 	case *ent.Category:
-		return v != nil && selectionCategory(ctx, w, f.Plans[4], v)
+		return v != nil && selectionCategory(ctx, w, f.Plans[6], v)
 	case cart.Item:
-		return selectionCartItem(ctx, w, f.Plans[3], &v)
+		return selectionCartItem(ctx, w, f.Plans[5], &v)
 	case *cart.Item:
-		return v != nil && selectionCartItem(ctx, w, f.Plans[3], v)
+		return v != nil && selectionCartItem(ctx, w, f.Plans[5], v)
 	case cart.Cart:
-		return selectionCart(ctx, w, f.Plans[2], &v)
+		return selectionCart(ctx, w, f.Plans[4], &v)
 	case *cart.Cart:
-		return v != nil && selectionCart(ctx, w, f.Plans[2], v)
+		return v != nil && selectionCart(ctx, w, f.Plans[4], v)
+	case *ent.Booking:
+		return v != nil && selectionBooking(ctx, w, f.Plans[3], v)
 	case *ent.AuditEntry:
-		return v != nil && selectionAuditEntry(ctx, w, f.Plans[1], v)
+		return v != nil && selectionAuditEntry(ctx, w, f.Plans[2], v)
+	case *ent.AlloyGroup:
+		return v != nil && selectionAlloyGroup(ctx, w, f.Plans[1], v)
 	case *ent.Address:
 		return v != nil && selectionAddress(ctx, w, f.Plans[0], v)
 	default:

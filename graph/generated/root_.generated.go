@@ -16,6 +16,7 @@ import (
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/company"
+	"kontor/internal/day"
 	"kontor/internal/gid"
 	"kontor/internal/identity"
 	"kontor/internal/ordering"
@@ -36,9 +37,12 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	AlloyGroup() AlloyGroupResolver
 	ApprovalRule() ApprovalRuleResolver
 	AuditEntry() AuditEntryResolver
 	AuditEntryConnection() AuditEntryConnectionResolver
+	Booking() BookingResolver
+	BookingConnection() BookingConnectionResolver
 	Cart() CartResolver
 	CartProblem() CartProblemResolver
 	Category() CategoryResolver
@@ -138,6 +142,15 @@ type ComplexityRoot struct {
 		Name  func(childComplexity int) int
 	}
 
+	AlloyGroup struct {
+		Balance  func(childComplexity int, on *day.Day) int
+		Bookings func(childComplexity int, first int, after *string, where *company.BookingFilter) int
+		Code     func(childComplexity int) int
+		GlobalID func(childComplexity int) int
+		Name     func(childComplexity int) int
+		Unit     func(childComplexity int) int
+	}
+
 	AnswerChallengePayload struct {
 		Errors func(childComplexity int) int
 		Token  func(childComplexity int) int
@@ -192,6 +205,33 @@ type ComplexityRoot struct {
 		ID    func(childComplexity int) int
 		Kind  func(childComplexity int) int
 		Label func(childComplexity int) int
+	}
+
+	Booking struct {
+		BalanceAfter func(childComplexity int) int
+		BookedOn     func(childComplexity int) int
+		GlobalID     func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Note         func(childComplexity int) int
+		Quantity     func(childComplexity int) int
+		Reference    func(childComplexity int) int
+		ReversedBy   func(childComplexity int) int
+		Reverses     func(childComplexity int) int
+	}
+
+	BookingConnection struct {
+		ClosingBalance func(childComplexity int) int
+		Download       func(childComplexity int, format model.ExportFormat) int
+		Edges          func(childComplexity int) int
+		Nodes          func(childComplexity int) int
+		OpeningBalance func(childComplexity int) int
+		PageInfo       func(childComplexity int) int
+		TotalCount     func(childComplexity int) int
+	}
+
+	BookingEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Cart struct {
@@ -330,6 +370,11 @@ type ComplexityRoot struct {
 		Price             func(childComplexity int) int
 		Product           func(childComplexity int) int
 		Unit              func(childComplexity int) int
+	}
+
+	ConversionAccount struct {
+		AlloyGroups func(childComplexity int) int
+		AsOf        func(childComplexity int) int
 	}
 
 	CreateQuotePayload struct {
@@ -775,29 +820,30 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		ApprovalRules  func(childComplexity int) int
-		AuditLog       func(childComplexity int, first *int, after *string, last *int, before *string, where *audit.Filter) int
-		Cart           func(childComplexity int) int
-		Categories     func(childComplexity int) int
-		Contract       func(childComplexity int, number string) int
-		Contracts      func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
-		ExplainRight   func(childComplexity int, userID gid.ID, contractID gid.ID, right authz.Right) int
-		Invitation     func(childComplexity int, token string) int
-		Node           func(childComplexity int, id gid.ID) int
-		Nodes          func(childComplexity int, ids []gid.ID) int
-		Order          func(childComplexity int, number string) int
-		OrderReceipt   func(childComplexity int, number string) int
-		Orders         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
-		Product        func(childComplexity int, sku string) int
-		Products       func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
-		QuoteByToken   func(childComplexity int, token string) int
-		Quotes         func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.QuoteFilter, orderBy *ent.QuoteOrder) int
-		SavedCarts     func(childComplexity int, first *int, after *string, last *int, before *string) int
-		Tenants        func(childComplexity int, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) int
-		TransferTarget func(childComplexity int, input access.TransferTargetInput) int
-		Transfers      func(childComplexity int, first *int, after *string, last *int, before *string, direction *access.Direction) int
-		Users          func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
-		Viewer         func(childComplexity int) int
+		ApprovalRules     func(childComplexity int) int
+		AuditLog          func(childComplexity int, first *int, after *string, last *int, before *string, where *audit.Filter) int
+		Cart              func(childComplexity int) int
+		Categories        func(childComplexity int) int
+		Contract          func(childComplexity int, number string) int
+		Contracts         func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
+		ConversionAccount func(childComplexity int, tenantID *gid.ID) int
+		ExplainRight      func(childComplexity int, userID gid.ID, contractID gid.ID, right authz.Right) int
+		Invitation        func(childComplexity int, token string) int
+		Node              func(childComplexity int, id gid.ID) int
+		Nodes             func(childComplexity int, ids []gid.ID) int
+		Order             func(childComplexity int, number string) int
+		OrderReceipt      func(childComplexity int, number string) int
+		Orders            func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
+		Product           func(childComplexity int, sku string) int
+		Products          func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
+		QuoteByToken      func(childComplexity int, token string) int
+		Quotes            func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.QuoteFilter, orderBy *ent.QuoteOrder) int
+		SavedCarts        func(childComplexity int, first *int, after *string, last *int, before *string) int
+		Tenants           func(childComplexity int, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) int
+		TransferTarget    func(childComplexity int, input access.TransferTargetInput) int
+		Transfers         func(childComplexity int, first *int, after *string, last *int, before *string, direction *access.Direction) int
+		Users             func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
+		Viewer            func(childComplexity int) int
 	}
 
 	Quote struct {
@@ -1490,6 +1536,53 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Agreement.Name(childComplexity), true
 
+	case "AlloyGroup.balance":
+		if e.ComplexityRoot.AlloyGroup.Balance == nil {
+			break
+		}
+
+		args, err := ec.field_AlloyGroup_balance_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AlloyGroup.Balance(childComplexity, args["on"].(*day.Day)), true
+	case "AlloyGroup.bookings":
+		if e.ComplexityRoot.AlloyGroup.Bookings == nil {
+			break
+		}
+
+		args, err := ec.field_AlloyGroup_bookings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AlloyGroup.Bookings(childComplexity, args["first"].(int), args["after"].(*string), args["where"].(*company.BookingFilter)), true
+	case "AlloyGroup.code":
+		if e.ComplexityRoot.AlloyGroup.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlloyGroup.Code(childComplexity), true
+	case "AlloyGroup.id":
+		if e.ComplexityRoot.AlloyGroup.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlloyGroup.GlobalID(childComplexity), true
+	case "AlloyGroup.name":
+		if e.ComplexityRoot.AlloyGroup.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlloyGroup.Name(childComplexity), true
+	case "AlloyGroup.unit":
+		if e.ComplexityRoot.AlloyGroup.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlloyGroup.Unit(childComplexity), true
+
 	case "AnswerChallengePayload.errors":
 		if e.ComplexityRoot.AnswerChallengePayload.Errors == nil {
 			break
@@ -1694,6 +1787,122 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditSubject.Label(childComplexity), true
+
+	case "Booking.balanceAfter":
+		if e.ComplexityRoot.Booking.BalanceAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.BalanceAfter(childComplexity), true
+	case "Booking.bookedOn":
+		if e.ComplexityRoot.Booking.BookedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.BookedOn(childComplexity), true
+	case "Booking.id":
+		if e.ComplexityRoot.Booking.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.GlobalID(childComplexity), true
+	case "Booking.kind":
+		if e.ComplexityRoot.Booking.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.Kind(childComplexity), true
+	case "Booking.note":
+		if e.ComplexityRoot.Booking.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.Note(childComplexity), true
+	case "Booking.quantity":
+		if e.ComplexityRoot.Booking.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.Quantity(childComplexity), true
+	case "Booking.reference":
+		if e.ComplexityRoot.Booking.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.Reference(childComplexity), true
+	case "Booking.reversedBy":
+		if e.ComplexityRoot.Booking.ReversedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.ReversedBy(childComplexity), true
+	case "Booking.reverses":
+		if e.ComplexityRoot.Booking.Reverses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Booking.Reverses(childComplexity), true
+
+	case "BookingConnection.closingBalance":
+		if e.ComplexityRoot.BookingConnection.ClosingBalance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingConnection.ClosingBalance(childComplexity), true
+	case "BookingConnection.download":
+		if e.ComplexityRoot.BookingConnection.Download == nil {
+			break
+		}
+
+		args, err := ec.field_BookingConnection_download_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.BookingConnection.Download(childComplexity, args["format"].(model.ExportFormat)), true
+	case "BookingConnection.edges":
+		if e.ComplexityRoot.BookingConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingConnection.Edges(childComplexity), true
+	case "BookingConnection.nodes":
+		if e.ComplexityRoot.BookingConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingConnection.Nodes(childComplexity), true
+	case "BookingConnection.openingBalance":
+		if e.ComplexityRoot.BookingConnection.OpeningBalance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingConnection.OpeningBalance(childComplexity), true
+	case "BookingConnection.pageInfo":
+		if e.ComplexityRoot.BookingConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingConnection.PageInfo(childComplexity), true
+	case "BookingConnection.totalCount":
+		if e.ComplexityRoot.BookingConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingConnection.TotalCount(childComplexity), true
+
+	case "BookingEdge.cursor":
+		if e.ComplexityRoot.BookingEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingEdge.Cursor(childComplexity), true
+	case "BookingEdge.node":
+		if e.ComplexityRoot.BookingEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookingEdge.Node(childComplexity), true
 
 	case "Cart.accountAssignment":
 		if e.ComplexityRoot.Cart.AccountAssignment == nil {
@@ -2253,6 +2462,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ContractPosition.Unit(childComplexity), true
+
+	case "ConversionAccount.alloyGroups":
+		if e.ComplexityRoot.ConversionAccount.AlloyGroups == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConversionAccount.AlloyGroups(childComplexity), true
+	case "ConversionAccount.asOf":
+		if e.ComplexityRoot.ConversionAccount.AsOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConversionAccount.AsOf(childComplexity), true
 
 	case "CreateQuotePayload.errors":
 		if e.ComplexityRoot.CreateQuotePayload.Errors == nil {
@@ -4322,6 +4544,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Contracts(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*company.ContractFilter), args["orderBy"].(*ent.ContractOrder)), true
+	case "Query.conversionAccount":
+		if e.ComplexityRoot.Query.ConversionAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Query_conversionAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ConversionAccount(childComplexity, args["tenantId"].(*gid.ID)), true
 	case "Query.explainRight":
 		if e.ComplexityRoot.Query.ExplainRight == nil {
 			break
@@ -6202,6 +6435,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
 			graphql.NewInputUnmarshaler("ApproveOrderInput", ec.unmarshalInputApproveOrderInput),
 			graphql.NewInputUnmarshaler("AuditFilter", ec.unmarshalInputAuditFilter),
+			graphql.NewInputUnmarshaler("BookingFilter", ec.unmarshalInputBookingFilter),
 			graphql.NewInputUnmarshaler("CartItemInput", ec.unmarshalInputCartItemInput),
 			graphql.NewInputUnmarshaler("ChangeEmailInput", ec.unmarshalInputChangeEmailInput),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
@@ -8189,6 +8423,121 @@ extend type Query {
     "Contract number."
     number: String!
   ): Contract @can(do: "contract.VIEW")
+}
+`, BuiltIn: false},
+	{Name: "../schema/conversion.graphqls", Input: `"A company's metal at the supplier, by alloy group (Umarbeitungskonto)."
+type ConversionAccount {
+  "The day whose end balances without a date are of."
+  asOf: Date!
+  "Its alloy groups, by code."
+  alloyGroups: [AlloyGroup!]!
+}
+
+"A part of a conversion account: metal of one kind."
+type AlloyGroup implements Node {
+  "Global ID."
+  id: ID!
+  "Short name, unique in the company."
+  code: String!
+  "Name."
+  name: String!
+  "Unit of the quantities."
+  unit: String!
+  "How much there is at the end of a day, with the bookings of that day; below zero where more went out than came in."
+  balance(
+    "The day; today unless told."
+    on: Date
+  ): Decimal!
+  "Its bookings, the oldest first; on one day, in the order in which they came in."
+  bookings(
+    "The first so many, at most 100."
+    first: Int!
+    "After this cursor."
+    after: String
+    "In which period."
+    where: BookingFilter
+  ): BookingConnection!
+}
+
+"What a booking is about."
+enum BookingKind {
+  "Metal came in."
+  RECEIPT
+  "Metal went out."
+  WITHDRAWAL
+  "What there is was counted anew: more or less than was thought."
+  ADJUSTMENT
+  "Metal was lost, in melting as a rule."
+  LOSS
+  "An earlier booking was wrong and is taken back. Bookings are never changed."
+  REVERSAL
+}
+
+"A booking on a conversion account; never changed, only reversed by another."
+type Booking implements Node {
+  "Global ID."
+  id: ID!
+  "The day that it counts from."
+  bookedOn: Date!
+  "What it is about."
+  kind: BookingKind!
+  "How much: above zero what came in, below zero what went out."
+  quantity: Decimal!
+  "How much of the alloy group there was after it, in the order of the list."
+  balanceAfter: Decimal!
+  "Its number at the operator, unique in the company."
+  reference: String!
+  "Remark; empty where there is none."
+  note: String!
+  "The booking that this reversal takes back; null for other kinds."
+  reverses: Booking
+  "The reversal that took this booking back; null while it counts."
+  reversedBy: Booking
+}
+
+"A booking in the page."
+type BookingEdge {
+  "The booking."
+  node: Booking
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of bookings, and what the whole period made of the alloy group."
+type BookingConnection {
+  "The bookings with their cursors."
+  edges: [BookingEdge!]!
+  "The bookings."
+  nodes: [Booking!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in the period."
+  totalCount: Int!
+  "How much there was before the first day of the period."
+  openingBalance: Decimal!
+  "How much there was at the end of its last day: the opening balance and all bookings of the period."
+  closingBalance: Decimal!
+  "All bookings of the period, not only of this page, between their balances, as a file."
+  download(
+    "Kind of file."
+    format: ExportFormat!
+  ): Download!
+}
+
+"A period. Both days count; without one it is open on that side."
+input BookingFilter {
+  "First day."
+  from: Date
+  "Last day, not before the first."
+  to: Date
+}
+
+extend type Query {
+  "The conversion account of a company; null where there is none that the viewer may see."
+  conversionAccount(
+    "The company; the one that the viewer works for unless told."
+    tenantId: ID
+  ): ConversionAccount @can(do: "conversion.view")
 }
 `, BuiltIn: false},
 	{Name: "../schema/identity.graphqls", Input: `"How a client holds its session."
@@ -10299,6 +10648,24 @@ func (ec *executionContext) childFields_Agreement(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type Agreement", field.Name)
 }
 
+func (ec *executionContext) childFields_AlloyGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AlloyGroup_id(ctx, field)
+	case "code":
+		return ec.fieldContext_AlloyGroup_code(ctx, field)
+	case "name":
+		return ec.fieldContext_AlloyGroup_name(ctx, field)
+	case "unit":
+		return ec.fieldContext_AlloyGroup_unit(ctx, field)
+	case "balance":
+		return ec.fieldContext_AlloyGroup_balance(ctx, field)
+	case "bookings":
+		return ec.fieldContext_AlloyGroup_bookings(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlloyGroup", field.Name)
+}
+
 func (ec *executionContext) childFields_AnswerChallengePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "viewer":
@@ -10409,6 +10776,60 @@ func (ec *executionContext) childFields_AuditSubject(ctx context.Context, field 
 		return ec.fieldContext_AuditSubject_label(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AuditSubject", field.Name)
+}
+
+func (ec *executionContext) childFields_Booking(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Booking_id(ctx, field)
+	case "bookedOn":
+		return ec.fieldContext_Booking_bookedOn(ctx, field)
+	case "kind":
+		return ec.fieldContext_Booking_kind(ctx, field)
+	case "quantity":
+		return ec.fieldContext_Booking_quantity(ctx, field)
+	case "balanceAfter":
+		return ec.fieldContext_Booking_balanceAfter(ctx, field)
+	case "reference":
+		return ec.fieldContext_Booking_reference(ctx, field)
+	case "note":
+		return ec.fieldContext_Booking_note(ctx, field)
+	case "reverses":
+		return ec.fieldContext_Booking_reverses(ctx, field)
+	case "reversedBy":
+		return ec.fieldContext_Booking_reversedBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Booking", field.Name)
+}
+
+func (ec *executionContext) childFields_BookingConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_BookingConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_BookingConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BookingConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_BookingConnection_totalCount(ctx, field)
+	case "openingBalance":
+		return ec.fieldContext_BookingConnection_openingBalance(ctx, field)
+	case "closingBalance":
+		return ec.fieldContext_BookingConnection_closingBalance(ctx, field)
+	case "download":
+		return ec.fieldContext_BookingConnection_download(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BookingConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BookingEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_BookingEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_BookingEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BookingEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Cart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10685,6 +11106,16 @@ func (ec *executionContext) childFields_ContractPosition(ctx context.Context, fi
 		return ec.fieldContext_ContractPosition_price(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContractPosition", field.Name)
+}
+
+func (ec *executionContext) childFields_ConversionAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "asOf":
+		return ec.fieldContext_ConversionAccount_asOf(ctx, field)
+	case "alloyGroups":
+		return ec.fieldContext_ConversionAccount_alloyGroups(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConversionAccount", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateQuotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

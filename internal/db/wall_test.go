@@ -77,7 +77,7 @@ var (
 	// secret are the tables that no viewer reads.
 	secret = []string{"mails", "one_time_links", "one_time_passwords", "order_jobs", "recovery_codes", "registrations"}
 	// imported are those that viewers do not write.
-	imported = []string{"audit_entries", "audit_heads", "categories", "contract_positions", "contracts", "customer_numbers", "mails", "one_time_links", "one_time_passwords",
+	imported = []string{"alloy_groups", "audit_entries", "audit_heads", "bookings", "categories", "contract_positions", "contracts", "customer_numbers", "mails", "one_time_links", "one_time_passwords",
 		"order_jobs", "prices", "products", "recovery_codes", "registrations", "tenants"}
 	// ofContracts are those whose rows come with the right to see a contract.
 	ofContracts = []string{"approval_needs", "contract_positions", "contracts", "need_approvers", "order_events", "order_items", "order_messages", "orders"}
@@ -90,7 +90,7 @@ var (
 func TestAForgottenFilterGivesNoForeignRows(t *testing.T) {
 	d, beside := walled(t, "")
 	c := fill(t, beside)
-	below := slices.Concat(ofContracts, []string{"customer_numbers", "quote_items", "quotes", "tenants", "user_roles", "users"})
+	below := slices.Concat(ofContracts, []string{"alloy_groups", "bookings", "customer_numbers", "quote_items", "quotes", "tenants", "user_roles", "users"})
 	received := slices.Concat(ofContracts, []string{"grants", "transfers"})
 	receiver, former := c.viewer("mine", authz.MasterAdmin), c.viewer("mine", authz.MasterAdmin)
 	for _, table := range entschema.Tables {

@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"kontor/internal/day"
 	"kontor/internal/erp"
 	"kontor/internal/money"
 	"kontor/internal/password"
@@ -189,6 +191,43 @@ func TestContracts(t *testing.T) {
 	}
 	if len(numbers["HANSA FIXED_LINE"]) != 2 || len(numbers["HANSA MOBILE"]) != 1 || len(numbers["ALSTER FIXED_LINE"]) != 1 || len(numbers) != 3 {
 		t.Errorf("customer numbers are %v", numbers)
+	}
+}
+
+// BRANDT has a conversion account with four alloy groups and two years of bookings, in which no
+// group ever goes below nothing.
+//
+// Requirement: CO-03
+func TestConversionAccount(t *testing.T) {
+	t.Parallel()
+	keys(t, erp.Bookings, "organization_id", "reference")
+	balances := map[string]money.Decimal{}
+	for code := range keys(t, erp.AlloyGroups, "organization_id", "code") {
+		balances[code] = money.FromInt(0)
+	}
+	if len(balances) != 4 {
+		t.Errorf("there are %d alloy groups, want 4", len(balances))
+	}
+	quantities, kinds := map[string]string{}, map[string]int{}
+	var first, last day.Day
+	if err := each(erp.Bookings, func(r *erp.Row) {
+		group, quantity, on := r.Text("organization_id")+" "+r.Text("alloy_group"), r.Decimal("quantity"), r.Day("booked_on")
+		first = cmp.Or(first, on)
+		before, known := balances[group]
+		after, err := before.Plus(quantity)
+		if err != nil || !known || !strings.HasPrefix(group, "BRANDT ") || after.Sign() <= 0 || on < last {
+			t.Errorf("line %d: %s has %s after it: %v", r.Line, group, after, err)
+		}
+		if r.Given("reverses") && "-"+quantity.String() != quantities[r.Text("reverses")] {
+			t.Errorf("line %d reverses %s", r.Line, quantities[r.Text("reverses")])
+		}
+		balances[group], last, quantities[r.Text("reference")] = after, on, quantity.String()
+		kinds[r.Text("kind")]++
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if first > "2024-11-30" || last < "2026-11-01" || last > "2026-11-23" || len(kinds) != 5 {
+		t.Errorf("bookings from %s to %s of the kinds %v", first, last, kinds)
 	}
 }
 

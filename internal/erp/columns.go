@@ -104,6 +104,42 @@ var tables = map[Kind]*table{
 		},
 		together: []func(*Row) *RowError{numberHasLine, positionComplete, datesInOrder, calledOffWithinAgreed},
 	},
+	AlloyGroups: {
+		columns: []Column{
+			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the metal belongs to", Example: "BRANDT"},
+			{Name: "code", Required: true, Type: key, Meaning: "short name of the alloy group, unique in the tenant", Example: "AL-SI-10"},
+			{Name: "name", Required: true, Type: name, Meaning: "name in lists and on documents", Example: "Aluminium-Silizium"},
+			{Name: "unit", Required: true, Type: units, Meaning: "unit of all its bookings; it stays", Example: "kg"},
+		},
+	},
+	Bookings: {
+		columns: []Column{
+			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the metal belongs to", Example: "BRANDT"},
+			{Name: "reference", Required: true, Type: key, Meaning: "number of the booking, unique in the tenant. A booking is never changed: another row with its number must say the same", Example: "UK-2026-000123"},
+			{Name: "alloy_group", Required: true, Type: key, Meaning: "code of the alloy group", Example: "AL-SI-10"},
+			{Name: "booked_on", Required: true, Type: date, Meaning: "day that it counts from; it may lie before bookings that are there", Example: "2026-03-31"},
+			{Name: "kind", Required: true, Type: oneOf("RECEIPT", "WITHDRAWAL", "ADJUSTMENT", "LOSS", "REVERSAL"), Meaning: "what it is about", Example: "REVERSAL"},
+			{Name: "quantity", Required: true, Type: booked, Meaning: "how much, in the unit of the alloy group: above 0 for a receipt, below 0 for a withdrawal or a loss", Example: "1250,5"},
+			{Name: "reverses", Type: key, Meaning: "only for a reversal: reference of the booking that it takes back, by the same quantity with the other sign", Example: "UK-2026-000119"},
+			{Name: "note", Type: longText(500), Meaning: "remark", Example: "Menge falsch erfasst"},
+		},
+		together: []func(*Row) *RowError{reversalNamesBooking, signOfKind},
+	},
+}
+
+func reversalNamesBooking(r *Row) *RowError {
+	if (r.Text("kind") == "REVERSAL") != r.Given("reverses") {
+		return &RowError{Column: "reverses", Code: CodeReversalUnclear}
+	}
+	return nil
+}
+
+func signOfKind(r *Row) *RowError {
+	rule := map[string]string{"RECEIPT": "> 0", "WITHDRAWAL": "< 0", "LOSS": "< 0"}[r.Text("kind")]
+	if up := r.Decimal("quantity").Sign() > 0; rule != "" && up != (rule == "> 0") {
+		return &RowError{Column: "quantity", Code: CodeNumberOutOfRange, args: []any{rule}}
+	}
+	return nil
 }
 
 func parentFits(r *Row) *RowError {

@@ -52,6 +52,8 @@ func eachDatabase(t *testing.T, test func(ctx context.Context, t *testing.T, d *
 	}
 }
 
+const bookingHead = "organization_id;reference;alloy_group;booked_on;kind;quantity;reverses;note\n"
+
 // files are one small company's master data.
 var files = []struct {
 	kind erp.Kind
@@ -62,6 +64,8 @@ var files = []struct {
 	{erp.Users, "organization_id;username;email;first_name;last_name;roles;superior;password\nACME;master.one;m@acme.example;Mia;Eins;MASTER_ADMIN;;Anfang-2026!\nACME;sub.one;s@acme.example;Sam;Zwei;SUB_ADMIN|APPROVER;master.one;\n", 2},
 	{erp.Products, "sku;name;category;unit;attributes\nP-1;Tischtelefon;Telefonie > Endgeräte;piece;Farbe=schwarz\nP-2;Kupfer;Metalle;t;\n", 2},
 	{erp.Prices, "organization_id;sku;from_quantity;amount\nACME;P-1;;1.234,50\nACME;P-1;10;1.100,00\nACME;P-2;;7999,9999\n", 3},
+	{erp.AlloyGroups, "organization_id;code;name;unit\nACME;AL;Aluminium;kg\nACME;CU;Kupfer;t\n", 2},
+	{erp.Bookings, bookingHead + "ACME;B-1;AL;2026-03-01;RECEIPT;1.000,5;;Späne\nACME;B-2;AL;2026-02-01;WITHDRAWAL;-100;;\nACME;B-3;AL;2026-03-02;REVERSAL;100;B-2;\nACME;B-4;CU;2026-03-02;ADJUSTMENT;-0,0001;;\n", 4},
 	{erp.Contracts, "organization_id;number;type;customer_number;line;valid_from;position;position_product;agreed_quantity;called_off_quantity;unit;unit_price\n" +
 		"ACME;K-1;FRAME_AGREEMENT;4711;GENERAL;2026-01-01;1;P-2;100;20;t;7500\nACME;K-1;FRAME_AGREEMENT;4711;GENERAL;2026-01-01;2;P-2;50;0,5;t;7400\nACME;K-2;SERVICE_CONTRACT;;;2026-01-01;;;;;;\n", 3},
 }
@@ -143,6 +147,17 @@ func TestBadRowsKeepNoGoodOneOut(t *testing.T) {
 				map[int]string{2: "contradicts", 3: "no user", 4: "At least 8", 5: "taken"}},
 			"tenants": {erp.Tenants, "organization_id;name;kind;parent;email_domain\nACME;Acme;PARTNER;OP;acme.example\nNEW;Neu;CUSTOMER;NOWHERE;new.example\nNEXT;Next;CUSTOMER;acme;next.example\n", 1,
 				map[int]string{2: "keeps its kind", 3: "no tenant"}},
+			"alloy groups": {erp.AlloyGroups, "organization_id;code;name;unit\nACME;AL;Aluminium;t\nNOBODY;AL;Aluminium;kg\nACME;ZN;Zink;kg\n", 1,
+				map[int]string{2: "stays so", 3: "no tenant"}},
+			"changed bookings": {erp.Bookings, bookingHead + "ACME;B-1;AL;2026-03-01;RECEIPT;1000;;Späne\nACME;B-1;AL;2026-03-02;RECEIPT;1000,5;;Späne\nACME;B-1;CU;2026-03-01;RECEIPT;1000,5;;Späne\n" +
+				"ACME;B-1;AL;2026-03-01;ADJUSTMENT;1000,5;;Späne\nACME;B-1;AL;2026-03-01;RECEIPT;1000,5;;Angüsse\nACME;B-3;AL;2026-03-02;REVERSAL;100;B-1;\n", 0,
+				map[int]string{2: "quantity: B-1 is booked otherwise, and a booking is never changed; take it back by a REVERSAL", 3: "booked_on: ", 4: "alloy_group: ", 5: "kind: ", 6: "note: ", 7: "reverses: "}},
+			"bookings": {erp.Bookings, bookingHead + "ACME;C-1;ZZ;2026-03-01;RECEIPT;1;;\nACME;C-1;AL;2026-03-01;RECEIPT;-1;;\nACME;C-1;AL;2026-03-01;LOSS;1;;\nACME;C-1;AL;2026-03-01;WITHDRAWAL;1;;\n" +
+				"ACME;C-1;AL;2026-03-01;ADJUSTMENT;0;;\nACME;C-1;AL;2026-03-01;RECEIPT;1000000000,1;;\nACME;C-1;AL;2026-03-01;REVERSAL;1;;\nACME;C-1;AL;2026-03-01;RECEIPT;1;B-1;\nACME;C-1;AL;2026-01-01;RECEIPT;1000000000;;\n", 1,
+				map[int]string{2: "no alloy group", 3: "> 0", 4: "< 0", 5: "< 0", 6: "not 0", 7: "at most 1000000000", 8: "names the booking", 9: "names the booking"}},
+			"reversals": {erp.Bookings, bookingHead + "ACME;R-1;AL;2026-03-05;REVERSAL;100;B-2;\nACME;R-2;AL;2026-03-05;REVERSAL;-100;B-3;\nACME;R-3;AL;2026-03-05;REVERSAL;-1000;B-1;\nACME;R-4;AL;2026-02-05;REVERSAL;-1000,5;B-1;\n" +
+				"ACME;R-5;CU;2026-03-05;REVERSAL;-1000,5;B-1;\nACME;R-6;AL;2026-03-05;REVERSAL;-1;NOPE;\nACME;R-7;AL;2026-03-05;REVERSAL;-1000,5;B-1;\nACME;R-8;AL;2026-03-05;REVERSAL;-1000,5;B-1;\n", 1,
+				map[int]string{2: "reversed already", 3: "itself a reversal", 4: "is -1000.5", 5: "does not come before", 6: "another alloy group", 7: "no booking", 9: "reversed already"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				result := run(c.kind, c.rows)

@@ -34,6 +34,7 @@ const (
 	CodeColumnsTogether   = "COLUMNS_TOGETHER"
 	CodeDatesReversed     = "DATES_REVERSED"
 	CodeCalledOffTooMuch  = "CALLED_OFF_TOO_MUCH"
+	CodeReversalUnclear   = "REVERSAL_UNCLEAR"
 )
 
 // RowError is one thing wrong with one row. The other rows are not concerned.
@@ -84,6 +85,7 @@ var reasons = map[string]struct{ german, english string }{
 	CodeColumnsTogether:   {"Diese Spalten gehören zusammen: %s. Füllen Sie alle aus oder keine.", "These columns belong together: %s. Fill in all of them or none."},
 	CodeDatesReversed:     {"Das Ende liegt vor dem Beginn (%s). Vertauschen oder korrigieren Sie die Daten.", "The end lies before the beginning (%s). Swap or correct the dates."},
 	CodeCalledOffTooMuch:  {"Abgerufen ist mehr als vereinbart (%s). Korrigieren Sie eine der beiden Mengen.", "More is called off than agreed (%s). Correct one of the two quantities."},
+	CodeReversalUnclear:   {"Eine Stornobuchung (REVERSAL) nennt die Buchung, die sie zurücknimmt, und keine andere Buchung tut das.", "A REVERSAL names the booking that it takes back, and no other kind of booking does."},
 }
 
 // Reason says what is wrong and what to do: in German for the language "de", in

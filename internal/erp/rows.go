@@ -13,17 +13,21 @@ import (
 type Kind string
 
 // The kinds of rows, in the order in which they depend on each other: users and
-// contracts need their tenants, prices their products.
+// contracts need their tenants, prices their products, bookings their alloy groups.
 const (
-	Tenants   Kind = "TENANTS"
-	Users     Kind = "USERS"
-	Products  Kind = "PRODUCTS"
-	Prices    Kind = "PRICES"
-	Contracts Kind = "CONTRACTS"
+	Tenants     Kind = "TENANTS"
+	Users       Kind = "USERS"
+	Products    Kind = "PRODUCTS"
+	Prices      Kind = "PRICES"
+	Contracts   Kind = "CONTRACTS"
+	AlloyGroups Kind = "ALLOY_GROUPS"
+	Bookings    Kind = "BOOKINGS"
 )
 
 // Kinds are all kinds, in the order in which an empty database takes them.
-func Kinds() []Kind { return []Kind{Tenants, Users, Products, Prices, Contracts} }
+func Kinds() []Kind {
+	return []Kind{Tenants, Users, Products, Prices, Contracts, AlloyGroups, Bookings}
+}
 
 func kindNames() []string {
 	var names []string

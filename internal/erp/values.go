@@ -114,8 +114,12 @@ func decimalType(rule string, fits func(money.Decimal) bool) Type {
 }
 
 var (
-	above0   = decimalType("> 0", func(d money.Decimal) bool { return d.Sign() > 0 })
-	from0    = decimalType(">= 0", func(d money.Decimal) bool { return d.Sign() >= 0 })
+	above0 = decimalType("> 0", func(d money.Decimal) bool { return d.Sign() > 0 })
+	from0  = decimalType(">= 0", func(d money.Decimal) bool { return d.Sign() >= 0 })
+	// booked keeps balances within what the database counts.
+	booked = decimalType("not 0, at most 1000000000 up or down", func(d money.Decimal) bool {
+		return d.Sign() != 0 && d.Cmp(money.FromInt(1e9)) <= 0 && d.Cmp(money.FromInt(-1e9)) >= 0
+	})
 	percent  = decimalType("0-100", func(d money.Decimal) bool { return d.Sign() >= 0 && d.Cmp(money.FromInt(100)) <= 0 })
 	position = Type{Description: "whole number, 1-9999", parse: func(c cell) (any, *RowError) {
 		n, err := strconv.Atoi(c.text)

@@ -29,6 +29,7 @@ type writer struct {
 	operator   *ent.Tenant
 	categories map[string]uuid.UUID
 	products   map[string]uuid.UUID
+	groups     map[groupKey]uuid.UUID
 }
 
 func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
@@ -43,6 +44,10 @@ func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
 		return w.writePrice(row)
 	case Contracts:
 		return w.writeContract(row)
+	case AlloyGroups:
+		return w.writeAlloyGroup(row)
+	case Bookings:
+		return w.writeBooking(row)
 	default:
 		return 0, fmt.Errorf("rows of %s cannot be written", kind)
 	}
