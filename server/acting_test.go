@@ -253,7 +253,7 @@ func TestRolesWhileActing(t *testing.T) {
 		open := []string{"viewer", "node", "nodes", "categories", "products", "product", "cart", "contracts", "contract", "orders", "order", "tenants", "logout", "endSessions", "actFor",
 			"addCartItems", "addCartItemsFromCsv", "updateCartItem", "removeCartItems", "updateCart", "clearCart", "saveAddress", "deleteAddress", "saveAccountAssignment", "placeOrder",
 			"savedCarts", "saveCart", "loadSavedCart", "updateSavedCart", "deleteSavedCart", "orderSavedCart", "reorderToCart",
-			"withdrawOrder", "notifyApprover", "approvalRules", "createQuote", "quotes", "orderReceipt"}
+			"withdrawOrder", "notifyApprover", "approvalRules", "createQuote", "quotes", "orderReceipt", "conversionAccount"}
 		tried := 0
 		for _, field := range rootFields(t) {
 			if field.public {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"kontor/ent"
@@ -49,7 +50,11 @@ func (s *Server) bookingRows(ctx context.Context, g *ent.AlloyGroup, period comp
 
 // bookingRow is a booking, and moves the balance on.
 func bookingRow(b *ent.Booking, g *ent.AlloyGroup, balance *money.Decimal, language string) ([]any, error) {
-	var err error
-	*balance, err = balance.Plus(b.Quantity)
+	sum, err := balance.Plus(b.Quantity)
+	if err != nil {
+		return nil, fmt.Errorf("adding up bookings: %w", err)
+	}
+	units, err := sum.Units()
+	*balance = money.FromUnits(units) // as the API writes it, without zeros at its end
 	return []any{b.BookedOn, word(language, "BOOKING", b.Kind), b.Reference, b.Quantity, *balance, g.Unit, g.Code, b.Note}, err
 }

@@ -66,6 +66,7 @@ func TestLinkKeepsTheFilter(t *testing.T) {
 			ValidOn: some(day.Day("2026-11-23")), OpenOnly: some(false), CustomerNumber: some(""), Right: some(authz.CommercialContact), ExpiresWithinDays: some(0),
 			TenantID: some(gid.ID("ten_06a8g5v3t1c0p2m8d4q6n9v7rs")),
 		},
+		&company.BookingFile{AlloyGroupID: "alg_06a8g5v3t1c0p2m8d4q6n9v7rs", BookingFilter: company.BookingFilter{From: some(day.Day("2026-01-01")), To: some(day.Day("2026-11-23"))}},
 		(*ordering.OrderFilter)(nil), (*company.ContractFilter)(nil),
 	} {
 		s := at(noon, strings.Repeat("a", 32))

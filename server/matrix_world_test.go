@@ -14,6 +14,7 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/auditentry"
+	"kontor/ent/booking"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/grant"
@@ -129,6 +130,11 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	b.must("a position", err)
 	placed, item := b.order(agreement, product, owner, name)
 	offer, offered := b.quote(of, product, name)
+	metal, err := b.tx.AlloyGroup.Create().SetTenantID(of.ID).SetCode("AL-" + tag).SetName(name).SetUnit("kg").SetCreatedAt(now).Save(b.ctx)
+	b.must("an alloy group", err)
+	receipt, err := b.tx.Booking.Create().SetTenantID(of.ID).SetAlloyGroupID(metal.ID).SetReference("B-" + tag).SetBookedOn("2026-01-31").SetKind(booking.KindRECEIPT).
+		SetQuantity(one).SetCreatedAt(now).Save(b.ctx)
+	b.must("a booking", err)
 
 	address, err := b.tx.Address.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetLabel(name).SetStreet("Kai 1").SetPostalCode("20457").SetCity("Hamburg").
 		SetCountry("DE").SetCreatedAt(now).Save(b.ctx)
@@ -165,7 +171,7 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		ent.KindTenant: id(of.Tenant), ent.KindUser: id(owner), ent.KindCategory: id(category), ent.KindProduct: id(product), ent.KindCustomerNumber: id(number),
 		ent.KindContract: id(agreement), ent.KindContractPosition: id(position), ent.KindOrder: id(placed), ent.KindOrderItem: id(item), ent.KindAddress: id(address),
 		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry), ent.KindSavedCart: id(kept),
-		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered),
+		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered), ent.KindAlloyGroup: id(metal), ent.KindBooking: id(receipt),
 		ent.KindTransfer: b.share(agreement, of.boss, receiver),
 		"sku":            sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,
