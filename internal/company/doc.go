@@ -1,5 +1,5 @@
 // Package company is the room of what a company has at the operator: contracts and
-// frame agreements (CO-01). Rights on them are the room access.
+// frame agreements (CO-01), and its metal there (CO-03). Rights on contracts are the room access.
 package company
 
 import (
