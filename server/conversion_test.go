@@ -213,7 +213,8 @@ func TestBookingsRefuseBadPages(t *testing.T) {
 		other := malte.Do(t, `{ contracts(first: 1) { edges { cursor } } }`, nil).OK(t).String(t, "contracts.edges.0.cursor")
 		for name, vars := range map[string]servertest.Vars{
 			"nothing": {"first": 0}, "too many": {"first": 101}, "less than nothing": {"first": -1}, "no cursor": {"first": 1, "after": "abc"},
-			"a cursor of another list": {"first": 1, "after": other}, "a period that ends before it begins": {"first": 1, "where": map[string]any{"from": "2026-02-01", "to": "2026-01-31"}},
+			"a cursor of another list": {"first": 1, "after": other}, "a day before all calendars": {"first": 1, "where": map[string]any{"from": "0000-01-01"}},
+			"a period that ends before it begins": {"first": 1, "where": map[string]any{"from": "2026-02-01", "to": "2026-01-31"}},
 		} {
 			vars["id"] = id
 			if answer := malte.Do(t, bookingsQuery, vars); answer.Code() != "BAD_USER_INPUT" {

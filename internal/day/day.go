@@ -17,7 +17,8 @@ type Day string
 
 // Parse reads a date such as "2026-11-23" and refuses one that no calendar has.
 func Parse(text string) (Day, error) {
-	if _, err := time.Parse(time.DateOnly, text); err != nil {
+	// PostgreSQL knows no year 0.
+	if at, err := time.Parse(time.DateOnly, text); err != nil || at.Year() < 1 {
 		return "", fmt.Errorf("%q is not a date: write it like \"2026-11-23\"", text)
 	}
 	return Day(text), nil

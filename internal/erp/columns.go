@@ -117,6 +117,8 @@ var tables = map[Kind]*table{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the metal belongs to", Example: "BRANDT"},
 			{Name: "reference", Required: true, Type: key, Meaning: "number of the booking, unique in the tenant. A booking is never changed: another row with its number must say the same", Example: "UK-2026-000123"},
 			{Name: "alloy_group", Required: true, Type: key, Meaning: "code of the alloy group", Example: "AL-SI-10"},
+			{Name: "alloy_group_name", Type: name, Meaning: "name for the alloy group if it is made by this row; empty: its code", Example: "Aluminium-Silizium"},
+			{Name: "unit", Type: units, Meaning: "unit of the quantity, that of the alloy group; with it an alloy group that is missing is made", Example: "kg"},
 			{Name: "booked_on", Required: true, Type: date, Meaning: "day that it counts from; it may lie before bookings that are there", Example: "2026-03-31"},
 			{Name: "kind", Required: true, Type: oneOf("RECEIPT", "WITHDRAWAL", "ADJUSTMENT", "LOSS", "REVERSAL"), Meaning: "what it is about", Example: "REVERSAL"},
 			{Name: "quantity", Required: true, Type: booked, Meaning: "how much, in the unit of the alloy group: above 0 for a receipt, below 0 for a withdrawal or a loss", Example: "1250,5"},

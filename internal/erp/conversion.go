@@ -1,6 +1,7 @@
 package erp
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -56,7 +57,7 @@ func (w *writer) writeBooking(row *Row) (outcome, error) {
 	if err != nil {
 		return 0, err
 	}
-	group, err := w.alloyGroup(t, row.Text("alloy_group"))
+	group, err := w.alloyGroup(row, t)
 	if err != nil {
 		return 0, err
 	}
@@ -74,7 +75,12 @@ func (w *writer) writeBooking(row *Row) (outcome, error) {
 	if err := w.mayReverse(row, reversed); err != nil {
 		return 0, err
 	}
-	create := w.tx.Booking.Create().SetTenantID(t.ID).SetAlloyGroupID(group).SetReference(row.Text("reference")).SetBookedOn(row.Day("booked_on")).
+	if group == nil {
+		if group, err = w.makeGroup(row, t); err != nil {
+			return 0, err
+		}
+	}
+	create := w.tx.Booking.Create().SetTenantID(t.ID).SetAlloyGroupID(group.ID).SetReference(row.Text("reference")).SetBookedOn(row.Day("booked_on")).
 		SetKind(booking.Kind(row.Text("kind"))).SetQuantity(row.Decimal("quantity")).SetNote(row.Text("note")).SetCreatedAt(w.now().UTC())
 	if reversed != nil {
 		create.SetReversesID(reversed.ID)
@@ -86,7 +92,7 @@ func (w *writer) writeBooking(row *Row) (outcome, error) {
 }
 
 // differs refuses a row that says something else than the booking that is there.
-func differs(row *Row, b *ent.Booking, group uuid.UUID, reversed *ent.Booking) error {
+func differs(row *Row, b *ent.Booking, group *ent.AlloyGroup, reversed *ent.Booking) error {
 	var reverses *uuid.UUID
 	if reversed != nil {
 		reverses = &reversed.ID
@@ -95,7 +101,7 @@ func differs(row *Row, b *ent.Booking, group uuid.UUID, reversed *ent.Booking) e
 		column string
 		same   bool
 	}{
-		{"alloy_group", b.AlloyGroupID == group}, {"booked_on", b.BookedOn == row.Day("booked_on")}, {"kind", string(b.Kind) == row.Text("kind")},
+		{"alloy_group", group != nil && b.AlloyGroupID == group.ID}, {"booked_on", b.BookedOn == row.Day("booked_on")}, {"kind", string(b.Kind) == row.Text("kind")},
 		{"quantity", b.Quantity.Cmp(row.Decimal("quantity")) == 0}, {"reverses", equal(b.ReversesID, reverses)}, {"note", b.Note == row.Text("note")},
 	} {
 		if !each.same {
@@ -106,7 +112,7 @@ func differs(row *Row, b *ent.Booking, group uuid.UUID, reversed *ent.Booking) e
 }
 
 // reversed is the booking that a reversal takes back; nil for any other booking.
-func (w *writer) reversed(row *Row, t *ent.Tenant, group uuid.UUID) (*ent.Booking, error) {
+func (w *writer) reversed(row *Row, t *ent.Tenant, group *ent.AlloyGroup) (*ent.Booking, error) {
 	if !row.Given("reverses") {
 		return nil, nil
 	}
@@ -117,7 +123,7 @@ func (w *writer) reversed(row *Row, t *ent.Tenant, group uuid.UUID) (*ent.Bookin
 		return nil, refused(fmt.Sprintf("reverses: %s has no booking %q; it must come before this row", t.OrganizationID, of))
 	case err != nil:
 		return nil, fmt.Errorf("finding the booking to reverse: %w", err)
-	case found.AlloyGroupID != group:
+	case group == nil || found.AlloyGroupID != group.ID:
 		return nil, refused(fmt.Sprintf("alloy_group: %s is a booking of another alloy group", of))
 	}
 	return found, nil
@@ -149,22 +155,37 @@ func (w *writer) mayReverse(row *Row, b *ent.Booking) error {
 	return nil
 }
 
-// alloyGroup is the alloy group of a tenant with this code.
-func (w *writer) alloyGroup(t *ent.Tenant, code string) (uuid.UUID, error) {
-	name := groupKey{t.ID, code}
-	if known, ok := w.groups[name]; ok {
-		return known, nil
+// alloyGroup is the alloy group of a booking; nil where it is missing and the row says how it is
+// counted, so that it can be made.
+func (w *writer) alloyGroup(row *Row, t *ent.Tenant) (*ent.AlloyGroup, error) {
+	name := groupKey{t.ID, row.Text("alloy_group")}
+	g := w.groups[name]
+	if g == nil {
+		found, err := w.tx.AlloyGroup.Query().Where(alloygroup.TenantID(t.ID), alloygroup.Code(name.code)).Only(w.ctx)
+		switch {
+		case ent.IsNotFound(err) && row.Given("unit"):
+			return nil, nil
+		case ent.IsNotFound(err):
+			return nil, refused(fmt.Sprintf("alloy_group: %s has no alloy group %q; import it first, or say its unit", t.OrganizationID, name.code))
+		case err != nil:
+			return nil, fmt.Errorf("finding the alloy group: %w", err)
+		}
+		if w.groups == nil {
+			w.groups = map[groupKey]*ent.AlloyGroup{}
+		}
+		g, w.groups[name] = found, found
 	}
-	id, err := w.tx.AlloyGroup.Query().Where(alloygroup.TenantID(t.ID), alloygroup.Code(code)).OnlyID(w.ctx)
-	if ent.IsNotFound(err) {
-		return id, refused(fmt.Sprintf("alloy_group: %s has no alloy group %q; import it first", t.OrganizationID, code))
+	if row.Given("unit") && row.Text("unit") != g.Unit {
+		return nil, refused(fmt.Sprintf("unit: %s is counted in %s", g.Code, g.Unit))
 	}
+	return g, nil
+}
+
+func (w *writer) makeGroup(row *Row, t *ent.Tenant) (*ent.AlloyGroup, error) {
+	made, err := w.tx.AlloyGroup.Create().SetTenantID(t.ID).SetCode(row.Text("alloy_group")).SetName(cmp.Or(row.Text("alloy_group_name"), row.Text("alloy_group"))).
+		SetUnit(row.Text("unit")).SetCreatedAt(w.now().UTC()).Save(w.ctx)
 	if err != nil {
-		return id, fmt.Errorf("finding the alloy group: %w", err)
+		return nil, fmt.Errorf("writing the alloy group: %w", err)
 	}
-	if w.groups == nil {
-		w.groups = map[groupKey]uuid.UUID{}
-	}
-	w.groups[name] = id
-	return id, nil
+	return made, nil
 }

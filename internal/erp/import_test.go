@@ -147,7 +147,7 @@ func TestBadRowsKeepNoGoodOneOut(t *testing.T) {
 				map[int]string{2: "contradicts", 3: "no user", 4: "At least 8", 5: "taken"}},
 			"tenants": {erp.Tenants, "organization_id;name;kind;parent;email_domain\nACME;Acme;PARTNER;OP;acme.example\nNEW;Neu;CUSTOMER;NOWHERE;new.example\nNEXT;Next;CUSTOMER;acme;next.example\n", 1,
 				map[int]string{2: "keeps its kind", 3: "no tenant"}},
-			"alloy groups": {erp.AlloyGroups, "organization_id;code;name;unit\nACME;AL;Aluminium;t\nNOBODY;AL;Aluminium;kg\nACME;ZN;Zink;kg\n", 1,
+			"alloy groups": {erp.AlloyGroups, "organization_id;code;name;unit\nACME;AL;Aluminium;t\nNOBODY;AL;Aluminium;kg\nACME;PB;Blei;kg\n", 1,
 				map[int]string{2: "stays so", 3: "no tenant"}},
 			"changed bookings": {erp.Bookings, bookingHead + "ACME;B-1;AL;2026-03-01;RECEIPT;1000;;Späne\nACME;B-1;AL;2026-03-02;RECEIPT;1000,5;;Späne\nACME;B-1;CU;2026-03-01;RECEIPT;1000,5;;Späne\n" +
 				"ACME;B-1;AL;2026-03-01;ADJUSTMENT;1000,5;;Späne\nACME;B-1;AL;2026-03-01;RECEIPT;1000,5;;Angüsse\nACME;B-3;AL;2026-03-02;REVERSAL;100;B-1;\n", 0,
@@ -155,6 +155,9 @@ func TestBadRowsKeepNoGoodOneOut(t *testing.T) {
 			"bookings": {erp.Bookings, bookingHead + "ACME;C-1;ZZ;2026-03-01;RECEIPT;1;;\nACME;C-1;AL;2026-03-01;RECEIPT;-1;;\nACME;C-1;AL;2026-03-01;LOSS;1;;\nACME;C-1;AL;2026-03-01;WITHDRAWAL;1;;\n" +
 				"ACME;C-1;AL;2026-03-01;ADJUSTMENT;0;;\nACME;C-1;AL;2026-03-01;RECEIPT;1000000000,1;;\nACME;C-1;AL;2026-03-01;REVERSAL;1;;\nACME;C-1;AL;2026-03-01;RECEIPT;1;B-1;\nACME;C-1;AL;2026-01-01;RECEIPT;1000000000;;\n", 1,
 				map[int]string{2: "no alloy group", 3: "> 0", 4: "< 0", 5: "< 0", 6: "not 0", 7: "at most 1000000000", 8: "names the booking", 9: "names the booking"}},
+			"bookings of groups that are not there": {erp.Bookings, "organization_id;reference;alloy_group;alloy_group_name;unit;booked_on;kind;quantity\nACME;N-1;ZN;;kg;2026-03-01;RECEIPT;1\nACME;N-2;ZN;Zink;kg;2026-03-01;RECEIPT;1\n" +
+				"ACME;N-3;ZN;;t;2026-03-01;RECEIPT;1\nACME;N-4;AL;;t;2026-03-01;RECEIPT;1\nACME;N-5;AL;;kg;2026-03-01;RECEIPT;1\nACME;N-6;MG;;;2026-03-01;RECEIPT;1\nACME;B-1;SN;;kg;2026-03-01;RECEIPT;1000,5\n", 3,
+				map[int]string{4: "counted in kg", 5: "counted in kg", 7: "say its unit", 8: "never changed"}},
 			"reversals": {erp.Bookings, bookingHead + "ACME;R-1;AL;2026-03-05;REVERSAL;100;B-2;\nACME;R-2;AL;2026-03-05;REVERSAL;-100;B-3;\nACME;R-3;AL;2026-03-05;REVERSAL;-1000;B-1;\nACME;R-4;AL;2026-02-05;REVERSAL;-1000,5;B-1;\n" +
 				"ACME;R-5;CU;2026-03-05;REVERSAL;-1000,5;B-1;\nACME;R-6;AL;2026-03-05;REVERSAL;-1;NOPE;\nACME;R-7;AL;2026-03-05;REVERSAL;-1000,5;B-1;\nACME;R-8;AL;2026-03-05;REVERSAL;-1000,5;B-1;\n", 1,
 				map[int]string{2: "reversed already", 3: "itself a reversal", 4: "is -1000.5", 5: "does not come before", 6: "another alloy group", 7: "no booking", 9: "reversed already"}},

@@ -29,7 +29,7 @@ type writer struct {
 	operator   *ent.Tenant
 	categories map[string]uuid.UUID
 	products   map[string]uuid.UUID
-	groups     map[groupKey]uuid.UUID
+	groups     map[groupKey]*ent.AlloyGroup
 }
 
 func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
