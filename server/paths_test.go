@@ -46,6 +46,10 @@ func TestBothPathsAnswerAlike(t *testing.T) {
 				case "Customers":
 					c = k.As(t, "paul.lang")
 					ordinarily.Token = c.Token
+				case "ConversionAccount":
+					c = k.As(t, "malte.brandt")
+					ordinarily.Token = c.Token
+					variables = servertest.Vars{"from": "2026-01-01", "to": "2026-06-30"}
 				case "Product":
 					variables = servertest.Vars{"sku": sku}
 				case "Contract":
@@ -60,7 +64,7 @@ func TestBothPathsAnswerAlike(t *testing.T) {
 					variables = servertest.Vars{"userId": holder, "contractId": held, "right": "VIEW"}
 				case "FindTransferTarget":
 					variables = servertest.Vars{"first": 20, "input": map[string]any{"email": "maik.alster@alster.example", "customerNumber": "4066969300", "line": "FIXED_LINE"}}
-				case "Order":
+				case "Order", "OrderReceipt":
 					variables = servertest.Vars{"number": order}
 				}
 				direct := changing.ReplaceAll(c.Operation(t, file, name, variables).OK(t).Body, nil)
