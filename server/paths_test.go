@@ -60,7 +60,7 @@ func TestBothPathsAnswerAlike(t *testing.T) {
 					variables = servertest.Vars{"userId": holder, "contractId": held, "right": "VIEW"}
 				case "FindTransferTarget":
 					variables = servertest.Vars{"first": 20, "input": map[string]any{"email": "maik.alster@alster.example", "customerNumber": "4066969300", "line": "FIXED_LINE"}}
-				case "Order":
+				case "Order", "OrderReceipt":
 					variables = servertest.Vars{"number": order}
 				}
 				direct := changing.ReplaceAll(c.Operation(t, file, name, variables).OK(t).Body, nil)

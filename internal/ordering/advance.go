@@ -90,7 +90,9 @@ func (s *Service) Retry(ctx context.Context, id gid.ID) (*ent.Order, error) {
 			return fmt.Errorf("putting an order into the queue again: %w", err)
 		}
 		if n == 0 {
-			return fault.New("ORDER_NOT_AUTOMATIC")
+			if err := s.begin(ctx, tx, w.order); err != nil {
+				return err
+			}
 		}
 		s.wakeAfter(tx)
 		return s.move(ctx, tx, v, w.order, order.StateIN_PROGRESS, "order.retry", "")
