@@ -52,6 +52,9 @@ func (s *Service) about(ctx context.Context, tx *ent.Tx, c *cart.Cart, in *Place
 		return nil, err
 	}
 	adds := in.BusinessCase == order.BusinessCaseNEW_ORDER || in.BusinessCase == order.BusinessCaseADDITIONAL_ORDER
+	if c.ContractID != nil && !adds {
+		return nil, fault.New("CONTRACT_NOT_FOR_CASE", "contractId").With("number", about.Number) // the cart calls off, which changes nothing else
+	}
 	if c.ContractID == nil && (!adds || about.Type == contract.TypeSERVICE_CONTRACT) {
 		return about, nil
 	}

@@ -62,6 +62,9 @@ func (s *Service) Approve(ctx context.Context, in ApproveOrderInput) (*ent.Order
 		if len(theirs) < len(w.open()) {
 			return s.happened(ctx, tx, v, w.order, w.order.State, "order.approve", note)
 		}
+		if err := s.stillMay(ctx, tx.Client(), w.order); err != nil {
+			return err
+		}
 		if err := s.move(ctx, tx, v, w.order, order.StateIN_PROGRESS, "order.approve", note); err != nil {
 			return err
 		}
@@ -126,6 +129,23 @@ func (s *Service) onAs(ctx, as context.Context, id gid.ID, do func(tx *ent.Tx, v
 		}
 		return o, do(tx, v, found[o.ID])
 	})
+}
+
+// stillMay is CONTRACT_UNKNOWN where whoever ordered may not order on the contract any more: a
+// right that was taken back takes with it what waits (AC-10).
+func (s *Service) stillMay(ctx context.Context, client *ent.Client, o *ent.Order) error {
+	if o.ContractID == nil {
+		return nil
+	}
+	c, err := client.Contract.Get(authz.System(ctx), *o.ContractID)
+	if err != nil {
+		return fmt.Errorf("reading the contract of an order: %w", err)
+	}
+	may, err := s.access.May(ctx, client, o.PlacedByID, o.TenantID, authz.OrderOn, c)
+	if err == nil && !may {
+		return fault.New("CONTRACT_UNKNOWN")
+	}
+	return err
 }
 
 // settle ends needs: decided by somebody, or by nobody where the order ended without.

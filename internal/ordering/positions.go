@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"kontor/ent"
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
@@ -90,13 +92,17 @@ func amendPositions(ctx context.Context, tx *ent.Tx, c *ent.Contract, items []*e
 		return err
 	}
 	var added []*ent.OrderItem
+	amended := map[uuid.UUID]bool{} // what comes of a product at a second price is a position of its own
 	for _, item := range merged {
-		same := slices.IndexFunc(existing, func(p *ent.ContractPosition) bool { return p.ProductID == item.ProductID && p.Unit == item.Unit })
+		same := slices.IndexFunc(existing, func(p *ent.ContractPosition) bool {
+			return p.ProductID == item.ProductID && p.Unit == item.Unit && !amended[p.ID]
+		})
 		if same < 0 {
 			added = append(added, item)
 			continue
 		}
 		p := existing[same]
+		amended[p.ID] = true
 		update := p.Update().SetAgreedQuantity(item.Quantity).SetPriceAmount(item.UnitPriceAmount).SetCurrency(item.Currency)
 		switch {
 		case c.Type == contract.TypeSERVICE_CONTRACT:

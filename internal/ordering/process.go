@@ -55,6 +55,9 @@ func (s *Service) provision(ctx context.Context, job *ent.OrderJob) error {
 	if o.State != order.StateIN_PROGRESS {
 		return nil // a service agent moved it on; the job ends in the next step
 	}
+	if err := s.stillMay(ctx, s.db.Client, o); err != nil {
+		return err
+	}
 	answer, err := s.outside.Provision(ctx, outside(o))
 	if err != nil {
 		return err
