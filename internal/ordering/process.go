@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kontor/ent"
+	"kontor/ent/contract"
 	"kontor/ent/order"
 	"kontor/ent/orderitem"
 	"kontor/ent/orderjob"
@@ -54,6 +55,13 @@ func (s *Service) provision(ctx context.Context, job *ent.OrderJob) error {
 	}
 	if o.State != order.StateIN_PROGRESS {
 		return nil // a service agent moved it on; the job ends in the next step
+	}
+	// What stands in the way already is told before anything is done outside.
+	if c := o.Edges.Contract; c != nil && c.State == contract.StateTERMINATED {
+		return fault.New("CONTRACT_NOT_ACTIVE").With("number", c.Number)
+	}
+	if err := s.stillMay(ctx, s.db.Client, o); err != nil {
+		return err
 	}
 	answer, err := s.outside.Provision(ctx, outside(o))
 	if err != nil {
@@ -137,7 +145,15 @@ func (s *Service) failed(ctx context.Context, job *ent.OrderJob, failure error) 
 		if err != nil {
 			return struct{}{}, fmt.Errorf("reading whose order failed: %w", err)
 		}
-		return struct{}{}, s.move(ctx, tx, nil, o, order.StateERROR, "order.fail", said(company.Language, failure))
+		note := said(company.Language, failure)
+		if final(failure) {
+			return struct{}{}, s.move(ctx, tx, nil, o, order.StateERROR, "order.fail", note)
+		}
+		// It may have been delivered for all we know: what it called off is not open before a person says so.
+		if err := s.enter(ctx, tx, o, order.StateERROR); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.happened(ctx, tx, nil, o, order.StateERROR, "order.fail", note)
 	})
 	return err
 }
