@@ -76,6 +76,7 @@ func TestWhoWorksAsTheSystem(t *testing.T) {
 		"internal/ordering/people.go",
 		// What orders call off from agreements, also of other companies: nobody but the server writes contracts.
 		"internal/ordering/calloff.go",
+		"internal/ordering/decide.go",
 		// Between a seller and its customer, and whoever holds the link of a quote.
 		"internal/ordering/quotelink.go",
 		// Who may decide an order of their company, who gets its receipt, and reminders, which nobody asks for.

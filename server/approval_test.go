@@ -321,9 +321,11 @@ func TestActionsAreWhatWorks(t *testing.T) {
 			actFor(t, paul.Client, map[string]string{"HANSA": tenantID(t, d, "HANSA")}[organization]).OK(t)
 			people, names = append(people, paul), append(names, "paul.lang for "+organization)
 		}
+		actor := len(people) - 1
+		people, names = append(people, shopperAs(t, k, "sabine.kurz")), append(names, "sabine.kurz")
 		offered, key := 0, 0
 		for _, state := range []string{"PENDING_APPROVAL", "REJECTED", "WITHDRAWN", "IN_PROGRESS", "COMPLETED", "ERROR"} {
-			orderers := []int{0, 3, 4, len(people) - 1}
+			orderers := []int{0, 3, 4, actor}
 			if state != "PENDING_APPROVAL" {
 				orderers = orderers[1:2]
 			}
@@ -335,15 +337,20 @@ func TestActionsAreWhatWorks(t *testing.T) {
 					}{
 						{"APPROVE", "ApproveOrder", "approveOrder", nil}, {"REJECT", "RejectOrder", "rejectOrder", []any{"reason", "x"}},
 						{"WITHDRAW", "WithdrawOrder", "withdrawOrder", nil}, {"NOTIFY_APPROVER", "NotifyApprover", "notifyApprover", []any{"text", "x"}},
-						{"REORDER", "ReorderToCart", "reorderToCart", nil},
+						{"REORDER", "ReorderToCart", "reorderToCart", nil}, {"ADVANCE", "AdvanceOrder", "advanceOrder", []any{"to", "COMPLETED"}}, {"RETRY", "RetryOrder", "retryOrder", nil},
 					} {
 						key++
-						id := quick(people[orderer], fmt.Sprint(key))
+						id := quick(people[orderer], fmt.Sprint(key), key%2 == 0)
 						if state != "PENDING_APPROVAL" {
 							alter(t, d, `UPDATE orders SET state = $1 WHERE id = $2`, state, keyOf(t, id))
 						}
 						seen := person.Do(t, `query($id: ID!) { node(id: $id) { ... on Order { myActions } } }`, servertest.Vars{"id": id})
-						works := len(faultsOf(t, onOrder(t, person.Client, each.operation, id, each.more...), each.payload)) == 0
+						input := map[string]any{"orderId": id}
+						for j := 0; j+1 < len(each.more); j += 2 {
+							input[each.more[j].(string)] = each.more[j+1]
+						}
+						answer := person.Do(t, fmt.Sprintf(`mutation($input: %sInput!) { %s(input: $input) { errors { code field message } } }`, each.operation, each.payload), servertest.Vars{"input": input})
+						works := len(faultsOf(t, answer, each.payload)) == 0
 						shown := seen.Get("node") != nil && slices.Contains(seen.List(t, "node.myActions"), any(each.action))
 						if shown {
 							offered++
@@ -361,9 +368,10 @@ func TestActionsAreWhatWorks(t *testing.T) {
 	})
 }
 
-// quick is a waiting order in few requests.
-func quick(s shopper, key string) string {
+// quick is a waiting order in few requests, for a machine or for people.
+func quick(s shopper, key string, automatic bool) string {
 	s.t.Helper()
-	return s.Do(s.t, `mutation($key: String!) { addCartItems(input: {items: [{sku: "TEL-DT-0101", quantity: "200"}]}) { errors { code } }
-		placeOrder(input: {idempotencyKey: $key}) { order { id } errors { code } } }`, servertest.Vars{"key": key}).OK(s.t).String(s.t, "placeOrder.order.id")
+	what := map[bool]map[string]any{true: item("TEL-VP-1103", "1000"), false: item("TEL-DT-0101", "200")}[automatic]
+	return s.Do(s.t, `mutation($key: String!, $item: CartItemInput!) { addCartItems(input: {items: [$item]}) { errors { code } }
+		placeOrder(input: {idempotencyKey: $key}) { order { id } errors { code } } }`, servertest.Vars{"key": key, "item": what}).OK(s.t).String(s.t, "placeOrder.order.id")
 }

@@ -101,6 +101,10 @@ func TestKilledWorkersLoseNothing(t *testing.T) {
 	if seen != orders || len(contracts) != orders || all != orders {
 		t.Errorf("%d orders are of %d contracts, and there are %d", seen, len(contracts), all)
 	}
+	// Everybody was told of each order once.
+	if receipts := columnOf(t, beside, `SELECT count(*) || ' ' || count(DISTINCT subject) FROM mails WHERE subject LIKE '%ist eingegangen' AND recipient IN ('einkauf@hansa.example', 'buero@alster.example')`)[0]; receipts != fmt.Sprint(orders, " ", orders) {
+		t.Errorf("%s receipts and orders of receipts", receipts)
+	}
 	t.Logf("%d orders, %d calls", orders, calls)
 }
 

@@ -400,3 +400,25 @@ func toldOfQuotes(t *testing.T, k *servertest.Kontor) int {
 	}
 	return n
 }
+
+// Neither who was mailed the link nor who sells gets around that somebody else decides.
+//
+// Requirement: OR-02
+// Requirement: OR-04
+func TestTheLinkIsNoWayAroundTheRules(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		paul := shopperAs(t, k, "paul.lang")
+		_, _, token := paul.offer(k, map[string]any{"recipientEmail": "anna.abel@hansa.example"}, item("TEL-DT-0101", "200"))
+		accepted := accept(t, k.Anonymous(), "token", token, map[string]any{"email": "anna@private.example", "name": "A. B."}).OK(t)
+		anna := shopperAs(t, k, "anna.abel")
+		o := anna.processed(accepted.String(t, "acceptQuote.order.number"))
+		if got := approve(t, anna.Client, o.String(t, "order.id")); !slices.Equal(got, []string{"SELF_APPROVAL_NOT_ALLOWED"}) {
+			t.Errorf("whoever was mailed the link accepted and approves: %v", got)
+		}
+		_, _, token = paul.offer(k, map[string]any{"recipientEmail": "paul.lang@fernruf.example"})
+		if got := accept(t, paul.Client, "token", token, map[string]any{"name": "Martha Hansen", "email": "martha.hansen@hansa.example"}).Code(); got != "FORBIDDEN" {
+			t.Errorf("the seller accepts its own quote: %s", got)
+		}
+	})
+}

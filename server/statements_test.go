@@ -52,6 +52,8 @@ func TestStatementsOfLists(t *testing.T) {
 				[]string{"order", "item", "event", "who did it", "who placed it", "contract"}},
 			{"orders with their approval", martha.Client, `orders(first: %d) { totalCount nodes { number myActions approval { rule approvers { lastName } } messages { text by { lastName } } } }`,
 				[]string{"order", "need", "who was named", "who can decide", "their roles", "person", "message"}},
+			{"orders in process", sabine, `orders(first: %d) { totalCount nodes { number automatic details { missing } processing { step } quote { number } agreedBy { name } myActions } }`,
+				[]string{"order", "address", "job", "quote", "need", "who was named", "who can decide", "their roles"}},
 			{"orders for the operator", sabine, `orders(first: %d) { totalCount nodes { number items { product { name } } placedBy { lastName } contract { number } } }`, []string{"order", "item", "user", "contract"}},
 			{"contracts", martha.Client, contractQuery, []string{"contract", "grant", "connection", "tenant", "customer number", "position", "product", "product of a position"}},
 			{"contracts for the partner", paul, contractQuery, []string{"contract", "grant", "connection", "tenant", "customer number", "position", "product", "product of a position", "place of a tenant"}},

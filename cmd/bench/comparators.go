@@ -31,13 +31,13 @@ import (
 // database, as anything behind a login must, and answers what that user may be shown.
 // "floor" is a plain handler that takes the tenant from a header and asks nobody.
 // "unwalled" is Kontor itself on a database without row security.
-func runComparator(ctx context.Context, which, databaseURL, redisURL, addr string) error {
+func runComparator(ctx context.Context, which, databaseURL, redisURL, addr, mails string) error {
 	// As kontor serve does: it is worth half as much again, which is not Kontor's merit.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
 	if which == "unwalled" {
-		return runUnwalled(ctx, databaseURL, redisURL, addr)
+		return runUnwalled(ctx, databaseURL, redisURL, addr, mails)
 	}
 	config, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
@@ -81,9 +81,9 @@ func runComparator(ctx context.Context, which, databaseURL, redisURL, addr strin
 }
 
 // runUnwalled serves Kontor on a database without row security.
-func runUnwalled(ctx context.Context, databaseURL, redisURL, addr string) (err error) {
+func runUnwalled(ctx context.Context, databaseURL, redisURL, addr, mails string) (err error) {
 	config := server.Config{
-		Addr: addr, BaseURL: "http://" + addr, DatabaseURL: databaseURL, RedisURL: redisURL, SMTPURL: "smtp://127.0.0.1:1",
+		Addr: addr, BaseURL: "http://" + addr, DatabaseURL: databaseURL, RedisURL: redisURL, SMTPURL: mails,
 		BlobURL: "file://" + os.TempDir(), Secrets: []string{"0123456789abcdef0123456789abcdef"},
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))

@@ -33,8 +33,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The comparators run as processes of their own, from this binary.
-	if len(os.Args) == 6 && os.Args[1] == "comparator" {
-		if err := runComparator(ctx, os.Args[2], os.Args[3], os.Args[4], os.Args[5]); err != nil {
+	if len(os.Args) == 7 && os.Args[1] == "comparator" {
+		if err := runComparator(ctx, os.Args[2], os.Args[3], os.Args[4], os.Args[5], os.Args[6]); err != nil {
 			fmt.Fprintf(os.Stderr, "comparator %s: %v\n", os.Args[2], err)
 			os.Exit(1)
 		}

@@ -58,8 +58,13 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	mails, closeMailbox, err := openMailbox(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeMailbox()
 	targets, stopAll, err := start(ctx, o, addresses{
-		kontor: postgres.URL("bench"), unwalled: postgres.URL("unwalled"), comparators: postgres.AdminURL("bench"), redis: redis.URL(),
+		kontor: postgres.URL("bench"), unwalled: postgres.URL("unwalled"), comparators: postgres.AdminURL("bench"), redis: redis.URL(), mails: mails,
 	})
 	if err != nil {
 		return err
@@ -84,6 +89,9 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	measured, err := rounds(ctx, o, targets, rows, statements)
 	if err != nil {
+		return err
+	}
+	if err := calm(ctx, postgres.AdminURL("bench")); err != nil {
 		return err
 	}
 	ofPage, err := pages.statements(ctx, statements)

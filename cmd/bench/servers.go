@@ -25,7 +25,7 @@ type servers struct {
 }
 
 // addresses are where each finds its databases. The comparators go past row security.
-type addresses struct{ kontor, unwalled, comparators, redis string }
+type addresses struct{ kontor, unwalled, comparators, redis, mails string }
 
 // start starts Kontor and the comparators, each as a process of its own.
 func start(ctx context.Context, o options, at addresses) (_ []target, stop func(), err error) {
@@ -49,7 +49,7 @@ func start(ctx context.Context, o options, at addresses) (_ []target, stop func(
 		}
 	}
 	kontor := exec.CommandContext(context.WithoutCancel(ctx), o.binary, "serve", "--addr", addrs[0], "--debug-addr", addrs[1],
-		"--base-url", "http://"+addrs[0], "--database-url", at.kontor, "--redis-url", at.redis, "--smtp-url", "smtp://127.0.0.1:1",
+		"--base-url", "http://"+addrs[0], "--database-url", at.kontor, "--redis-url", at.redis, "--smtp-url", at.mails,
 		"--blob-url", "file://"+s.folder, "--log-level", "warn", "--env", "development", "--secret", "0123456789abcdef0123456789abcdef")
 	if err := s.launch(ctx, "Kontor", addrs[0], addrs[1], kontor); err != nil {
 		return nil, nil, err
@@ -58,7 +58,7 @@ func start(ctx context.Context, o options, at addresses) (_ []target, stop func(
 		{"gqlgen + pgx", "gqlgen", at.comparators}, {"floor", "floor", at.comparators}, {"Kontor, one wall", "unwalled", at.unwalled},
 	} {
 		addr := addrs[2+i]
-		other := exec.CommandContext(context.WithoutCancel(ctx), self, "comparator", which.argument, which.database, at.redis, addr)
+		other := exec.CommandContext(context.WithoutCancel(ctx), self, "comparator", which.argument, which.database, at.redis, addr, at.mails)
 		if err := s.launch(ctx, which.name, addr, addr, other); err != nil {
 			return nil, nil, err
 		}

@@ -854,6 +854,8 @@ type UpdateTenantSettingsPayload struct {
 // | `QUOTE_ALREADY_ACCEPTED` | the quote is an order already |
 // | `QUOTE_DECLINED` | the quote was declined |
 // | `AGREEMENT_NEEDS_NO_QUOTE` | the cart calls off from an agreement, whose prices are agreed |
+// | `CONTRACT_RIGHT_LOST` | whoever ordered lost the right on the contract since |
+// | `AGREEMENT_CALLS_OFF` | a cart that calls off from an agreement is an additional order, and no change of the agreement |
 // | `QUOTE_EXPIRED` | the last day of the quote is over: ask the seller for a new one |
 // | `VALIDITY_INVALID` | a quote is valid until today at least, and for 365 days at most |
 // | `AMOUNT_INVALID` | the amount is below zero |

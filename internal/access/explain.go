@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/connection"
@@ -108,6 +110,28 @@ func (s *Service) explain(ctx context.Context, u *ent.User, c *ent.Contract, rig
 		explained.Paths = append(explained.Paths, paths...)
 	}
 	return explained, nil
+}
+
+// May tells whether somebody who does not ask has a right on a contract now: what is done later
+// for whoever ordered asks again. An agent that acted for a company has what the company has.
+func (s *Service) May(ctx context.Context, client *ent.Client, who, of uuid.UUID, right authz.Right, c *ent.Contract) (bool, error) {
+	ctx = authz.System(ctx)
+	u, err := client.User.Query().Where(user.ID(who)).WithTenant().WithRoles().Only(ctx)
+	if err != nil {
+		return false, fmt.Errorf("reading whose right it is: %w", err)
+	}
+	if u.TenantID != of {
+		return c.TenantID == of, nil
+	}
+	subject, err := s.subject(ctx, u)
+	if err != nil {
+		return false, err
+	}
+	f, err := readFacts(ctx, client, subject, []*ent.Contract{c})
+	if err != nil {
+		return false, err
+	}
+	return authz.Can(subject, right.Action(), f.about(c))
 }
 
 // subject is a user as the viewer that it would be.

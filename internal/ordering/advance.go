@@ -35,7 +35,8 @@ type AdvanceOrderInput struct {
 
 // Advance moves an order on that people carry out (OR-07): to COMPLETED, with the contract
 // that came of it or that it changed, or to ERROR, with what went wrong. An order in ERROR
-// can still be completed. What a machine was about to do with it, it no longer does.
+// can still be completed, and where a machine does not know how it ended, a person says that
+// it failed: only then what it called off is open again. What a machine was about to do with it, it no longer does.
 func (s *Service) Advance(ctx context.Context, in AdvanceOrderInput) (*ent.Order, error) {
 	var faults fault.List
 	note := fault.Text(in.Note, maxText, []string{"note"}, &faults)
@@ -59,8 +60,14 @@ func (s *Service) Advance(ctx context.Context, in AdvanceOrderInput) (*ent.Order
 			return fmt.Errorf("ending the job of an order: %w", err)
 		}
 		if in.To == Failed {
-			if o.State == order.StateERROR {
+			if o.State == order.StateERROR && !o.CalledOff {
 				return fault.New("ORDER_NOT_IN_PROGRESS")
+			}
+			if o.State == order.StateERROR { // nobody knew whether it was delivered: it was not
+				if err := s.giveBack(ctx, tx, o); err != nil {
+					return err
+				}
+				return s.happened(ctx, tx, v, o, order.StateERROR, "order.fail", note)
 			}
 			return s.move(ctx, tx, v, o, order.StateERROR, "order.fail", note)
 		}
@@ -90,7 +97,9 @@ func (s *Service) Retry(ctx context.Context, id gid.ID) (*ent.Order, error) {
 			return fmt.Errorf("putting an order into the queue again: %w", err)
 		}
 		if n == 0 {
-			return fault.New("ORDER_NOT_AUTOMATIC")
+			if err := s.begin(ctx, tx, w.order); err != nil {
+				return err
+			}
 		}
 		s.wakeAfter(tx)
 		return s.move(ctx, tx, v, w.order, order.StateIN_PROGRESS, "order.retry", "")

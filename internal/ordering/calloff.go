@@ -13,6 +13,7 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/order"
 	"kontor/ent/orderitem"
+	"kontor/internal/audit"
 	"kontor/internal/cart"
 	"kontor/internal/day"
 	"kontor/internal/db"
@@ -52,6 +53,9 @@ func (s *Service) about(ctx context.Context, tx *ent.Tx, c *cart.Cart, in *Place
 		return nil, err
 	}
 	adds := in.BusinessCase == order.BusinessCaseNEW_ORDER || in.BusinessCase == order.BusinessCaseADDITIONAL_ORDER
+	if c.ContractID != nil && !adds {
+		return nil, fault.New("AGREEMENT_CALLS_OFF", "businessCase").With("number", about.Number) // the cart calls off, which changes nothing else
+	}
 	if c.ContractID == nil && (!adds || about.Type == contract.TypeSERVICE_CONTRACT) {
 		return about, nil
 	}
@@ -135,7 +139,21 @@ func (s *Service) callOff(ctx context.Context, tx *ent.Tx, o *ent.Order) error {
 	if len(faults) > 0 {
 		return faults
 	}
-	return s.book(ctx, tx, from, items, money.Decimal.Plus)
+	if err := s.book(ctx, tx, from, items, money.Decimal.Plus); err != nil {
+		return err
+	}
+	return s.tellOwner(ctx, tx, from, o, "contract.call_off")
+}
+
+// tellOwner writes into the audit log of the company whose agreement it is what another one
+// did with it.
+func (s *Service) tellOwner(ctx context.Context, tx *ent.Tx, c *ent.Contract, o *ent.Order, action string) error {
+	if c.TenantID == o.TenantID {
+		return nil
+	}
+	return s.audit.Record(ctx, tx, audit.Change{
+		Tenant: c.TenantID, Action: action, Kind: "Contract", Subject: c.ID, Label: c.Number, After: map[string]any{"order": o.Number},
+	})
 }
 
 // giveBack opens again what an order called off, because nothing will be delivered; it does so
@@ -152,7 +170,10 @@ func (s *Service) giveBack(ctx context.Context, tx *ent.Tx, o *ent.Order) error 
 	if err != nil {
 		return err
 	}
-	return s.book(ctx, tx, from, items, money.Decimal.Minus)
+	if err := s.book(ctx, tx, from, items, money.Decimal.Minus); err != nil {
+		return err
+	}
+	return s.tellOwner(ctx, tx, from, o, "contract.give_back")
 }
 
 // follow calls off or gives back as an order comes into a state.

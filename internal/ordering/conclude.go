@@ -43,9 +43,10 @@ func (s *Service) conclude(ctx context.Context, tx *ent.Tx, o *ent.Order, p acco
 		o.ContractID = &made.ID
 		return nil
 	}
-	c, err := tx.Contract.Get(ctx, *o.ContractID)
+	// Held: what other orders and imports make of it at the same time comes before or after.
+	c, err := s.hold(ctx, tx, *o.ContractID)
 	if err != nil {
-		return fmt.Errorf("reading the contract of an order: %w", err)
+		return err
 	}
 	if p.ContractNumber != "" && p.ContractNumber != c.Number {
 		return fault.New("CONTRACT_DIFFERS", "contractNumber").With("number", c.Number)
@@ -66,9 +67,14 @@ func (s *Service) newContract(ctx context.Context, tx *ent.Tx, o *ent.Order, ite
 			return existing, wrap(err, "looking for the contract of an order")
 		}
 	} else {
-		var err error
-		if number, err = s.nextNumber(ctx, tx, o.TenantID, numberseries.KindCONTRACT); err != nil {
-			return nil, err
+		for taken := true; taken; { // by a contract that the ERP brought
+			var err error
+			if number, err = s.nextNumber(ctx, tx, o.TenantID, numberseries.KindCONTRACT); err != nil {
+				return nil, err
+			}
+			if taken, err = tx.Contract.Query().Where(contract.TenantID(o.TenantID), contract.Number(number)).Exist(ctx); err != nil {
+				return nil, fmt.Errorf("looking for a free contract number: %w", err)
+			}
 		}
 	}
 	d := o.Details
@@ -78,6 +84,9 @@ func (s *Service) newContract(ctx context.Context, tx *ent.Tx, o *ent.Order, ite
 	from := day.Of(s.now())
 	if p.ValidFrom != nil {
 		from = *p.ValidFrom
+	}
+	if p.ValidTo != nil && *p.ValidTo < from {
+		return nil, fault.New("CONTRACT_ENDS_TOO_EARLY").With("number", number)
 	}
 	create := tx.Contract.Create().SetTenantID(o.TenantID).SetNumber(number).SetType(contract.TypeSERVICE_CONTRACT).SetState(contract.StateACTIVE).
 		SetAccessNumber(p.AccessNumber).SetValidFrom(from).SetNillableValidTo(p.ValidTo).SetNumbers(together(d.PortNumbers, p.Numbers)).
@@ -162,8 +171,8 @@ func (s *Service) changeContract(ctx context.Context, tx *ent.Tx, o *ent.Order, 
 		} else {
 			update.ClearProductID()
 		}
-		if d.TermMonths > 0 && p.ValidTo == nil {
-			update.SetValidTo(term(day.Of(s.now()), d.TermMonths))
+		if d.TermMonths > 0 && p.ValidTo == nil && c.ValidTo != nil {
+			update.SetValidTo(max(*c.ValidTo, term(max(c.ValidFrom, day.Of(s.now())), d.TermMonths)))
 		}
 		err = positions(replacePositions)
 	case order.BusinessCaseCONTRACT_AMENDMENT:

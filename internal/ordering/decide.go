@@ -62,6 +62,9 @@ func (s *Service) Approve(ctx context.Context, in ApproveOrderInput) (*ent.Order
 		if len(theirs) < len(w.open()) {
 			return s.happened(ctx, tx, v, w.order, w.order.State, "order.approve", note)
 		}
+		if err := s.stillMay(ctx, tx.Client(), w.order); err != nil {
+			return err
+		}
 		if err := s.move(ctx, tx, v, w.order, order.StateIN_PROGRESS, "order.approve", note); err != nil {
 			return err
 		}
@@ -128,6 +131,23 @@ func (s *Service) onAs(ctx, as context.Context, id gid.ID, do func(tx *ent.Tx, v
 	})
 }
 
+// stillMay is CONTRACT_RIGHT_LOST where whoever ordered may not order on the contract any more: a
+// right that was taken back takes with it what waits (AC-10).
+func (s *Service) stillMay(ctx context.Context, client *ent.Client, o *ent.Order) error {
+	if o.ContractID == nil {
+		return nil
+	}
+	c, err := client.Contract.Get(authz.System(ctx), *o.ContractID)
+	if err != nil {
+		return fmt.Errorf("reading the contract of an order: %w", err)
+	}
+	may, err := s.access.May(ctx, client, o.PlacedByID, o.TenantID, authz.OrderOn, c)
+	if err == nil && !may {
+		return fault.New("CONTRACT_RIGHT_LOST").With("number", c.Number)
+	}
+	return err
+}
+
 // settle ends needs: decided by somebody, or by nobody where the order ended without.
 func (s *Service) settle(ctx context.Context, tx *ent.Tx, needs []*ent.ApprovalNeed, by *uuid.UUID, reason string) error {
 	if len(needs) == 0 {
@@ -151,6 +171,17 @@ func (s *Service) settle(ctx context.Context, tx *ent.Tx, needs []*ent.ApprovalN
 // move brings an order into another state, once: whoever comes second finds it there. The
 // viewer is nil where the server does so by itself.
 func (s *Service) move(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.Order, to order.State, action, note string) error {
+	if err := s.enter(ctx, tx, o, to); err != nil {
+		return err
+	}
+	if err := s.follow(ctx, tx, o, to); err != nil {
+		return err
+	}
+	return s.happened(ctx, tx, v, o, to, action, note)
+}
+
+// enter writes the state of an order, and nothing of what belongs to it.
+func (s *Service) enter(ctx context.Context, tx *ent.Tx, o *ent.Order, to order.State) error {
 	if !slices.Contains(next[o.State], to) {
 		return fmt.Errorf("an order does not go from %s to %s", o.State, to)
 	}
@@ -161,10 +192,7 @@ func (s *Service) move(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.
 	if n == 0 {
 		return fault.New("ORDER_ALREADY_DECIDED")
 	}
-	if err := s.follow(ctx, tx, o, to); err != nil {
-		return err
-	}
-	return s.happened(ctx, tx, v, o, to, action, note)
+	return nil
 }
 
 // happened writes a step of an order into its history and into the audit log, and tells

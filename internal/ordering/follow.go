@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -162,6 +163,12 @@ func (f *follower) read(ctx context.Context, id uuid.UUID) (*ent.Order, error) {
 func (f *follower) run(ctx context.Context, next []*ent.Order) {
 	defer close(f.orders)
 	defer f.listener.Close()
+	defer func() {
+		// It runs beside the request, where nobody else catches it: one stream ends, and not the server.
+		if broken := recover(); broken != nil {
+			f.log.ErrorContext(ctx, "a subscription broke", "panic", broken, "stack", string(debug.Stack()))
+		}
+	}()
 	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for len(next) <= maxWaiting {

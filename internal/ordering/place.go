@@ -198,7 +198,7 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 		SetState(state).SetBusinessCase(p.BusinessCase).SetChannel(order.ChannelONLINE).
 		SetPlacedAt(now).SetPlacedByID(v.User).
 		SetNetAmount(c.Net.Amount).SetTaxAmount(c.Tax.Amount).SetGrossAmount(c.Gross.Amount).SetCurrency(c.Gross.Currency).
-		SetAutomatic(automatic(c, p.BusinessCase, p.details)).SetReceiptTo(p.receipt.addresses())
+		SetAutomatic(automatic(c, p.BusinessCase, p.details) && !negotiated(p.about, p.BusinessCase)).SetReceiptTo(p.receipt.addresses())
 	if c.AccountAssignment != nil {
 		create.SetAccountAssignment(c.AccountAssignment)
 	}
@@ -248,6 +248,11 @@ func automatic(c *cart.Cart, of order.BusinessCase, details *account.OrderDetail
 		somewhere = somewhere || item.DeliveryAddress != nil
 	}
 	return len(missing(of, details, somewhere)) == 0
+}
+
+// negotiated tells whether an order changes what was agreed in an agreement: that, people do.
+func negotiated(about *ent.Contract, of order.BusinessCase) bool {
+	return about != nil && about.Type != contract.TypeSERVICE_CONTRACT && of != order.BusinessCaseADDITIONAL_ORDER && of != order.BusinessCaseNEW_ORDER
 }
 
 // snapshot is a position of the cart as it stands, with names and prices.

@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"slices"
 
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
 	"kontor/ent"
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
+	"kontor/ent/price"
 	"kontor/internal/fault"
 	"kontor/internal/money"
 )
@@ -26,6 +30,9 @@ func addPositions(ctx context.Context, tx *ent.Tx, c *ent.Contract, items []*ent
 	var rows []*ent.ContractPositionCreate
 	merged, err := merge(items)
 	if err != nil {
+		return err
+	}
+	if err := atOwnersPrices(ctx, tx, c, merged); err != nil {
 		return err
 	}
 	for _, item := range merged {
@@ -48,6 +55,26 @@ func addPositions(ctx context.Context, tx *ent.Tx, c *ent.Contract, items []*ent
 	}
 	if err := tx.ContractPosition.CreateBulk(rows...).Exec(ctx); err != nil {
 		return fmt.Errorf("writing the positions of a contract: %w", err)
+	}
+	return nil
+}
+
+// atOwnersPrices puts the prices of the company whose contract it is onto positions that another
+// company ordered: what that one pays is its own affair (CA-01). The owner has to have one.
+func atOwnersPrices(ctx context.Context, tx *ent.Tx, c *ent.Contract, items []*ent.OrderItem) error {
+	for _, item := range items {
+		if item.TenantID == c.TenantID {
+			continue
+		}
+		p, err := tx.Price.Query().Where(price.TenantID(c.TenantID), price.ProductID(item.ProductID), price.FromQuantityLTE(item.Quantity)).
+			Order(price.ByFromQuantity(sql.OrderDesc())).First(ctx)
+		if ent.IsNotFound(err) {
+			return fault.New("PRODUCT_NOT_ORDERABLE").With("sku", item.Sku)
+		}
+		if err != nil {
+			return fmt.Errorf("reading what the owner of a contract pays: %w", err)
+		}
+		item.UnitPriceAmount, item.Currency = p.Amount, p.Currency
 	}
 	return nil
 }
@@ -89,14 +116,21 @@ func amendPositions(ctx context.Context, tx *ent.Tx, c *ent.Contract, items []*e
 	if err != nil {
 		return err
 	}
+	if err := atOwnersPrices(ctx, tx, c, merged); err != nil {
+		return err
+	}
 	var added []*ent.OrderItem
+	amended := map[uuid.UUID]bool{} // what comes of a product at a second price is a position of its own
 	for _, item := range merged {
-		same := slices.IndexFunc(existing, func(p *ent.ContractPosition) bool { return p.ProductID == item.ProductID && p.Unit == item.Unit })
+		same := slices.IndexFunc(existing, func(p *ent.ContractPosition) bool {
+			return p.ProductID == item.ProductID && p.Unit == item.Unit && !amended[p.ID]
+		})
 		if same < 0 {
 			added = append(added, item)
 			continue
 		}
 		p := existing[same]
+		amended[p.ID] = true
 		update := p.Update().SetAgreedQuantity(item.Quantity).SetPriceAmount(item.UnitPriceAmount).SetCurrency(item.Currency)
 		switch {
 		case c.Type == contract.TypeSERVICE_CONTRACT:

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"kontor/ent"
+	"kontor/ent/contract"
 	"kontor/ent/order"
 	"kontor/ent/orderitem"
 	"kontor/ent/orderjob"
@@ -23,7 +25,7 @@ func (s *Service) step(ctx context.Context, job *ent.OrderJob) (err error) {
 	defer func() {
 		// An order that the code does not cope with must not take the others with it.
 		if broken := recover(); broken != nil {
-			err = errors.Join(s.failed(ctx, job, fmt.Errorf("%w: %v", errInside, broken)), fmt.Errorf("processing order %s: %v", job.OrderID, broken))
+			err = errors.Join(s.failed(ctx, job, fmt.Errorf("%w: %v", errInside, broken)), fmt.Errorf("processing order %s: %v\n%s", job.OrderID, broken, debug.Stack()))
 		}
 	}()
 	if job.Failures > patience {
@@ -54,6 +56,13 @@ func (s *Service) provision(ctx context.Context, job *ent.OrderJob) error {
 	}
 	if o.State != order.StateIN_PROGRESS {
 		return nil // a service agent moved it on; the job ends in the next step
+	}
+	// What stands in the way already is told before anything is done outside.
+	if c := o.Edges.Contract; c != nil && c.State == contract.StateTERMINATED {
+		return fault.New("CONTRACT_NOT_ACTIVE").With("number", c.Number)
+	}
+	if err := s.stillMay(ctx, s.db.Client, o); err != nil {
+		return err
 	}
 	answer, err := s.outside.Provision(ctx, outside(o))
 	if err != nil {
@@ -137,7 +146,15 @@ func (s *Service) failed(ctx context.Context, job *ent.OrderJob, failure error) 
 		if err != nil {
 			return struct{}{}, fmt.Errorf("reading whose order failed: %w", err)
 		}
-		return struct{}{}, s.move(ctx, tx, nil, o, order.StateERROR, "order.fail", said(company.Language, failure))
+		note := said(company.Language, failure)
+		if final(failure) {
+			return struct{}{}, s.move(ctx, tx, nil, o, order.StateERROR, "order.fail", note)
+		}
+		// It may have been delivered for all we know: what it called off is not open before a person says so.
+		if err := s.enter(ctx, tx, o, order.StateERROR); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.happened(ctx, tx, nil, o, order.StateERROR, "order.fail", note)
 	})
 	return err
 }

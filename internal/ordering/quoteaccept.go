@@ -54,6 +54,9 @@ func (s *Service) AcceptQuote(ctx context.Context, in AcceptQuoteInput) (*ent.Or
 		if q.AcceptHash != nil && *q.AcceptHash == hash {
 			return tx.Order.Query().Where(order.QuoteID(q.ID)).Only(ctx)
 		}
+		if by := authz.Actor(ctx); v == nil && by != nil && by.AtHome().Tenant == q.SellerID && q.SellerID != q.TenantID {
+			return nil, fault.ErrForbidden // who sells does not accept
+		}
 		if err := s.mayDecide(v, q, Accept); err != nil {
 			return nil, err
 		}

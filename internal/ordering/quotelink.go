@@ -162,18 +162,21 @@ func (s *Service) tellSeller(ctx context.Context, tx *ent.Tx, which mail.Templat
 // knownBy is the user of the customer who agrees by the link, as far as that is known: whoever is
 // logged in, or has the address. It has ordered, and does not approve its own order (OR-02).
 func (s *Service) knownBy(ctx context.Context, tx *ent.Tx, q *ent.Quote, agreed *account.Agreement) (*uuid.UUID, error) {
-	is := user.EmailKey(strings.ToLower(agreed.Email))
+	// An address is typed as whoever types it likes: to whom the link was mailed comes before it.
+	ways := []predicate.User{user.EmailKey(strings.ToLower(q.RecipientEmail)), user.EmailKey(strings.ToLower(agreed.Email))}
 	if by := authz.Actor(ctx); by != nil && by.AtHome().Tenant == q.TenantID {
-		is = user.ID(by.User)
+		ways = []predicate.User{user.ID(by.User)}
 	}
-	known, err := tx.User.Query().Where(user.TenantID(q.TenantID), is).IDs(authz.System(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("finding who agrees to a quote: %w", err)
+	for _, is := range ways {
+		known, err := tx.User.Query().Where(user.TenantID(q.TenantID), is).IDs(authz.System(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("finding who agrees to a quote: %w", err)
+		}
+		if len(known) > 0 {
+			return &known[0], nil
+		}
 	}
-	if len(known) == 0 {
-		return nil, nil
-	}
-	return &known[0], nil
+	return nil, nil
 }
 
 // actorName is what the person who asks is called; nobody is called nothing.

@@ -27,6 +27,8 @@ const (
 	answerSize = 64 << 10
 	// maxNumbers is how many numbers an answer may give to a contract.
 	maxNumbers = 1000
+	// earliest is the first day that a contract can have; what is before is a mistake.
+	earliest day.Day = "1900-01-01"
 	// longestPause bounds what a Retry-After is believed.
 	longestPause = time.Hour
 )
@@ -85,11 +87,16 @@ type message struct {
 	Data      Order     `json:"data"`
 }
 
-// Provision posts the order. 2xx is done, with what came of it as JSON or nothing; 4xx is
-// refused, with {"reason": "…"} if there is something to say; everything else is tried again.
+// Provision posts the order. 2xx is done, with what came of it as JSON or nothing; 400, 409
+// and 422 are refused, with {"reason": "…"} if there is something to say; everything else is tried
+// again: a wrong key or address is put right, and no order ends because of it.
 func (w *Webhook) Provision(ctx context.Context, o Order) (account.Provisioned, error) {
 	response, err := w.post(ctx, o)
 	if err != nil {
+		// Its text has the whole address, and with it perhaps a secret.
+		if asked := (*url.Error)(nil); errors.As(err, &asked) {
+			err = asked.Err
+		}
 		return account.Provisioned{}, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	defer response.Body.Close()
@@ -102,7 +109,7 @@ func (w *Webhook) Provision(ctx context.Context, o Order) (account.Provisioned, 
 		return read(body)
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable, status == http.StatusAccepted:
 		return account.Provisioned{}, later(response, w.now())
-	case status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooEarly:
+	case status == http.StatusBadRequest || status == http.StatusConflict || status == http.StatusUnprocessableEntity:
 		return account.Provisioned{}, &Refused{Reason: reason(status, body)}
 	default:
 		return account.Provisioned{}, fmt.Errorf("%w: status %d", ErrFailing, status)
@@ -187,6 +194,9 @@ func check(p account.Provisioned) error {
 		}
 		if _, err := day.Parse(string(*d)); err != nil {
 			return err
+		}
+		if *d < earliest {
+			return fmt.Errorf("%s is before all contracts", *d)
 		}
 	}
 	if p.ValidFrom != nil && p.ValidTo != nil && *p.ValidTo < *p.ValidFrom {
