@@ -13,17 +13,18 @@ import (
 type Kind string
 
 // The kinds of rows, in the order in which they depend on each other: users and
-// contracts need their tenants, prices their products.
+// contracts need their tenants, prices their products, documents their orders and contracts.
 const (
 	Tenants   Kind = "TENANTS"
 	Users     Kind = "USERS"
 	Products  Kind = "PRODUCTS"
 	Prices    Kind = "PRICES"
 	Contracts Kind = "CONTRACTS"
+	Documents Kind = "DOCUMENTS"
 )
 
 // Kinds are all kinds, in the order in which an empty database takes them.
-func Kinds() []Kind { return []Kind{Tenants, Users, Products, Prices, Contracts} }
+func Kinds() []Kind { return []Kind{Tenants, Users, Products, Prices, Contracts, Documents} }
 
 func kindNames() []string {
 	var names []string

@@ -43,6 +43,8 @@ func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
 		return w.writePrice(row)
 	case Contracts:
 		return w.writeContract(row)
+	case Documents:
+		return w.writeDocument(row)
 	default:
 		return 0, fmt.Errorf("rows of %s cannot be written", kind)
 	}
