@@ -142,6 +142,7 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		ent.KindContractPosition: `contract_positions WHERE tenant_id = '` + brandt + `'`,
 		ent.KindOrder:            `orders WHERE number = 'BRANDT-000001'`,
 		ent.KindOrderItem:        `order_items WHERE tenant_id = '` + brandt + `'`,
+		ent.KindDocument:         `documents WHERE kind = 'DELIVERY_NOTE' AND tenant_id = '` + brandt + `'`,
 		ent.KindQuote:            `quotes WHERE number = 'BRANDT-Q000001'`,
 		ent.KindQuoteItem:        `quote_items WHERE tenant_id = '` + brandt + `'`,
 		ent.KindApprovalRule:     `approval_rules WHERE name = 'Großes'`,

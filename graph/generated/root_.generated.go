@@ -8722,7 +8722,10 @@ type Order implements Node {
   approval: OrderApproval
   "Messages from the orderer to the approvers, the first one first."
   messages: [OrderMessage!]!
-  "Order confirmation, delivery notes, invoices."
+  """
+  Order confirmation, delivery notes and invoices that were issued, the oldest first. Invoices only for whom the billing of its contract is
+  reachable; without a contract for the company's master admins and the agents who serve it.
+  """
   documents: [Document!]!
   "What the viewer can do with it now."
   myActions: [OrderAction!]!
