@@ -40,15 +40,16 @@ type files struct{ s *Server }
 // signed, so that nobody changes it, and asks for the same login, so that nobody
 // else uses it.
 type link struct {
-	List     string          `json:"l"`
-	Format   export.Format   `json:"f,omitempty"`
-	Where    json.RawMessage `json:"w,omitempty"`
-	Name     string          `json:"n,omitempty"` // of a file that has one of its own
-	User     string          `json:"u"`
-	Tenant   string          `json:"t"`
-	Session  string          `json:"s"`
-	Language string          `json:"g"`
-	Expires  time.Time       `json:"e"`
+	List   string          `json:"l"`
+	Format export.Format   `json:"f,omitempty"`
+	Where  json.RawMessage `json:"w,omitempty"`
+	// Name is that of a file that has one of its own; it does not travel in the address.
+	Name     string    `json:"-"`
+	User     string    `json:"u"`
+	Tenant   string    `json:"t"`
+	Session  string    `json:"s"`
+	Language string    `json:"g"`
+	Expires  time.Time `json:"e"`
 }
 
 // Link is a link to a whole list for the viewer of the context (CO-02).
