@@ -252,3 +252,23 @@ func TestThePolicyExplainsItself(t *testing.T) {
 		t.Errorf("%d lines of %d are told: %v", len(lines), want, err)
 	}
 }
+
+// Documents of contracts stand behind the wall of orders, so whoever sees orders by anything but
+// having placed them sees contracts by the same.
+//
+// Requirement: CO-04
+func TestOrdersAndContractsAreSeenAlike(t *testing.T) {
+	p, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range slices.Concat(Roles, []Role{Member, Acting}) {
+		orders := slices.DeleteFunc(slices.Clone(p.scopes[role]["order.view"]), func(r Relation) bool { return r == Own })
+		contracts := slices.Clone(p.scopes[role][View.Action()])
+		slices.Sort(orders)
+		slices.Sort(contracts)
+		if !slices.Equal(orders, contracts) {
+			t.Errorf("%s sees orders by %v, contracts by %v", role, orders, contracts)
+		}
+	}
+}

@@ -259,6 +259,20 @@ func (_m *CustomerNumber) Siblings() *Siblings[CustomerNumber] {
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *DocumentQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Document(p))
+	}
+}
+
+// KindDocument is the kind of a Document in global IDs.
+const KindDocument = "doc"
+
+// GlobalID names the Document in the API.
+func (_m *Document) GlobalID() gid.ID { return gid.New(KindDocument, _m.ID) }
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *GrantQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Grant(p))
@@ -699,6 +713,15 @@ func (c *ContractPositionConnection) Nodes() []*ContractPosition {
 // Nodes are the entities of the page, without their cursors.
 func (c *CustomerNumberConnection) Nodes() []*CustomerNumber {
 	nodes := make([]*CustomerNumber, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *DocumentConnection) Nodes() []*Document {
+	nodes := make([]*Document, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

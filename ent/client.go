@@ -27,6 +27,7 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
@@ -98,6 +99,8 @@ type Client struct {
 	CustomerCentreLink *CustomerCentreLinkClient
 	// CustomerNumber is the client for interacting with the CustomerNumber builders.
 	CustomerNumber *CustomerNumberClient
+	// Document is the client for interacting with the Document builders.
+	Document *DocumentClient
 	// Grant is the client for interacting with the Grant builders.
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
@@ -177,6 +180,7 @@ func (c *Client) init() {
 	c.ContractPosition = NewContractPositionClient(c.config)
 	c.CustomerCentreLink = NewCustomerCentreLinkClient(c.config)
 	c.CustomerNumber = NewCustomerNumberClient(c.config)
+	c.Document = NewDocumentClient(c.config)
 	c.Grant = NewGrantClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Mail = NewMailClient(c.config)
@@ -311,6 +315,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ContractPosition:   NewContractPositionClient(cfg),
 		CustomerCentreLink: NewCustomerCentreLinkClient(cfg),
 		CustomerNumber:     NewCustomerNumberClient(cfg),
+		Document:           NewDocumentClient(cfg),
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Mail:               NewMailClient(cfg),
@@ -372,6 +377,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ContractPosition:   NewContractPositionClient(cfg),
 		CustomerCentreLink: NewCustomerCentreLinkClient(cfg),
 		CustomerNumber:     NewCustomerNumberClient(cfg),
+		Document:           NewDocumentClient(cfg),
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Mail:               NewMailClient(cfg),
@@ -430,11 +436,12 @@ func (c *Client) Use(hooks ...Hook) {
 		c.ActingSession, c.Address, c.AlloyGroup, c.ApprovalNeed, c.ApprovalRule,
 		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
 		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
-		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NeedApprover,
-		c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent,
-		c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash, c.Price, c.Product,
-		c.Quote, c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover,
-		c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.CustomerNumber, c.Document, c.Grant, c.IdempotencyKey, c.Mail,
+		c.NeedApprover, c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order,
+		c.OrderEvent, c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash, c.Price,
+		c.Product, c.Quote, c.QuoteItem, c.RecoveryCode, c.Registration,
+		c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User,
+		c.UserRole,
 	} {
 		n.Use(hooks...)
 	}
@@ -447,11 +454,12 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.ActingSession, c.Address, c.AlloyGroup, c.ApprovalNeed, c.ApprovalRule,
 		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
 		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
-		c.CustomerNumber, c.Grant, c.IdempotencyKey, c.Mail, c.NeedApprover,
-		c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent,
-		c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash, c.Price, c.Product,
-		c.Quote, c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover,
-		c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.CustomerNumber, c.Document, c.Grant, c.IdempotencyKey, c.Mail,
+		c.NeedApprover, c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order,
+		c.OrderEvent, c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash, c.Price,
+		c.Product, c.Quote, c.QuoteItem, c.RecoveryCode, c.Registration,
+		c.RuleApprover, c.SavedAssignment, c.SavedCart, c.Tenant, c.Transfer, c.User,
+		c.UserRole,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -492,6 +500,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.CustomerCentreLink.mutate(ctx, m)
 	case *CustomerNumberMutation:
 		return c.CustomerNumber.mutate(ctx, m)
+	case *DocumentMutation:
+		return c.Document.mutate(ctx, m)
 	case *GrantMutation:
 		return c.Grant.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
@@ -3042,6 +3052,173 @@ func (c *CustomerNumberClient) mutate(ctx context.Context, m *CustomerNumberMuta
 		return (&CustomerNumberDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown CustomerNumber mutation op: %q", m.Op())
+	}
+}
+
+// DocumentClient is a client for the Document schema.
+type DocumentClient struct {
+	config
+}
+
+// NewDocumentClient returns a client for the Document from the given config.
+func NewDocumentClient(c config) *DocumentClient {
+	return &DocumentClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `document.Hooks(f(g(h())))`.
+func (c *DocumentClient) Use(hooks ...Hook) {
+	c.hooks.Document = append(c.hooks.Document, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `document.Intercept(f(g(h())))`.
+func (c *DocumentClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Document = append(c.inters.Document, interceptors...)
+}
+
+// Create returns a builder for creating a Document entity.
+func (c *DocumentClient) Create() *DocumentCreate {
+	mutation := newDocumentMutation(c.config, OpCreate)
+	return &DocumentCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Document entities.
+func (c *DocumentClient) CreateBulk(builders ...*DocumentCreate) *DocumentCreateBulk {
+	return &DocumentCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *DocumentClient) MapCreateBulk(slice any, setFunc func(*DocumentCreate, int)) *DocumentCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &DocumentCreateBulk{err: fmt.Errorf("calling to DocumentClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*DocumentCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &DocumentCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Document.
+func (c *DocumentClient) Update() *DocumentUpdate {
+	mutation := newDocumentMutation(c.config, OpUpdate)
+	return &DocumentUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *DocumentClient) UpdateOne(_m *Document) *DocumentUpdateOne {
+	mutation := newDocumentMutation(c.config, OpUpdateOne, withDocument(_m))
+	return &DocumentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *DocumentClient) UpdateOneID(id uuid.UUID) *DocumentUpdateOne {
+	mutation := newDocumentMutation(c.config, OpUpdateOne, withDocumentID(id))
+	return &DocumentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Document.
+func (c *DocumentClient) Delete() *DocumentDelete {
+	mutation := newDocumentMutation(c.config, OpDelete)
+	return &DocumentDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *DocumentClient) DeleteOne(_m *Document) *DocumentDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *DocumentClient) DeleteOneID(id uuid.UUID) *DocumentDeleteOne {
+	builder := c.Delete().Where(document.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &DocumentDeleteOne{builder}
+}
+
+// Query returns a query builder for Document.
+func (c *DocumentClient) Query() *DocumentQuery {
+	return &DocumentQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeDocument},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Document entity by its id.
+func (c *DocumentClient) Get(ctx context.Context, id uuid.UUID) (*Document, error) {
+	return c.Query().Where(document.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *DocumentClient) GetX(ctx context.Context, id uuid.UUID) *Document {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrder queries the order edge of a Document.
+func (c *DocumentClient) QueryOrder(_m *Document) *OrderQuery {
+	query := (&OrderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(document.Table, document.FieldID, id),
+			sqlgraph.To(order.Table, order.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, document.OrderTable, document.OrderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryContract queries the contract edge of a Document.
+func (c *DocumentClient) QueryContract(_m *Document) *ContractQuery {
+	query := (&ContractClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(document.Table, document.FieldID, id),
+			sqlgraph.To(contract.Table, contract.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, document.ContractTable, document.ContractColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *DocumentClient) Hooks() []Hook {
+	hooks := c.hooks.Document
+	return append(hooks[:len(hooks):len(hooks)], document.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *DocumentClient) Interceptors() []Interceptor {
+	inters := c.inters.Document
+	return append(inters[:len(inters):len(inters)], document.Interceptors[:]...)
+}
+
+func (c *DocumentClient) mutate(ctx context.Context, m *DocumentMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&DocumentCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&DocumentUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&DocumentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&DocumentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Document mutation op: %q", m.Op())
 	}
 }
 
@@ -7120,19 +7297,19 @@ type (
 	hooks struct {
 		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
 		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
-		ContractPosition, CustomerCentreLink, CustomerNumber, Grant, IdempotencyKey,
-		Mail, NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order,
-		OrderEvent, OrderItem, OrderJob, OrderMessage, PasswordHash, Price, Product,
-		Quote, QuoteItem, RecoveryCode, Registration, RuleApprover, SavedAssignment,
-		SavedCart, Tenant, Transfer, User, UserRole []ent.Hook
+		ContractPosition, CustomerCentreLink, CustomerNumber, Document, Grant,
+		IdempotencyKey, Mail, NeedApprover, NumberSeries, OneTimeLink, OneTimePassword,
+		Order, OrderEvent, OrderItem, OrderJob, OrderMessage, PasswordHash, Price,
+		Product, Quote, QuoteItem, RecoveryCode, Registration, RuleApprover,
+		SavedAssignment, SavedCart, Tenant, Transfer, User, UserRole []ent.Hook
 	}
 	inters struct {
 		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
 		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
-		ContractPosition, CustomerCentreLink, CustomerNumber, Grant, IdempotencyKey,
-		Mail, NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order,
-		OrderEvent, OrderItem, OrderJob, OrderMessage, PasswordHash, Price, Product,
-		Quote, QuoteItem, RecoveryCode, Registration, RuleApprover, SavedAssignment,
-		SavedCart, Tenant, Transfer, User, UserRole []ent.Interceptor
+		ContractPosition, CustomerCentreLink, CustomerNumber, Document, Grant,
+		IdempotencyKey, Mail, NeedApprover, NumberSeries, OneTimeLink, OneTimePassword,
+		Order, OrderEvent, OrderItem, OrderJob, OrderMessage, PasswordHash, Price,
+		Product, Quote, QuoteItem, RecoveryCode, Registration, RuleApprover,
+		SavedAssignment, SavedCart, Tenant, Transfer, User, UserRole []ent.Interceptor
 	}
 )

@@ -22,6 +22,7 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
@@ -130,6 +131,7 @@ func checkColumn(t, c string) error {
 			contractposition.Table:   contractposition.ValidColumn,
 			customercentrelink.Table: customercentrelink.ValidColumn,
 			customernumber.Table:     customernumber.ValidColumn,
+			document.Table:           document.ValidColumn,
 			grant.Table:              grant.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
 			mail.Table:               mail.ValidColumn,

@@ -17,6 +17,7 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/contractposition"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
@@ -1535,6 +1536,130 @@ type customernumberPaginateArgs struct {
 
 func newCustomerNumberPaginateArgs(rv map[string]any) *customernumberPaginateArgs {
 	args := &customernumberPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *DocumentQuery) CollectFields(ctx context.Context, satisfies ...string) (*DocumentQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *DocumentQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(document.Columns))
+		selectedFields = []string{document.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[document.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, document.FieldTenantID)
+				fieldSeen[document.FieldTenantID] = struct{}{}
+			}
+		case "orderID":
+			if _, ok := fieldSeen[document.FieldOrderID]; !ok {
+				selectedFields = append(selectedFields, document.FieldOrderID)
+				fieldSeen[document.FieldOrderID] = struct{}{}
+			}
+		case "placedByID":
+			if _, ok := fieldSeen[document.FieldPlacedByID]; !ok {
+				selectedFields = append(selectedFields, document.FieldPlacedByID)
+				fieldSeen[document.FieldPlacedByID] = struct{}{}
+			}
+		case "contractID":
+			if _, ok := fieldSeen[document.FieldContractID]; !ok {
+				selectedFields = append(selectedFields, document.FieldContractID)
+				fieldSeen[document.FieldContractID] = struct{}{}
+			}
+		case "kind":
+			if _, ok := fieldSeen[document.FieldKind]; !ok {
+				selectedFields = append(selectedFields, document.FieldKind)
+				fieldSeen[document.FieldKind] = struct{}{}
+			}
+		case "number":
+			if _, ok := fieldSeen[document.FieldNumber]; !ok {
+				selectedFields = append(selectedFields, document.FieldNumber)
+				fieldSeen[document.FieldNumber] = struct{}{}
+			}
+		case "issuedOn":
+			if _, ok := fieldSeen[document.FieldIssuedOn]; !ok {
+				selectedFields = append(selectedFields, document.FieldIssuedOn)
+				fieldSeen[document.FieldIssuedOn] = struct{}{}
+			}
+		case "filename":
+			if _, ok := fieldSeen[document.FieldFilename]; !ok {
+				selectedFields = append(selectedFields, document.FieldFilename)
+				fieldSeen[document.FieldFilename] = struct{}{}
+			}
+		case "mediaType":
+			if _, ok := fieldSeen[document.FieldMediaType]; !ok {
+				selectedFields = append(selectedFields, document.FieldMediaType)
+				fieldSeen[document.FieldMediaType] = struct{}{}
+			}
+		case "size":
+			if _, ok := fieldSeen[document.FieldSize]; !ok {
+				selectedFields = append(selectedFields, document.FieldSize)
+				fieldSeen[document.FieldSize] = struct{}{}
+			}
+		case "sha256":
+			if _, ok := fieldSeen[document.FieldSha256]; !ok {
+				selectedFields = append(selectedFields, document.FieldSha256)
+				fieldSeen[document.FieldSha256] = struct{}{}
+			}
+		case "blobKey":
+			if _, ok := fieldSeen[document.FieldBlobKey]; !ok {
+				selectedFields = append(selectedFields, document.FieldBlobKey)
+				fieldSeen[document.FieldBlobKey] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[document.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, document.FieldCreatedAt)
+				fieldSeen[document.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type documentPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []DocumentPaginateOption
+}
+
+func newDocumentPaginateArgs(rv map[string]any) *documentPaginateArgs {
+	args := &documentPaginateArgs{}
 	if rv == nil {
 		return args
 	}

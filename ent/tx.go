@@ -44,6 +44,8 @@ type Tx struct {
 	CustomerCentreLink *CustomerCentreLinkClient
 	// CustomerNumber is the client for interacting with the CustomerNumber builders.
 	CustomerNumber *CustomerNumberClient
+	// Document is the client for interacting with the Document builders.
+	Document *DocumentClient
 	// Grant is the client for interacting with the Grant builders.
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
@@ -243,6 +245,7 @@ func (tx *Tx) init() {
 	tx.ContractPosition = NewContractPositionClient(tx.config)
 	tx.CustomerCentreLink = NewCustomerCentreLinkClient(tx.config)
 	tx.CustomerNumber = NewCustomerNumberClient(tx.config)
+	tx.Document = NewDocumentClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Mail = NewMailClient(tx.config)

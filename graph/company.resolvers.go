@@ -32,8 +32,8 @@ func (r *contractResolver) SharedBy(ctx context.Context, obj *ent.Contract) (*ac
 	return r.access.SharedBy(ctx, obj)
 }
 
-func (r *contractResolver) Documents(ctx context.Context, obj *ent.Contract) ([]*model.Document, error) {
-	return []*model.Document{}, nil // no documents are kept yet
+func (r *contractResolver) Documents(ctx context.Context, obj *ent.Contract) ([]*ent.Document, error) {
+	return r.company.ContractDocuments(ctx, obj)
 }
 
 func (r *contractResolver) RightHolders(ctx context.Context, obj *ent.Contract, first int, after *string) (*model.RightHolderConnection, error) {
@@ -58,6 +58,10 @@ func (r *contractConnectionResolver) Download(ctx context.Context, obj *ent.Cont
 func (r *contractPositionResolver) Product(ctx context.Context, obj *ent.ContractPosition) (*ent.Product, error) {
 	p, err := obj.Product(ctx)
 	return p, ent.MaskNotFound(err)
+}
+
+func (r *documentResolver) Download(ctx context.Context, obj *ent.Document) (*model.Download, error) {
+	return r.files.Document(ctx, obj)
 }
 
 func (r *queryResolver) Contracts(ctx context.Context, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) (*ent.ContractConnection, error) {
@@ -97,9 +101,12 @@ func (r *Resolver) CustomerNumber() generated.CustomerNumberResolver {
 	return &customerNumberResolver{r}
 }
 
+func (r *Resolver) Document() generated.DocumentResolver { return &documentResolver{r} }
+
 type (
 	contractResolver           struct{ *Resolver }
 	contractConnectionResolver struct{ *Resolver }
 	contractPositionResolver   struct{ *Resolver }
 	customerNumberResolver     struct{ *Resolver }
+	documentResolver           struct{ *Resolver }
 )

@@ -17,6 +17,7 @@ import (
 	"kontor/ent/category"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/ent/order"
 	"kontor/ent/product"
 	"kontor/ent/quote"
@@ -30,7 +31,7 @@ import (
 )
 
 // tables are the kinds that can be asked for by ID, and where they are. The walls
-// of the tables decide what of them the viewer sees.
+// of the tables decide what of them the viewer sees; of documents also package company.
 var tables = map[string]string{
 	ent.KindAddress:         address.Table,
 	ent.KindAlloyGroup:      alloygroup.Table,
@@ -39,6 +40,7 @@ var tables = map[string]string{
 	ent.KindCategory:        category.Table,
 	ent.KindContract:        contract.Table,
 	ent.KindCustomerNumber:  customernumber.Table,
+	ent.KindDocument:        document.Table,
 	ent.KindOrder:           order.Table,
 	ent.KindProduct:         product.Table,
 	ent.KindQuote:           quote.Table,
@@ -88,6 +90,9 @@ func (r *Resolver) nodes(ctx context.Context, ids []gid.ID) ([]ent.Noder, error)
 		return kinds[key], nil
 	}))
 	if err != nil && !isNotFound(err) {
+		return nil, err
+	}
+	if err := r.closed(ctx, found); err != nil {
 		return nil, err
 	}
 	for i, n := range found {

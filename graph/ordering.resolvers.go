@@ -107,8 +107,8 @@ func (r *orderResolver) Approval(ctx context.Context, obj *ent.Order) (*ordering
 	return r.ordering.Approval(ctx, obj)
 }
 
-func (r *orderResolver) Documents(ctx context.Context, obj *ent.Order) ([]*model.Document, error) {
-	return []*model.Document{}, nil // no documents are kept yet
+func (r *orderResolver) Documents(ctx context.Context, obj *ent.Order) ([]*ent.Document, error) {
+	return r.company.OrderDocuments(ctx, obj)
 }
 
 func (r *orderResolver) MyActions(ctx context.Context, obj *ent.Order) ([]ordering.OrderAction, error) {

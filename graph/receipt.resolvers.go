@@ -7,20 +7,13 @@ package graph
 
 import (
 	"context"
-	"kontor/ent"
 	"kontor/graph/generated"
 	"kontor/graph/model"
-	"kontor/internal/day"
-	"kontor/internal/gid"
 	"kontor/internal/ordering"
 )
 
 func (r *orderReceiptResolver) Documents(ctx context.Context, obj *ordering.OrderReceipt) ([]*model.ReceiptDocument, error) {
-	download, err := r.files.Link(ctx, "order", model.ExportFormatPDF, gid.New(ent.KindOrder, obj.Order.ID))
-	if err != nil {
-		return nil, err
-	}
-	return []*model.ReceiptDocument{{Kind: model.DocumentKindOrderConfirmation, Number: obj.Order.Number, IssuedOn: day.Of(obj.Order.PlacedAt), Download: download}}, nil
+	return r.receiptDocuments(ctx, obj.Order)
 }
 
 func (r *queryResolver) OrderReceipt(ctx context.Context, number string) (*ordering.OrderReceipt, error) {

@@ -49,6 +49,8 @@ type Files interface {
 	// Link is a link to the whole list behind a connection, with the filter that
 	// the connection was asked with, for the viewer of the context.
 	Link(ctx context.Context, list string, format model.ExportFormat, where any) (*model.Download, error)
+	// Document is a link to a document that is open to the viewer of the context.
+	Document(ctx context.Context, d *ent.Document) (*model.Download, error)
 }
 
 // NewResolver is the API over its rooms.

@@ -40,14 +40,16 @@ type files struct{ s *Server }
 // signed, so that nobody changes it, and asks for the same login, so that nobody
 // else uses it.
 type link struct {
-	List     string          `json:"l"`
-	Format   export.Format   `json:"f"`
-	Where    json.RawMessage `json:"w,omitempty"`
-	User     string          `json:"u"`
-	Tenant   string          `json:"t"`
-	Session  string          `json:"s"`
-	Language string          `json:"g"`
-	Expires  time.Time       `json:"e"`
+	List   string          `json:"l"`
+	Format export.Format   `json:"f,omitempty"`
+	Where  json.RawMessage `json:"w,omitempty"`
+	// Name is that of a file that has one of its own; it does not travel in the address.
+	Name     string    `json:"-"`
+	User     string    `json:"u"`
+	Tenant   string    `json:"t"`
+	Session  string    `json:"s"`
+	Language string    `json:"g"`
+	Expires  time.Time `json:"e"`
 }
 
 // Link is a link to a whole list for the viewer of the context (CO-02).
@@ -60,17 +62,18 @@ func (f files) Link(ctx context.Context, list string, format model.ExportFormat,
 	if err != nil {
 		return nil, fmt.Errorf("writing the filter into the link: %w", err)
 	}
-	now := f.s.now().UTC()
-	l := link{
-		List: list, Format: export.Format(format), Where: filter,
-		User: v.User.String(), Tenant: v.Tenant.String(), Session: v.Session,
-		Language: lang.FromContext(ctx), Expires: now.Add(linkLifetime),
-	}
+	return f.s.signed(v, link{List: list, Format: export.Format(format), Where: filter, Language: lang.FromContext(ctx)})
+}
+
+// signed gives a link to a viewer.
+func (s *Server) signed(v *authz.Viewer, l link) (*model.Download, error) {
+	l.User, l.Tenant, l.Session = v.User.String(), v.Tenant.String(), v.Session
+	l.Expires = s.now().UTC().Add(linkLifetime)
 	content, err := json.Marshal(l)
 	if err != nil {
 		return nil, fmt.Errorf("writing the link: %w", err)
 	}
-	token := sign(f.s.secrets[0], base64.RawURLEncoding.EncodeToString(content))
+	token := sign(s.secrets[0], base64.RawURLEncoding.EncodeToString(content))
 	if len(token) > maxLink {
 		return nil, fault.Invalid("the filter is too long for a link to a file: search for a shorter text")
 	}
@@ -102,9 +105,12 @@ func (s *Server) readLink(token string) (l link, ok bool) {
 	return l, s.now().Before(l.Expires)
 }
 
-// filename is what the file is called, in the user's language and with the day on
-// which the link was made.
+// filename is what the file is called: by its own name, or in the user's language and with
+// the day on which the link was made.
 func (l link) filename() string {
+	if l.Name != "" {
+		return l.Name
+	}
 	made := l.Expires.Add(-linkLifetime)
 	return lang.Text(l.Language, "FILE_"+strings.ToUpper(l.List), nil) + "-" + made.Format(time.DateOnly) + "." + strings.ToLower(string(l.Format))
 }
@@ -135,7 +141,11 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		s.log.WarnContext(ctx, "a long download may break off", "requestId", requestID(ctx), "error", err)
 	}
 	file := &fileWriter{ResponseWriter: w, link: l}
-	err = s.write(ctx, file, l)
+	if l.List == "document" {
+		err = s.sendDocument(ctx, w, r, l)
+	} else {
+		err = s.write(ctx, file, l)
+	}
 	switch {
 	case err == nil:
 	case file.begun:
@@ -178,10 +188,15 @@ type fileWriter struct {
 func (f *fileWriter) Write(content []byte) (int, error) {
 	if !f.begun {
 		f.begun = true
-		h := f.Header()
-		h.Set("Content-Type", f.link.Format.MediaType())
-		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.link.filename()}))
-		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+		attach(f, f.link.Format.MediaType(), f.link.filename())
 	}
 	return f.ResponseWriter.Write(content)
+}
+
+// attach says that what follows is a file to save, and nothing to show within the portal.
+func attach(w http.ResponseWriter, mediaType, filename string) {
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": filename}))
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 }

@@ -144,6 +144,7 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		ent.KindOrderItem:        `order_items WHERE tenant_id = '` + brandt + `'`,
 		ent.KindAlloyGroup:       `alloy_groups WHERE code = 'CU-SN12'`,
 		ent.KindBooking:          `bookings WHERE reference = 'UK-2026-0001'`,
+		ent.KindDocument:         `documents WHERE kind = 'DELIVERY_NOTE' AND tenant_id = '` + brandt + `'`,
 		ent.KindQuote:            `quotes WHERE number = 'BRANDT-Q000001'`,
 		ent.KindQuoteItem:        `quote_items WHERE tenant_id = '` + brandt + `'`,
 		ent.KindApprovalRule:     `approval_rules WHERE name = 'Großes'`,

@@ -17,6 +17,7 @@ import (
 	"kontor/ent/booking"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/ent/grant"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
@@ -135,6 +136,9 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	receipt, err := b.tx.Booking.Create().SetTenantID(of.ID).SetAlloyGroupID(metal.ID).SetReference("B-" + tag).SetBookedOn("2026-01-31").SetKind(booking.KindRECEIPT).
 		SetQuantity(one).SetCreatedAt(now).Save(b.ctx)
 	b.must("a booking", err)
+	paper, err := b.tx.Document.Create().SetTenantID(of.ID).SetOrderID(placed.ID).SetPlacedByID(owner.ID).SetContractID(agreement.ID).SetKind(document.KindORDER_CONFIRMATION).
+		SetNumber("AB-" + name).SetIssuedOn("2026-11-01").SetFilename("ab.pdf").SetMediaType("application/pdf").SetSize(1).SetSha256("x").SetBlobKey("x").SetCreatedAt(now).Save(b.ctx)
+	b.must("a document", err)
 
 	address, err := b.tx.Address.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetLabel(name).SetStreet("Kai 1").SetPostalCode("20457").SetCity("Hamburg").
 		SetCountry("DE").SetCreatedAt(now).Save(b.ctx)
@@ -171,7 +175,7 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		ent.KindTenant: id(of.Tenant), ent.KindUser: id(owner), ent.KindCategory: id(category), ent.KindProduct: id(product), ent.KindCustomerNumber: id(number),
 		ent.KindContract: id(agreement), ent.KindContractPosition: id(position), ent.KindOrder: id(placed), ent.KindOrderItem: id(item), ent.KindAddress: id(address),
 		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry), ent.KindSavedCart: id(kept),
-		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered), ent.KindAlloyGroup: id(metal), ent.KindBooking: id(receipt),
+		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered), ent.KindAlloyGroup: id(metal), ent.KindBooking: id(receipt), ent.KindDocument: id(paper),
 		ent.KindTransfer: b.share(agreement, of.boss, receiver),
 		"sku":            sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,

@@ -19,6 +19,7 @@ import (
 	"kontor/graph"
 	"kontor/internal/access"
 	"kontor/internal/audit"
+	"kontor/internal/blobs"
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/centre"
@@ -43,6 +44,7 @@ type Server struct {
 	log      *slog.Logger
 	now      func() time.Time
 	db       *db.DB
+	blobs    *blobs.Store
 	redis    redis.UniversalClient
 	rooms    graph.Rooms
 	executor *executor.Executor
@@ -102,6 +104,10 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	s.closers = append(s.closers, s.db.Close)
+	if s.blobs, err = blobs.Open(ctx, c.BlobURL); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.blobs.Close)
 	if err := s.prepare(ctx, o.hasher); err != nil {
 		return nil, err
 	}
@@ -180,7 +186,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 			DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,
 			Outside: outside, Now: o.now,
 		}),
-		Company: company.New(s.db, o.now),
+		Company: company.New(s.db, rights, s.blobs, o.now),
 		Files:   files{s},
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
@@ -218,7 +224,7 @@ func (s *Server) prepare(ctx context.Context, hasher *password.Hasher) error {
 		if hasher == nil {
 			hasher = password.NewHasher(0, loginQueue)
 		}
-		if err := demo.Load(authz.System(ctx), s.db, hasher, s.now()); err != nil {
+		if err := demo.Load(authz.System(ctx), s.db, s.blobs, hasher, s.now()); err != nil {
 			return fmt.Errorf("loading the demo data: %w", err)
 		}
 	}

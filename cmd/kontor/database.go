@@ -11,6 +11,7 @@ import (
 
 	"kontor/authz"
 	"kontor/graph"
+	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/demo"
 	"kontor/internal/password"
@@ -58,11 +59,16 @@ func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "demo",
 		Usage:       "load the demo data into an empty database",
-		Description: "Companies, users, products, prices, contracts and orders, always the same. Every password is\n" + demo.Password + ", so this is nothing for production. A database that has tenants is left as it is.",
-		Flags:       []cli.Flag{databaseFlag()},
+		Description: "Companies, users, products, prices, contracts, orders and documents, always the same. Every password is\n" + demo.Password + ", so this is nothing for production. A database that has tenants is left as it is.",
+		Flags:       []cli.Flag{databaseFlag(), blobFlag()},
 		Action: func(ctx context.Context, c *cli.Command) error {
-			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
-				return demo.Load(ctx, d, password.NewHasher(0, 0), time.Now())
+			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) (err error) {
+				store, err := blobs.Open(ctx, c.String("blob-url"))
+				if err != nil {
+					return err
+				}
+				defer func() { err = errors.Join(err, store.Close()) }()
+				return demo.Load(ctx, d, store, password.NewHasher(0, 0), time.Now())
 			})
 		},
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/erp"
 	"kontor/internal/password"
@@ -22,13 +23,13 @@ import (
 func importCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "import",
-		Usage:     "import tenants, users, products, prices, contracts, alloy groups or bookings from CSV or NDJSON",
+		Usage:     "import tenants, users, products, prices, contracts, alloy groups, bookings or documents from CSV or NDJSON",
 		ArgsUsage: "FILE (or - for standard input)",
 		Description: "Repeatable: a second run of the same file changes nothing. Good rows go in, bad rows are reported\n" +
 			"with line and reason, and the command then ends with status 1.\n\n" + importHelp(),
 		Flags: []cli.Flag{
-			databaseFlag(),
-			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices, contracts, alloy_groups or bookings"},
+			databaseFlag(), blobFlag(),
+			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices, contracts, alloy_groups, bookings or documents"},
 			&cli.StringFlag{Name: "format", Usage: "csv or ndjson; by the file's ending unless told"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -41,12 +42,26 @@ func importCommand() *cli.Command {
 				return err
 			}
 			defer from.Close()
+			kind := erp.Kind(strings.ToUpper(c.String("kind")))
 			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
 				importer := erp.NewImporter(d, password.NewHasher(0, 0), time.Now)
+				if kind == erp.Documents && path != "-" {
+					folder, err := os.OpenRoot(filepath.Dir(path))
+					if err != nil {
+						return fmt.Errorf("opening the folder of the file to import: %w", err)
+					}
+					defer folder.Close()
+					store, err := blobs.Open(ctx, c.String("blob-url"))
+					if err != nil {
+						return err
+					}
+					defer store.Close()
+					importer.WithFiles(folder, store)
+				}
 				if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 					importer.Progress = func(rows int) { fmt.Fprintf(os.Stderr, "\r%d rows", rows) }
 				}
-				result, err := importer.Run(ctx, erp.Kind(strings.ToUpper(c.String("kind"))), from, format)
+				result, err := importer.Run(ctx, kind, from, format)
 				report(result)
 				if err == nil && len(result.Rejected) > 0 {
 					err = fmt.Errorf("%d rows were rejected", len(result.Rejected))

@@ -20,7 +20,7 @@ func settingFlags() []cli.Flag {
 		databaseFlag(),
 		&cli.StringFlag{Name: "redis-url", Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"},
 		&cli.StringFlag{Name: "smtp-url", Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
-		&cli.StringFlag{Name: "blob-url", Sources: cli.EnvVars("KONTOR_BLOB_URL"), Value: "file://./data/blobs", Usage: "where documents are kept: file:// or s3:// `URL`"},
+		blobFlag(),
 		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
 		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
 		&cli.StringFlag{Name: "secret", Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"},
@@ -37,6 +37,10 @@ func settingFlags() []cli.Flag {
 
 func databaseFlag() cli.Flag {
 	return &cli.StringFlag{Name: "database-url", Sources: cli.EnvVars("KONTOR_DATABASE_URL"), Value: "sqlite://./data/kontor.db", Usage: "sqlite://PATH or postgres:// `URL`"}
+}
+
+func blobFlag() cli.Flag {
+	return &cli.StringFlag{Name: "blob-url", Sources: cli.EnvVars("KONTOR_BLOB_URL"), Value: "file://./data/blobs", Usage: "where documents are kept: file:// or s3:// `URL`"}
 }
 
 // settings reads the flags into the configuration; what is wrong with it is told

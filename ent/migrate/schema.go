@@ -404,6 +404,43 @@ var (
 		Columns:    CustomerNumbersColumns,
 		PrimaryKey: []*schema.Column{CustomerNumbersColumns[0]},
 	}
+	// DocumentsColumns holds the columns for the "documents" table.
+	DocumentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "placed_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"ORDER_CONFIRMATION", "DELIVERY_NOTE", "INVOICE", "OTHER"}},
+		{Name: "number", Type: field.TypeString},
+		{Name: "issued_on", Type: field.TypeString, SchemaType: map[string]string{"postgres": "date", "sqlite3": "text"}},
+		{Name: "filename", Type: field.TypeString},
+		{Name: "media_type", Type: field.TypeString},
+		{Name: "size", Type: field.TypeInt64},
+		{Name: "sha256", Type: field.TypeString},
+		{Name: "blob_key", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "order_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// DocumentsTable holds the schema information for the "documents" table.
+	DocumentsTable = &schema.Table{
+		Name:       "documents",
+		Columns:    DocumentsColumns,
+		PrimaryKey: []*schema.Column{DocumentsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "documents_orders_order",
+				Columns:    []*schema.Column{DocumentsColumns[12]},
+				RefColumns: []*schema.Column{OrdersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "documents_contracts_contract",
+				Columns:    []*schema.Column{DocumentsColumns[13]},
+				RefColumns: []*schema.Column{ContractsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+	}
 	// GrantsColumns holds the columns for the "grants" table.
 	GrantsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1145,6 +1182,7 @@ var (
 		ContractPositionsTable,
 		CustomerCentreLinksTable,
 		CustomerNumbersTable,
+		DocumentsTable,
 		GrantsTable,
 		IdempotencyKeysTable,
 		MailsTable,
@@ -1189,6 +1227,8 @@ func init() {
 	ContractsTable.ForeignKeys[2].RefTable = ProductsTable
 	ContractPositionsTable.ForeignKeys[0].RefTable = ContractsTable
 	ContractPositionsTable.ForeignKeys[1].RefTable = ProductsTable
+	DocumentsTable.ForeignKeys[0].RefTable = OrdersTable
+	DocumentsTable.ForeignKeys[1].RefTable = ContractsTable
 	GrantsTable.ForeignKeys[0].RefTable = ContractsTable
 	GrantsTable.ForeignKeys[1].RefTable = UsersTable
 	GrantsTable.ForeignKeys[2].RefTable = UsersTable

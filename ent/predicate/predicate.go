@@ -54,6 +54,9 @@ type CustomerCentreLink func(*sql.Selector)
 // CustomerNumber is the predicate function for customernumber builders.
 type CustomerNumber func(*sql.Selector)
 
+// Document is the predicate function for document builders.
+type Document func(*sql.Selector)
+
 // Grant is the predicate function for grant builders.
 type Grant func(*sql.Selector)
 

@@ -19,6 +19,7 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/mail"
@@ -334,6 +335,22 @@ func init() {
 	customernumberDescID := customernumberMixinFields0[0].Descriptor()
 	// customernumber.DefaultID holds the default value on creation for the id field.
 	customernumber.DefaultID = customernumberDescID.Default.(func() uuid.UUID)
+	documentMixin := schema.Document{}.Mixin()
+	documentMixinHooks0 := documentMixin[0].Hooks()
+	documentHooks := schema.Document{}.Hooks()
+	document.Hooks[0] = documentMixinHooks0[0]
+	document.Hooks[1] = documentHooks[0]
+	document.Hooks[2] = documentHooks[1]
+	documentMixinInters0 := documentMixin[0].Interceptors()
+	document.Interceptors[0] = documentMixinInters0[0]
+	documentMixinFields0 := documentMixin[0].Fields()
+	_ = documentMixinFields0
+	documentFields := schema.Document{}.Fields()
+	_ = documentFields
+	// documentDescID is the schema descriptor for id field.
+	documentDescID := documentMixinFields0[0].Descriptor()
+	// document.DefaultID holds the default value on creation for the id field.
+	document.DefaultID = documentDescID.Default.(func() uuid.UUID)
 	grantMixin := schema.Grant{}.Mixin()
 	grantMixinHooks0 := grantMixin[0].Hooks()
 	grant.Hooks[0] = grantMixinHooks0[0]

@@ -7117,9 +7117,7 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Order(ctx, sel, obj)
-	case model.Document:
-		return ec._Document(ctx, sel, &obj)
-	case *model.Document:
+	case *ent.Document:
 		if obj == nil {
 			return graphql.Null
 		}

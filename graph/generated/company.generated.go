@@ -10,6 +10,7 @@ import (
 	"kontor/ent"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/graph/model"
 	"kontor/internal/access"
 	"kontor/internal/account"
@@ -37,7 +38,7 @@ type ContractResolver interface {
 	OnlineBilling(ctx context.Context, obj *ent.Contract) (*access.OnlineBilling, error)
 	SharedBy(ctx context.Context, obj *ent.Contract) (*access.PersonName, error)
 
-	Documents(ctx context.Context, obj *ent.Contract) ([]*model.Document, error)
+	Documents(ctx context.Context, obj *ent.Contract) ([]*ent.Document, error)
 	RightHolders(ctx context.Context, obj *ent.Contract, first int, after *string) (*model.RightHolderConnection, error)
 }
 type ContractConnectionResolver interface {
@@ -48,6 +49,9 @@ type ContractPositionResolver interface {
 }
 type CustomerNumberResolver interface {
 	ConnectedAt(ctx context.Context, obj *ent.CustomerNumber) (*time.Time, error)
+}
+type DocumentResolver interface {
+	Download(ctx context.Context, obj *ent.Document) (*model.Download, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -788,8 +792,8 @@ func (ec *executionContext) _Contract_documents(ctx context.Context, field graph
 			return ec.Resolvers.Contract().Documents(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.Document) graphql.Marshaler {
-			return ec.marshalNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocumentᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Document) graphql.Marshaler {
+			return ec.marshalNDocument2ᚕᚖkontorᚋentᚐDocumentᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1408,7 +1412,7 @@ func (ec *executionContext) fieldContext_CustomerNumber_contracts(ctx context.Co
 	return fc, nil
 }
 
-func (ec *executionContext) _Document_id(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
+func (ec *executionContext) _Document_id(ctx context.Context, field graphql.CollectedField, obj *ent.Document) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1417,7 +1421,7 @@ func (ec *executionContext) _Document_id(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Document_id(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ID, nil
+			return obj.GlobalID(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v gid.ID) graphql.Marshaler {
@@ -1428,10 +1432,10 @@ func (ec *executionContext) _Document_id(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Document_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Document", field, false, false, "ID")
+	return graphql.NewScalarFieldContext("Document", field, true, false, "ID")
 }
 
-func (ec *executionContext) _Document_kind(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
+func (ec *executionContext) _Document_kind(ctx context.Context, field graphql.CollectedField, obj *ent.Document) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1443,8 +1447,8 @@ func (ec *executionContext) _Document_kind(ctx context.Context, field graphql.Co
 			return obj.Kind, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.DocumentKind) graphql.Marshaler {
-			return ec.marshalNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v document.Kind) graphql.Marshaler {
+			return ec.marshalNDocumentKind2kontorᚋentᚋdocumentᚐKind(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1454,7 +1458,7 @@ func (ec *executionContext) fieldContext_Document_kind(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Document", field, false, false, "DocumentKind")
 }
 
-func (ec *executionContext) _Document_number(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
+func (ec *executionContext) _Document_number(ctx context.Context, field graphql.CollectedField, obj *ent.Document) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1477,7 +1481,7 @@ func (ec *executionContext) fieldContext_Document_number(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Document", field, false, false, "String")
 }
 
-func (ec *executionContext) _Document_issuedOn(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
+func (ec *executionContext) _Document_issuedOn(ctx context.Context, field graphql.CollectedField, obj *ent.Document) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1500,7 +1504,7 @@ func (ec *executionContext) fieldContext_Document_issuedOn(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Document", field, false, false, "Date")
 }
 
-func (ec *executionContext) _Document_download(ctx context.Context, field graphql.CollectedField, obj *model.Document) (ret graphql.Marshaler) {
+func (ec *executionContext) _Document_download(ctx context.Context, field graphql.CollectedField, obj *ent.Document) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1509,7 +1513,7 @@ func (ec *executionContext) _Document_download(ctx context.Context, field graphq
 			return ec.fieldContext_Document_download(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Download, nil
+			return ec.Resolvers.Document().Download(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Download) graphql.Marshaler {
@@ -1523,8 +1527,8 @@ func (ec *executionContext) fieldContext_Document_download(_ context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "Document",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Download(ctx, field)
 		},
@@ -2582,7 +2586,7 @@ func (ec *executionContext) _CustomerNumber(ctx context.Context, sel ast.Selecti
 
 var documentImplementors = []string{"Document", "Node"}
 
-func (ec *executionContext) _Document(ctx context.Context, sel ast.SelectionSet, obj *model.Document) graphql.Marshaler {
+func (ec *executionContext) _Document(ctx context.Context, sel ast.SelectionSet, obj *ent.Document) graphql.Marshaler {
 	answer, parts := direct.Object(ctx, ec.plans, "Document", sel, obj, fieldDocument)
 	if answer != nil {
 		return answer
@@ -2603,28 +2607,29 @@ func (ec *executionContext) _Document(ctx context.Context, sel ast.SelectionSet,
 		case "id":
 			out.Values[i] = ec._Document_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "kind":
 			out.Values[i] = ec._Document_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "number":
 			out.Values[i] = ec._Document_number(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "issuedOn":
 			out.Values[i] = ec._Document_issuedOn(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "download":
-			out.Values[i] = ec._Document_download(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Document_download(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -3180,15 +3185,15 @@ func (ec *executionContext) marshalNCustomerNumberLine2kontorᚋentᚋcustomernu
 	return v
 }
 
-func (ec *executionContext) marshalNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocumentᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Document) graphql.Marshaler {
-	if answer := direct.Value(ctx, ec.plans, sel, v, writeNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocumentᚄ, "Document"); answer != nil {
+func (ec *executionContext) marshalNDocument2ᚕᚖkontorᚋentᚐDocumentᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Document) graphql.Marshaler {
+	if answer := direct.Value(ctx, ec.plans, sel, v, writeNDocument2ᚕᚖkontorᚋentᚐDocumentᚄ, "Document"); answer != nil {
 		return answer
 	}
 
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNDocument2ᚖkontorᚋgraphᚋmodelᚐDocument(ctx, sel, v[i])
+		return ec.marshalNDocument2ᚖkontorᚋentᚐDocument(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -3200,7 +3205,7 @@ func (ec *executionContext) marshalNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocu
 	return ret
 }
 
-func (ec *executionContext) marshalNDocument2ᚖkontorᚋgraphᚋmodelᚐDocument(ctx context.Context, sel ast.SelectionSet, v *model.Document) graphql.Marshaler {
+func (ec *executionContext) marshalNDocument2ᚖkontorᚋentᚐDocument(ctx context.Context, sel ast.SelectionSet, v *ent.Document) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Document!")
 		return graphql.Null
@@ -3208,13 +3213,13 @@ func (ec *executionContext) marshalNDocument2ᚖkontorᚋgraphᚋmodelᚐDocumen
 	return ec._Document(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx context.Context, v any) (model.DocumentKind, error) {
-	var res model.DocumentKind
+func (ec *executionContext) unmarshalNDocumentKind2kontorᚋentᚋdocumentᚐKind(ctx context.Context, v any) (document.Kind, error) {
+	var res document.Kind
 	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx context.Context, sel ast.SelectionSet, v model.DocumentKind) graphql.Marshaler {
+func (ec *executionContext) marshalNDocumentKind2kontorᚋentᚋdocumentᚐKind(ctx context.Context, sel ast.SelectionSet, v document.Kind) graphql.Marshaler {
 	return v
 }
 

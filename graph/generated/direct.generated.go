@@ -9,6 +9,7 @@ import (
 	"kontor/ent/booking"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
+	"kontor/ent/document"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderjob"
@@ -476,7 +477,6 @@ var directSchema = direct.Schema{
 			"kind":     nil,
 			"number":   nil,
 			"issuedOn": nil,
-			"download": {"Download"},
 		},
 	},
 	"Download": {
@@ -2507,26 +2507,24 @@ func fieldDisableOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 	}
 }
 
-func fieldDocument(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.Document) bool {
+func fieldDocument(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Document) bool {
 	switch f.Name {
 	case "__typename":
 		return w.String("Document")
 	case "id":
-		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.ID)
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
 	case "kind":
-		return writeNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx, w, f, obj.Kind)
+		return writeNDocumentKind2kontorᚋentᚋdocumentᚐKind(ctx, w, f, obj.Kind)
 	case "number":
 		return writeNString2string(ctx, w, f, obj.Number)
 	case "issuedOn":
 		return writeNDate2kontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.IssuedOn)
-	case "download":
-		return writeNDownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx, w, f, obj.Download)
 	default:
 		return false
 	}
 }
 
-func selectionDocument(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *model.Document) bool {
+func selectionDocument(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.Document) bool {
 	w.Open('{')
 	for i := range plan.Fields {
 		f := &plan.Fields[i]
@@ -3697,7 +3695,7 @@ func fieldReceiptDocument(ctx context.Context, w *direct.Writer, f *direct.Field
 	case "__typename":
 		return w.String("ReceiptDocument")
 	case "kind":
-		return writeNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx, w, f, obj.Kind)
+		return writeNDocumentKind2kontorᚋentᚋdocumentᚐKind(ctx, w, f, obj.Kind)
 	case "number":
 		return writeNString2string(ctx, w, f, obj.Number)
 	case "issuedOn":
@@ -5227,25 +5225,25 @@ func writeNDecimal2kontorᚋinternalᚋmoneyᚐDecimal(ctx context.Context, w *d
 	return true
 }
 
-func writeNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocumentᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*model.Document) bool {
+func writeNDocument2ᚕᚖkontorᚋentᚐDocumentᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Document) bool {
 	w.Open('[')
 	for i := range v {
 		w.Element(i)
-		if !writeNDocument2ᚖkontorᚋgraphᚋmodelᚐDocument(ctx, w, f, v[i]) {
+		if !writeNDocument2ᚖkontorᚋentᚐDocument(ctx, w, f, v[i]) {
 			return false
 		}
 	}
 	return w.Close(']')
 }
 
-func writeNDocument2ᚖkontorᚋgraphᚋmodelᚐDocument(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.Document) bool {
+func writeNDocument2ᚖkontorᚋentᚐDocument(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Document) bool {
 	if v == nil {
 		return false
 	}
 	return selectionDocument(ctx, w, f.Plans[0], v)
 }
 
-func writeNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx context.Context, w *direct.Writer, f *direct.Field, v model.DocumentKind) bool {
+func writeNDocumentKind2kontorᚋentᚋdocumentᚐKind(ctx context.Context, w *direct.Writer, f *direct.Field, v document.Kind) bool {
 	v.MarshalGQL(w)
 	return true
 }
@@ -6282,9 +6280,7 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 		return v != nil && selectionOrderItem(ctx, w, f.Plans[12], v)
 	case *ent.Order:
 		return v != nil && selectionOrder(ctx, w, f.Plans[11], v)
-	case model.Document:
-		return selectionDocument(ctx, w, f.Plans[10], &v)
-	case *model.Document:
+	case *ent.Document:
 		return v != nil && selectionDocument(ctx, w, f.Plans[10], v)
 	case *ent.CustomerNumber:
 		return v != nil && selectionCustomerNumber(ctx, w, f.Plans[9], v)

@@ -45,7 +45,7 @@ type OrderResolver interface {
 
 	Approval(ctx context.Context, obj *ent.Order) (*ordering.OrderApproval, error)
 
-	Documents(ctx context.Context, obj *ent.Order) ([]*model.Document, error)
+	Documents(ctx context.Context, obj *ent.Order) ([]*ent.Document, error)
 	MyActions(ctx context.Context, obj *ent.Order) ([]ordering.OrderAction, error)
 }
 type OrderConnectionResolver interface {
@@ -1351,8 +1351,8 @@ func (ec *executionContext) _Order_documents(ctx context.Context, field graphql.
 			return ec.Resolvers.Order().Documents(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.Document) graphql.Marshaler {
-			return ec.marshalNDocument2ᚕᚖkontorᚋgraphᚋmodelᚐDocumentᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Document) graphql.Marshaler {
+			return ec.marshalNDocument2ᚕᚖkontorᚋentᚐDocumentᚄ(ctx, selections, v)
 		},
 		true,
 		true,

@@ -7,6 +7,7 @@ import (
 
 	"context"
 	"kontor/ent"
+	"kontor/ent/document"
 	"kontor/graph/model"
 	"kontor/internal/day"
 	"kontor/internal/ordering"
@@ -163,8 +164,8 @@ func (ec *executionContext) _ReceiptDocument_kind(ctx context.Context, field gra
 			return obj.Kind, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.DocumentKind) graphql.Marshaler {
-			return ec.marshalNDocumentKind2kontorᚋgraphᚋmodelᚐDocumentKind(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v document.Kind) graphql.Marshaler {
+			return ec.marshalNDocumentKind2kontorᚋentᚋdocumentᚐKind(ctx, selections, v)
 		},
 		true,
 		true,

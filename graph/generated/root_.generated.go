@@ -50,6 +50,7 @@ type ResolverRoot interface {
 	ContractConnection() ContractConnectionResolver
 	ContractPosition() ContractPositionResolver
 	CustomerNumber() CustomerNumberResolver
+	Document() DocumentResolver
 	Mutation() MutationResolver
 	OfferedQuote() OfferedQuoteResolver
 	Order() OrderResolver
@@ -441,7 +442,7 @@ type ComplexityRoot struct {
 
 	Document struct {
 		Download func(childComplexity int) int
-		ID       func(childComplexity int) int
+		GlobalID func(childComplexity int) int
 		IssuedOn func(childComplexity int) int
 		Kind     func(childComplexity int) int
 		Number   func(childComplexity int) int
@@ -2673,11 +2674,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Document.Download(childComplexity), true
 	case "Document.id":
-		if e.ComplexityRoot.Document.ID == nil {
+		if e.ComplexityRoot.Document.GlobalID == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Document.ID(childComplexity), true
+		return e.ComplexityRoot.Document.GlobalID(childComplexity), true
 	case "Document.issuedOn":
 		if e.ComplexityRoot.Document.IssuedOn == nil {
 			break
@@ -8282,7 +8283,7 @@ type Contract implements Node {
     "In which order; the newest first unless told."
     orderBy: OrderOrder = {field: PLACED_AT, direction: DESC}
   ): OrderConnection!
-  "Documents about it."
+  "Documents about itself, the oldest first; those of its orders are with the orders. Invoices only for whom ` + "`" + `onlineBilling` + "`" + ` is reachable."
   documents: [Document!]!
   "Who holds rights on it. Master admins of its company see all, others themselves."
   rightHolders(
@@ -8344,7 +8345,10 @@ enum DocumentKind {
   ORDER_CONFIRMATION
   "Came with the goods."
   DELIVERY_NOTE
-  "Asks for payment; needs the right ` + "`" + `BILLING` + "`" + `."
+  """
+  Asks for payment. Needs the right ` + "`" + `BILLING` + "`" + ` on the contract, and the link to the customer centre where the contract's company asks for it;
+  without a contract it is for the company's master admins and the agents who serve it.
+  """
   INVOICE
   "Something else."
   OTHER
@@ -9069,7 +9073,10 @@ type Order implements Node {
   approval: OrderApproval
   "Messages from the orderer to the approvers, the first one first."
   messages: [OrderMessage!]!
-  "Order confirmation, delivery notes, invoices."
+  """
+  Order confirmation, delivery notes and invoices that were issued, the oldest first. Invoices only for whom the billing of its contract is
+  reachable; without a contract for the company's master admins and the agents who serve it.
+  """
   documents: [Document!]!
   "What the viewer can do with it now."
   myActions: [OrderAction!]!
@@ -9789,7 +9796,10 @@ type OrderReceipt {
   order: Order!
   "The addresses to which the receipt was mailed, each once; none for orders that came in another way."
   sentTo: [String!]!
-  "Documents of the order: its confirmation."
+  """
+  Documents of the order. While none of those that were issued confirms it, a confirmation is made of the order as it stands now; it has
+  the number of the order.
+  """
   documents: [ReceiptDocument!]!
   "What happens next, and whom to ask, in the user's language."
   information: [ReceiptInformation!]!
@@ -9799,7 +9809,7 @@ type OrderReceipt {
 type ReceiptDocument {
   "Kind of document."
   kind: DocumentKind!
-  "Its number: that of the order."
+  "Its number."
   number: String!
   "Date on the document."
   issuedOn: Date!

@@ -8,6 +8,7 @@ import (
 	"io"
 	"kontor/authz"
 	"kontor/ent"
+	"kontor/ent/document"
 	"kontor/internal/access"
 	"kontor/internal/cart"
 	"kontor/internal/day"
@@ -262,22 +263,6 @@ type DisableOtpPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
-// A document about an order or a contract.
-type Document struct {
-	// Global ID.
-	ID gid.ID `json:"id"`
-	// Kind of document.
-	Kind DocumentKind `json:"kind"`
-	// Its number.
-	Number string `json:"number"`
-	// Date on the document.
-	IssuedOn day.Day `json:"issuedOn"`
-	// Where to get it.
-	Download *Download `json:"download"`
-}
-
-func (Document) IsNode() {}
-
 // A file behind a link, for the one who asked and for a short time.
 type Download struct {
 	// Relative to the API's origin; needs the same login.
@@ -423,8 +408,8 @@ type ReactivateUserPayload struct {
 // A document that belongs to a receipt.
 type ReceiptDocument struct {
 	// Kind of document.
-	Kind DocumentKind `json:"kind"`
-	// Its number: that of the order.
+	Kind document.Kind `json:"kind"`
+	// Its number.
 	Number string `json:"number"`
 	// Date on the document.
 	IssuedOn day.Day `json:"issuedOn"`
@@ -947,70 +932,6 @@ func (e *ChallengeKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e ChallengeKind) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// Kinds of documents.
-type DocumentKind string
-
-const (
-	// Confirms an order.
-	DocumentKindOrderConfirmation DocumentKind = "ORDER_CONFIRMATION"
-	// Came with the goods.
-	DocumentKindDeliveryNote DocumentKind = "DELIVERY_NOTE"
-	// Asks for payment; needs the right `BILLING`.
-	DocumentKindInvoice DocumentKind = "INVOICE"
-	// Something else.
-	DocumentKindOther DocumentKind = "OTHER"
-)
-
-var AllDocumentKind = []DocumentKind{
-	DocumentKindOrderConfirmation,
-	DocumentKindDeliveryNote,
-	DocumentKindInvoice,
-	DocumentKindOther,
-}
-
-func (e DocumentKind) IsValid() bool {
-	switch e {
-	case DocumentKindOrderConfirmation, DocumentKindDeliveryNote, DocumentKindInvoice, DocumentKindOther:
-		return true
-	}
-	return false
-}
-
-func (e DocumentKind) String() string {
-	return string(e)
-}
-
-func (e *DocumentKind) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = DocumentKind(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid DocumentKind", str)
-	}
-	return nil
-}
-
-func (e DocumentKind) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *DocumentKind) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e DocumentKind) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

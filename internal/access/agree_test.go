@@ -292,7 +292,7 @@ func (w *world) did(t *testing.T, what string, err error) {
 // Casbin allows.
 func (w *world) compare(t *testing.T, when string) (asked, allowed int) {
 	t.Helper()
-	lists := company.New(w.db, func() time.Time { return began })
+	lists := company.New(w.db, w.rights, nil, func() time.Time { return began })
 	for i, u := range w.users {
 		viewer := w.viewer(u, w.roles[i])
 		ctx := authz.NewContext(t.Context(), viewer)

@@ -58,6 +58,31 @@ func (s *Service) Billing(ctx context.Context, c *ent.Contract) error {
 	return nil
 }
 
+// BillingOfCompany refuses whoever the invoices of a company are not open to that are about no
+// contract, so that nobody holds a right on them (CO-04): they are for its master admins, who need
+// the same link as for the others, and for the agents who serve the company.
+func (s *Service) BillingOfCompany(ctx context.Context, t *ent.Tenant) error {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	allowed, err := authz.Can(v, "invoice.view", authz.Thing{Tenant: t.ID, TenantPath: t.Path})
+	if err != nil {
+		return err
+	}
+	if !allowed {
+		return fault.ErrForbidden
+	}
+	if !t.OnlineBillingNeedsLink || t.ID != v.Tenant || v.ActsFor() {
+		return nil
+	}
+	linked, err := s.linked(ctx, v)
+	if err == nil && !linked {
+		err = fault.New("CUSTOMER_CENTRE_LINK_REQUIRED")
+	}
+	return err
+}
+
 // OnlineBilling is what Billing says, to show or hide a button (AC-14).
 func (s *Service) OnlineBilling(ctx context.Context, c *ent.Contract) (*OnlineBilling, error) {
 	err := s.Billing(ctx, c)
@@ -80,12 +105,9 @@ func (s *Service) OnlineBilling(ctx context.Context, c *ent.Contract) (*OnlineBi
 // want of a link. It is the company of the contract that decides, also for whoever the
 // contract was transferred to, and who may not see that company.
 func (s *Service) linkNeeded(ctx context.Context, v *authz.Viewer, contracts []*ent.Contract) (map[uuid.UUID]bool, error) {
-	linked, err := s.db.Client.CustomerCentreLink.Query().Where(customercentrelink.UserID(v.User)).Exist(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("looking for the viewer's link to the customer centre: %w", err)
-	}
-	if linked {
-		return nil, nil
+	linked, err := s.linked(ctx, v)
+	if err != nil || linked {
+		return nil, err
 	}
 	var companies []uuid.UUID
 	for _, c := range contracts {
@@ -102,4 +124,13 @@ func (s *Service) linkNeeded(ctx context.Context, v *authz.Viewer, contracts []*
 		needed[id] = true
 	}
 	return needed, nil
+}
+
+// linked tells whether the viewer is linked to the customer centre.
+func (s *Service) linked(ctx context.Context, v *authz.Viewer) (bool, error) {
+	linked, err := s.db.Client.CustomerCentreLink.Query().Where(customercentrelink.UserID(v.User)).Exist(ctx)
+	if err != nil {
+		return false, fmt.Errorf("looking for the viewer's link to the customer centre: %w", err)
+	}
+	return linked, nil
 }

@@ -97,7 +97,7 @@ func (c companies) value(table *schema.Table, column *schema.Column, label strin
 		return "EUR"
 	case name == "language" || name == "country":
 		return "de"
-	case strings.HasPrefix(name, "valid_") || name == "booked_on":
+	case strings.HasPrefix(name, "valid_"), name == "booked_on", name == "issued_on":
 		return "2026-01-01"
 	case name == "expires_at":
 		return noon.Add(time.Hour)

@@ -16,6 +16,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/user"
+	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/erp"
 	"kontor/internal/money"
@@ -23,8 +24,8 @@ import (
 )
 
 // Load fills an empty database with the demo data; one that has tenants is left
-// as it is. The context must be authz.System. now is when the past orders end.
-func Load(ctx context.Context, d *db.DB, hasher *password.Hasher, now time.Time) error {
+// as it is. Contents of documents go into the store. The context must be authz.System. now is when the past orders end.
+func Load(ctx context.Context, d *db.DB, store *blobs.Store, hasher *password.Hasher, now time.Time) error {
 	some, err := d.Client.Tenant.Query().Exist(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for tenants: %w", err)
@@ -34,6 +35,9 @@ func Load(ctx context.Context, d *db.DB, hasher *password.Hasher, now time.Time)
 	}
 	importer := erp.NewImporter(d, hasher, func() time.Time { return now })
 	for _, kind := range erp.Kinds() {
+		if kind == erp.Documents { // which are made of the past orders
+			continue
+		}
 		if err := importKind(ctx, importer, kind); err != nil {
 			return err
 		}
@@ -43,10 +47,10 @@ func Load(ctx context.Context, d *db.DB, hasher *password.Hasher, now time.Time)
 		return fmt.Errorf("hashing the demo password: %w", err)
 	}
 	_, err = db.InTx(ctx, d, func(tx *ent.Tx) (struct{}, error) {
-		l := loader{ctx: ctx, tx: tx, now: now.UTC()}
+		l := loader{ctx: ctx, tx: tx, now: now.UTC(), store: store}
 		for _, step := range []func() error{
 			func() error { return tx.User.Update().SetPasswordHash(hash).Exec(ctx) },
-			l.connect, l.delegate, l.addresses, l.rules, l.orders,
+			l.connect, l.delegate, l.addresses, l.rules, l.orders, l.documents,
 		} {
 			if err := step(); err != nil {
 				return struct{}{}, err
@@ -80,6 +84,8 @@ type loader struct {
 	ctx context.Context
 	tx  *ent.Tx
 	now time.Time
+	// store keeps the contents of documents.
+	store *blobs.Store
 }
 
 func (l loader) user(username string) (*ent.User, error) {

@@ -127,6 +127,18 @@ var tables = map[Kind]*table{
 		},
 		together: []func(*Row) *RowError{reversalNamesBooking, signOfKind},
 	},
+	Documents: {
+		columns: []Column{
+			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the document is for", Example: "BRANDT"},
+			{Name: "kind", Required: true, Type: oneOf("ORDER_CONFIRMATION", "DELIVERY_NOTE", "INVOICE", "OTHER"), Meaning: "kind of the document", Example: "INVOICE"},
+			{Name: "number", Required: true, Type: key, Meaning: "number of the document, unique in the tenant and kind", Example: "RE-2026-1007"},
+			{Name: "issued_on", Required: true, Type: date, Meaning: "date on the document", Example: "2026-03-31"},
+			{Name: "order_number", Type: key, Meaning: "order that it is about", Example: "BRANDT-000012"},
+			{Name: "contract_number", Type: key, Meaning: "contract that it is about, where it is about no order; else that of the order or empty", Example: "RV-300001"},
+			{Name: "file", Required: true, Type: textOf(1, 200), Meaning: "the document itself, a path within the folder of this file; up to 20 MiB of PDF, PNG, JPEG, CSV, TXT, XML, ZIP or XLSX", Example: "2026/RE-2026-1007.pdf"},
+		},
+		together: []func(*Row) *RowError{aboutSomething},
+	},
 }
 
 func reversalNamesBooking(r *Row) *RowError {
@@ -140,6 +152,14 @@ func signOfKind(r *Row) *RowError {
 	rule := map[string]string{"RECEIPT": "> 0", "WITHDRAWAL": "< 0", "LOSS": "< 0"}[r.Text("kind")]
 	if up := r.Decimal("quantity").Sign() > 0; rule != "" && up != (rule == "> 0") {
 		return &RowError{Column: "quantity", Code: CodeNumberOutOfRange, args: []any{rule}}
+	}
+	return nil
+}
+
+// aboutSomething holds a document to an order or a contract.
+func aboutSomething(r *Row) *RowError {
+	if !r.Given("order_number") && !r.Given("contract_number") {
+		return &RowError{Column: "order_number", Code: CodeValueRequired}
 	}
 	return nil
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"kontor/ent"
+	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/password"
 )
@@ -49,6 +51,9 @@ type Importer struct {
 	// keepPasswords lets users keep the initial password that they are given:
 	// demo users only.
 	keepPasswords bool
+	// folder has the files that rows name, and store is where they are kept.
+	folder *os.Root
+	store  *blobs.Store
 }
 
 // NewImporter writes to a database. The context of Run must be authz.System.
@@ -63,6 +68,12 @@ func (i *Importer) WithLastingPasswords() *Importer {
 	return i
 }
 
+// WithFiles lets rows of documents name files within a folder, which are kept in a store.
+func (i *Importer) WithFiles(folder *os.Root, store *blobs.Store) *Importer {
+	i.folder, i.store = folder, store
+	return i
+}
+
 // batchRows are how many rows go in with one transaction.
 const batchRows = 500
 
@@ -70,6 +81,9 @@ const batchRows = 500
 // whole; what is wrong with single rows is in the result.
 func (i *Importer) Run(ctx context.Context, kind Kind, from io.Reader, format Format) (Result, error) {
 	var result Result
+	if kind == Documents && i.folder == nil {
+		return result, errors.New("documents are imported from a file: there is no folder with their contents otherwise")
+	}
 	reader, err := NewReader(from, kind, format)
 	if err != nil {
 		return result, err

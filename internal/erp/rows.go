@@ -13,7 +13,8 @@ import (
 type Kind string
 
 // The kinds of rows, in the order in which they depend on each other: users and
-// contracts need their tenants, prices their products, bookings their alloy groups.
+// contracts need their tenants, prices their products, bookings their alloy groups, documents their
+// orders and contracts.
 const (
 	Tenants     Kind = "TENANTS"
 	Users       Kind = "USERS"
@@ -22,11 +23,12 @@ const (
 	Contracts   Kind = "CONTRACTS"
 	AlloyGroups Kind = "ALLOY_GROUPS"
 	Bookings    Kind = "BOOKINGS"
+	Documents   Kind = "DOCUMENTS"
 )
 
 // Kinds are all kinds, in the order in which an empty database takes them.
 func Kinds() []Kind {
-	return []Kind{Tenants, Users, Products, Prices, Contracts, AlloyGroups, Bookings}
+	return []Kind{Tenants, Users, Products, Prices, Contracts, AlloyGroups, Bookings, Documents}
 }
 
 func kindNames() []string {

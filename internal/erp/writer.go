@@ -48,6 +48,8 @@ func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
 		return w.writeAlloyGroup(row)
 	case Bookings:
 		return w.writeBooking(row)
+	case Documents:
+		return w.writeDocument(row)
 	default:
 		return 0, fmt.Errorf("rows of %s cannot be written", kind)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"codeberg.org/go-pdf/fpdf"
 	"golang.org/x/image/font/gofont/gobold"
@@ -27,6 +28,8 @@ type Document struct {
 	Closing string
 	// Empty stands where there is no position.
 	Empty string
+	// Made is when it was made, now if empty. With it, the same document is the same file.
+	Made time.Time
 }
 
 // Fact is a value with its name.
@@ -65,6 +68,9 @@ func WriteDocument(w io.Writer, d Document) error {
 	}
 	s := &sheet{paper: paper{Fpdf: fpdf.New("P", "mm", "A4", ""), font: font}, Document: d}
 	s.SetTitle(s.drawable(d.Title), true)
+	s.SetCreationDate(d.Made)
+	s.SetModificationDate(d.Made)
+	s.SetCatalogSort(true)
 	s.SetDisplayMode("default", "default") // anything else is an action
 	s.AddUTF8FontFromBytes("go", "", goregular.TTF)
 	s.AddUTF8FontFromBytes("go", "B", gobold.TTF)

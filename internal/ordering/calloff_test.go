@@ -16,6 +16,7 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/order"
 	"kontor/ent/user"
+	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/demo"
 	"kontor/internal/kontortest"
@@ -47,7 +48,12 @@ func TestCallingOffAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			cheap := password.NewHasherWith(password.Params{MemoryKiB: 64, Time: 1, Threads: 1}, 1, 1000)
-			if err := demo.Load(ctx, d, cheap, today); err != nil {
+			store, err := blobs.Open(ctx, "file://"+t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			if err := demo.Load(ctx, d, store, cheap, today); err != nil {
 				t.Fatal(err)
 			}
 			s := &Service{db: d, now: func() time.Time { return today }}

@@ -20,6 +20,7 @@ import (
 
 	"kontor/authz"
 	"kontor/graph/direct"
+	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/demo"
 	"kontor/internal/kontortest"
@@ -32,7 +33,8 @@ type Kontor struct {
 	URL        string
 	Clock      *Clock
 	Statements *Statements
-	Log        *Log // of all replicas of the test
+	Log        *Log   // of all replicas of the test
+	Blobs      string // the folder with the contents of documents
 	config     server.Config
 	hasher     *password.Hasher
 	server     *server.Server
@@ -129,16 +131,20 @@ func Start(t testing.TB, backend string, change ...func(*server.Config)) *Kontor
 // StartWith is Start with another hasher of passwords than the cheap one.
 func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...func(*server.Config)) *Kontor {
 	t.Helper()
-	k := &Kontor{Clock: &Clock{now: began}, Log: &Log{}, hasher: hasher, config: server.Config{
-		Addr: "127.0.0.1:0", BaseURL: "http://localhost:8080", BlobURL: "file://" + t.TempDir(), Demo: true,
+	k := &Kontor{Clock: &Clock{now: began}, Log: &Log{}, Blobs: t.TempDir(), hasher: hasher}
+	k.config = server.Config{
+		Addr: "127.0.0.1:0", BaseURL: "http://localhost:8080", BlobURL: "file://" + k.Blobs, Demo: true,
 		Secrets: []string{"0123456789abcdef0123456789abcdef"},
-	}}
+	}
 	if backend == Backends[0] {
 		k.config.DatabaseURL = "sqlite://" + sqliteCopy(t)
 	} else {
 		postgres := kontortest.SharedPostgres(t)
 		k.config.DatabaseURL = postgres.FreshDatabase(t, postgres.Template(t, "demo", fill))
 		k.config.RedisURL = kontortest.SharedRedis(t).FreshDatabase(t)
+	}
+	if err := os.CopyFS(k.Blobs, os.DirFS(filledBlobs())); err != nil {
+		t.Fatalf("copying the contents of documents: %v", err)
 	}
 	for _, apply := range change {
 		apply(&k.config)
@@ -216,8 +222,23 @@ func fill(url string) error {
 	if _, err := db.Migrate(ctx, d); err != nil {
 		return err
 	}
-	return demo.Load(ctx, d, Cheap(), began)
+	store, err := blobs.Open(ctx, "file://"+filledBlobs())
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return demo.Load(ctx, d, store, Cheap(), began)
 }
+
+// filledBlobs is the folder with the contents of the documents of all filled databases of a
+// test binary; each test gets a copy.
+var filledBlobs = sync.OnceValue(func() string {
+	folder, err := os.MkdirTemp("", "kontortest-blobs-")
+	if err != nil {
+		panic(err)
+	}
+	return folder
+})
 
 // Main runs the tests of a package and gives back what they shared.
 func Main(m *testing.M) int {
@@ -228,6 +249,7 @@ func Main(m *testing.M) int {
 	if filled.path != "" {
 		_ = os.RemoveAll(filepath.Dir(filled.path))
 	}
+	_ = os.RemoveAll(filledBlobs())
 	return code
 }
 

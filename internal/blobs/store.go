@@ -1,0 +1,123 @@
+// Package blobs is where contents of documents are kept: in a folder or in an S3 bucket,
+// named by what is in them (CO-04).
+package blobs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/google/uuid"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/fileblob"
+	_ "gocloud.dev/blob/s3blob" // for s3:// URLs
+	"gocloud.dev/gcerrors"
+)
+
+// MaxSize bounds a content, in bytes (20 MiB).
+const MaxSize = 20 << 20
+
+var (
+	// ErrGone says that a content that was kept is not there.
+	ErrGone = errors.New("the content is gone")
+	// ErrChanged says that a content is not what was kept.
+	ErrChanged = errors.New("the content has changed")
+)
+
+// Store keeps contents.
+type Store struct{ bucket *blob.Bucket }
+
+// Kept is what is to be remembered of a content: where it is, and what it was.
+type Kept struct {
+	Key    string
+	SHA256 string // in hexadecimal
+	Size   int64  // in bytes
+}
+
+// Open opens the store at a file:// or s3:// URL. What follows file:// is the path of a
+// folder, also a relative one; a missing folder is made.
+func Open(ctx context.Context, url string) (*Store, error) {
+	if folder, ok := strings.CutPrefix(url, "file://"); ok {
+		bucket, err := fileblob.OpenBucket(folder, &fileblob.Options{CreateDir: true, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+		if err != nil {
+			return nil, fmt.Errorf("opening the folder of documents %q: %w", folder, err)
+		}
+		return &Store{bucket}, nil
+	}
+	bucket, err := blob.OpenBucket(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("opening the bucket of documents: %w", err)
+	}
+	return &Store{bucket}, nil
+}
+
+// Close gives back what Open opened.
+func (s *Store) Close() error { return s.bucket.Close() }
+
+// Name is how a content of a tenant is kept.
+func Name(tenant uuid.UUID, content []byte) Kept {
+	sum := sha256.Sum256(content)
+	hash := hex.EncodeToString(sum[:])
+	return Kept{Key: tenant.String() + "/" + hash, SHA256: hash, Size: int64(len(content))}
+}
+
+// Put keeps a content for a tenant. The same content twice is kept once, and never shared
+// with another tenant.
+func (s *Store) Put(ctx context.Context, tenant uuid.UUID, content []byte) (Kept, error) {
+	if len(content) == 0 || len(content) > MaxSize {
+		return Kept{}, fmt.Errorf("a content has 1 to %d bytes, not %d", MaxSize, len(content))
+	}
+	k := Name(tenant, content)
+	if s.check(ctx, k) == nil {
+		return k, nil
+	}
+	// Written beside and renamed: a content is there as a whole or not at all.
+	if err := s.bucket.WriteAll(ctx, k.Key, content, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
+		return Kept{}, fmt.Errorf("keeping a content: %w", err)
+	}
+	return k, nil
+}
+
+// Open gives a content that was kept, from its beginning: ErrGone where it is not there,
+// ErrChanged where it is another one.
+func (s *Store) Open(ctx context.Context, k Kept) (io.ReadSeekCloser, error) {
+	if err := s.check(ctx, k); err != nil {
+		return nil, err
+	}
+	return s.reader(ctx, k.Key)
+}
+
+// check reads a whole content: only its end tells that it is what was kept.
+func (s *Store) check(ctx context.Context, k Kept) (err error) {
+	r, err := s.reader(ctx, k.Key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if r.Size() != k.Size {
+		return fmt.Errorf("%w: %s has %d bytes instead of %d", ErrChanged, k.Key, r.Size(), k.Size)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return fmt.Errorf("reading the content %s: %w", k.Key, err)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != k.SHA256 {
+		return fmt.Errorf("%w: %s has the hash %s", ErrChanged, k.Key, got)
+	}
+	return nil
+}
+
+func (s *Store) reader(ctx context.Context, key string) (*blob.Reader, error) {
+	r, err := s.bucket.NewReader(ctx, key, nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, fmt.Errorf("%w: %s", ErrGone, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the content %s: %w", key, err)
+	}
+	return r, nil
+}
