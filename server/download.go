@@ -152,6 +152,8 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		s.log.ErrorContext(ctx, "a download broke off", "requestId", requestID(ctx), "error", err)
 		// The status is sent: breaking the connection is what tells the client.
 		panic(http.ErrAbortHandler)
+	case errors.Is(err, fault.ErrNotFound): // what it is about is gone, or the right to see it
+		http.NotFound(w, r)
 	case errors.Is(err, export.ErrTooLong):
 		http.Error(w, lang.Text(l.Language, "FILE_TOO_LONG", nil), http.StatusUnprocessableEntity)
 	default:

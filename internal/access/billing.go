@@ -70,7 +70,8 @@ func (s *Service) BillingOfCompany(ctx context.Context, t *ent.Tenant) error {
 	if err != nil {
 		return err
 	}
-	if !allowed {
+	// An agent serves others: in its own company it is one of many.
+	if !allowed || t.ID == v.Tenant && !v.ActsFor() && !v.Has(authz.MasterAdmin) {
 		return fault.ErrForbidden
 	}
 	if !t.OnlineBillingNeedsLink || t.ID != v.Tenant || v.ActsFor() {

@@ -95,14 +95,23 @@ func (s *Service) Content(ctx context.Context, d *ent.Document) (io.ReadSeekClos
 func (s *Service) OpenDocuments(ctx context.Context, all []*ent.Document) (map[uuid.UUID]bool, error) {
 	open := map[uuid.UUID]bool{}
 	var contracts, companies []uuid.UUID
+	// Each once: a contract may have more invoices than a statement has parameters.
+	seen := map[uuid.UUID]bool{}
+	once := func(ids []uuid.UUID, id uuid.UUID) []uuid.UUID {
+		if seen[id] {
+			return ids
+		}
+		seen[id] = true
+		return append(ids, id)
+	}
 	for _, d := range all {
 		switch {
 		case d.Kind != document.KindINVOICE:
 			open[d.ID] = true
 		case d.ContractID != nil:
-			contracts = append(contracts, *d.ContractID)
+			contracts = once(contracts, *d.ContractID)
 		default:
-			companies = append(companies, d.TenantID)
+			companies = once(companies, d.TenantID)
 		}
 	}
 	billed := map[uuid.UUID]bool{}

@@ -99,8 +99,8 @@ func (w *writer) content(path string) ([]byte, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, refused(fmt.Sprintf("file: there is no file %q", path))
-		case err != nil:
-			return nil, fmt.Errorf("looking for the file of a document: %w", err)
+		case err != nil: // it leads through a file, its name is too long, it may not be read: this row only
+			return nil, refused(fmt.Sprintf("file: %q cannot be opened", path))
 		case info.Mode()&fs.ModeSymlink != 0:
 			return nil, refused(fmt.Sprintf("file: %q is or leads through a symbolic link", path))
 		}

@@ -122,6 +122,8 @@ func TestImportOfDocuments(t *testing.T) {
 			"a link within":     {row("OTHER", "2", "2026-01-09", "N-1", "", "in.pdf"), "symbolic link"},
 			"a folder's link":   {row("OTHER", "2", "2026-01-09", "N-1", "", "up/secret.pdf"), "symbolic link"},
 			"a folder":          {row("OTHER", "2", "2026-01-09", "N-1", "", "2026"), "is no file"},
+			"through a file":    {row("OTHER", "2", "2026-01-09", "N-1", "", "documents.csv/b.pdf"), "file: "},
+			"too long a name":   {row("OTHER", "2", "2026-01-09", "N-1", "", strings.Repeat("ü", 150)+".pdf"), "cannot be opened"},
 			"no such file":      {row("OTHER", "2", "2026-01-09", "N-1", "", "none.pdf"), "there is no file"},
 			"empty":             {row("OTHER", "2", "2026-01-09", "N-1", "", "empty.pdf"), "is empty"},
 			"a page as text":    {row("OTHER", "2", "2026-01-09", "N-1", "", "page.txt"), "not what its name says"},

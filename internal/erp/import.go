@@ -90,7 +90,7 @@ func (i *Importer) Run(ctx context.Context, kind Kind, from io.Reader, format Fo
 	}
 	read := 0
 	for {
-		batch, end, err := next(reader, &result)
+		batch, end, err := next(reader, most(kind), &result)
 		if err != nil {
 			return result, err
 		}
@@ -107,9 +107,18 @@ func (i *Importer) Run(ctx context.Context, kind Kind, from io.Reader, format Fo
 	}
 }
 
+// most is how many rows are written in one transaction. Contents of documents are kept
+// meanwhile, which takes its time, and orders are held: so they are written one by one.
+func most(kind Kind) int {
+	if kind == Documents {
+		return 1
+	}
+	return batchRows
+}
+
 // next reads a batch of good rows and notes the bad ones.
-func next(reader *Reader, result *Result) (batch []*Row, end bool, err error) {
-	for len(batch) < batchRows {
+func next(reader *Reader, most int, result *Result) (batch []*Row, end bool, err error) {
+	for len(batch) < most {
 		row, err := reader.Next()
 		var bad RowErrors
 		switch {
