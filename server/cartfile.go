@@ -19,8 +19,13 @@ var cartColumns = []string{"position", "sku", "product", "quantity", "unit", "un
 
 // cartRows are the positions of the viewer's current cart.
 func (s *Server) cartRows(ctx context.Context, language string) iter.Seq2[[]any, error] {
+	return rowsOf(language, func() (*cart.Cart, error) { return s.rooms.Cart.Current(ctx) })
+}
+
+// rowsOf are the positions of something that is or was a cart, which is read when they are asked for.
+func rowsOf(language string, read func() (*cart.Cart, error)) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		c, err := s.rooms.Cart.Current(ctx)
+		c, err := read()
 		if err != nil {
 			yield(nil, err)
 			return
@@ -61,10 +66,7 @@ func (s *Server) cartDocument(ctx context.Context, l link) (export.Document, err
 		return d, err
 	}
 	column := func(name string) string { return lang.Text(language, "COLUMN_"+name, nil) }
-	d.From = []string{t.Name}
-	if contact := strings.Join(filled(t.ContactName, t.ContactPhone, t.ContactEmail), " · "); contact != "" {
-		d.From = append(d.From, column("contact")+": "+contact)
-	}
+	d.From = letterhead(language, t.Name, t)
 	d.Facts = []export.Fact{
 		{Name: column("date"), Value: day.Of(s.now())}, {Name: column("name"), Value: c.Name},
 		{Name: column("created_by"), Value: by.DisplayName()}, {Name: column("reference_number"), Value: c.ReferenceNumber},
@@ -73,6 +75,15 @@ func (s *Server) cartDocument(ctx context.Context, l link) (export.Document, err
 	}
 	fillPositions(&d, c)
 	return d, nil
+}
+
+// letterhead is who a document is from, and whom the company that it is for turns to.
+func letterhead(language, from string, company *ent.Tenant) []string {
+	head := filled(from)
+	if contact := strings.Join(filled(company.ContactName, company.ContactPhone, company.ContactEmail), " · "); contact != "" {
+		head = append(head, lang.Text(language, "COLUMN_contact", nil)+": "+contact)
+	}
+	return head
 }
 
 // fillPositions puts the positions of a cart and its totals into a document.

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"strings"
 
 	"kontor/ent"
+	"kontor/internal/cart"
 	"kontor/internal/day"
 	"kontor/internal/export"
 	"kontor/internal/gid"
@@ -26,18 +26,13 @@ func (s *Server) orderOf(ctx context.Context, l link) (*ent.Order, error) {
 
 // placedRows are the positions of an order.
 func (s *Server) placedRows(ctx context.Context, l link) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		o, err := s.orderOf(ctx, l)
+	return rowsOf(l.Language, func() (*cart.Cart, error) {
+		of, err := s.orderOf(ctx, l)
 		if err != nil {
-			yield(nil, err)
-			return
+			return nil, err
 		}
-		for _, row := range positionRows(ordering.PlacedAsCart(o), l.Language) {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
+		return ordering.PlacedAsCart(of), nil
+	})
 }
 
 // orderDocument is the confirmation of an order, to print and file (OR-08).
@@ -57,15 +52,14 @@ func (s *Server) orderDocument(ctx context.Context, l link) (export.Document, er
 	if err != nil {
 		return d, err
 	}
+	from, customer := "", ""
 	if seller != nil {
-		d.From = []string{seller.Name}
+		from = seller.Name
 	}
-	customer := ""
 	if t := o.Edges.Tenant; t != nil {
-		customer = t.Name
-		if contact := strings.Join(filled(t.ContactName, t.ContactPhone, t.ContactEmail), " · "); contact != "" {
-			d.From = append(d.From, column("contact")+": "+contact)
-		}
+		customer, d.From = t.Name, letterhead(l.Language, from, t)
+	} else {
+		d.From = filled(from) // the company is not seen by whom it shares the contract with
 	}
 	c := ordering.PlacedAsCart(o)
 	d.Facts = []export.Fact{

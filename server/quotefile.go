@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"strings"
 
 	"kontor/ent"
+	"kontor/internal/cart"
 	"kontor/internal/day"
 	"kontor/internal/export"
 	"kontor/internal/fault"
@@ -31,18 +31,13 @@ func (s *Server) quoteOf(ctx context.Context, l link) (*ent.Quote, error) {
 
 // quoteRows are the positions of a quote.
 func (s *Server) quoteRows(ctx context.Context, l link) iter.Seq2[[]any, error] {
-	return func(yield func([]any, error) bool) {
-		q, err := s.quoteOf(ctx, l)
+	return rowsOf(l.Language, func() (*cart.Cart, error) {
+		of, err := s.quoteOf(ctx, l)
 		if err != nil {
-			yield(nil, err)
-			return
+			return nil, err
 		}
-		for _, row := range positionRows(ordering.AsCart(q), l.Language) {
-			if !yield(row, nil) {
-				return
-			}
-		}
-	}
+		return ordering.AsCart(of), nil
+	})
 }
 
 // quoteDocument is a quote to print and file, under the letterhead of the seller (OR-04).
@@ -61,12 +56,8 @@ func (s *Server) quoteDocument(ctx context.Context, l link) (export.Document, er
 		return d, err
 	}
 	column := func(name string) string { return lang.Text(l.Language, "COLUMN_"+name, nil) }
-	d.Title, d.From, d.Closing = lang.Text(l.Language, "TITLE_quote", nil)+" "+q.Number, []string{seller.Name}, q.Note
-	// Whom the customer turns to.
 	t := q.Edges.Tenant
-	if contact := strings.Join(filled(t.ContactName, t.ContactPhone, t.ContactEmail), " · "); contact != "" {
-		d.From = append(d.From, column("contact")+": "+contact)
-	}
+	d.Title, d.From, d.Closing = lang.Text(l.Language, "TITLE_quote", nil)+" "+q.Number, letterhead(l.Language, seller.Name, t), q.Note
 	c := ordering.AsCart(q)
 	d.Facts = []export.Fact{
 		{Name: column("customer"), Value: t.Name}, {Name: column("date"), Value: day.Of(q.CreatedAt)},

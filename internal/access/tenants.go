@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"strings"
 
 	"entgo.io/ent/dialect/sql"
 
@@ -11,6 +10,7 @@ import (
 	"kontor/ent/customernumber"
 	"kontor/ent/predicate"
 	"kontor/ent/tenant"
+	"kontor/internal/fault"
 )
 
 // TenantFilter says which companies to list. Everything given must hold.
@@ -30,8 +30,7 @@ func (s *Service) Tenants(ctx context.Context, where *TenantFilter) (*ent.Tenant
 	if where == nil {
 		return q, nil
 	}
-	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
-		text := strings.TrimSpace(strings.ReplaceAll(*where.Search, "\x00", "")) // which PostgreSQL refuses in a text
+	if text := fault.Sought(where.Search); text != "" {
 		q.Where(tenant.Or(tenant.NameContainsFold(text), tenant.OrganizationIDContainsFold(text), withNumber(text)))
 	}
 	if where.Kind != nil {

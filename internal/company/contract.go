@@ -3,7 +3,6 @@ package company
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"entgo.io/ent/dialect/sql"
 
@@ -50,8 +49,7 @@ func (s *Service) Contracts(ctx context.Context, where *ContractFilter) (*ent.Co
 	if len(where.States) > 0 {
 		q.Where(contract.StateIn(where.States...))
 	}
-	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
-		text := strings.TrimSpace(strings.ReplaceAll(*where.Search, "\x00", "")) // which PostgreSQL refuses in a text
+	if text := fault.Sought(where.Search); text != "" {
 		q.Where(contract.Or(contract.NumberContainsFold(text), contract.AccessNumberContainsFold(text)))
 	}
 	if where.ProductSku != nil {

@@ -24,6 +24,15 @@ func Line(text *string, maximum int, field []string, faults *List) string {
 	return trimmed
 }
 
+// Sought is what somebody looks for in a list; empty where that is nothing. A NUL, which
+// PostgreSQL refuses in a text, is in no row.
+func Sought(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return strings.TrimSpace(strings.ReplaceAll(*text, "\x00", ""))
+}
+
 // Needed is Line for a text that must not be empty.
 func Needed(text string, maximum int, field string, faults *List) string {
 	return NeededAt(text, maximum, []string{field}, faults)

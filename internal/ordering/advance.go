@@ -67,9 +67,9 @@ func (s *Service) Advance(ctx context.Context, in AdvanceOrderInput) (*ent.Order
 				if err := s.giveBack(ctx, tx, o); err != nil {
 					return err
 				}
-				return s.happened(ctx, tx, v, o, order.StateERROR, "order.fail", note)
+				return s.happened(ctx, tx, o, order.StateERROR, "order.fail", note)
 			}
-			return s.move(ctx, tx, v, o, order.StateERROR, "order.fail", note)
+			return s.move(ctx, tx, o, order.StateERROR, "order.fail", note)
 		}
 		// First, because its contract comes before the audit log for all who hold both.
 		if err := s.follow(ctx, tx, o, order.StateCOMPLETED); err != nil {
@@ -78,7 +78,7 @@ func (s *Service) Advance(ctx context.Context, in AdvanceOrderInput) (*ent.Order
 		if err := s.conclude(ctx, tx, o, account.Provisioned{ContractNumber: number}); err != nil {
 			return err
 		}
-		return s.move(ctx, tx, v, o, order.StateCOMPLETED, "order.complete", note)
+		return s.move(ctx, tx, o, order.StateCOMPLETED, "order.complete", note)
 	})
 }
 
@@ -102,7 +102,7 @@ func (s *Service) Retry(ctx context.Context, id gid.ID) (*ent.Order, error) {
 			}
 		}
 		s.wakeAfter(tx)
-		return s.move(ctx, tx, v, w.order, order.StateIN_PROGRESS, "order.retry", "")
+		return s.move(ctx, tx, w.order, order.StateIN_PROGRESS, "order.retry", "")
 	})
 }
 

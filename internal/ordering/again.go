@@ -9,7 +9,6 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/order"
-	"kontor/ent/orderitem"
 	"kontor/internal/account"
 	"kontor/internal/cart"
 	"kontor/internal/db"
@@ -64,7 +63,7 @@ type ReorderToCartInput struct{ OrderID gid.ID }
 func (s *Service) Reorder(ctx context.Context, in ReorderToCartInput) (*cart.Cart, error) {
 	return s.cart.AddAgain(ctx, "orderId", func(tx *ent.Tx) ([]account.SavedPosition, *uuid.UUID, error) {
 		placed, err := tx.Order.Query().Where(order.ID(in.OrderID.Of(ent.KindOrder))).
-			WithItems(func(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) }).Only(ctx)
+			WithItems(inOrder).Only(ctx)
 		if ent.IsNotFound(err) {
 			return nil, nil, fault.New("ORDER_UNKNOWN", "orderId")
 		}

@@ -67,9 +67,12 @@ func (s *Service) newContract(ctx context.Context, tx *ent.Tx, o *ent.Order, ite
 			return existing, wrap(err, "looking for the contract of an order")
 		}
 	} else {
+		of, err := tx.Tenant.Get(ctx, o.TenantID)
+		if err != nil {
+			return nil, fmt.Errorf("reading whose contract it is: %w", err)
+		}
 		for taken := true; taken; { // by a contract that the ERP brought
-			var err error
-			if number, err = s.nextNumber(ctx, tx, o.TenantID, numberseries.KindCONTRACT); err != nil {
+			if number, err = s.nextNumber(ctx, tx, of, numberseries.KindCONTRACT); err != nil {
 				return nil, err
 			}
 			if taken, err = tx.Contract.Query().Where(contract.TenantID(o.TenantID), contract.Number(number)).Exist(ctx); err != nil {

@@ -60,12 +60,12 @@ func (s *Service) Approve(ctx context.Context, in ApproveOrderInput) (*ent.Order
 			return err
 		}
 		if len(theirs) < len(w.open()) {
-			return s.happened(ctx, tx, v, w.order, w.order.State, "order.approve", note)
+			return s.happened(ctx, tx, w.order, w.order.State, "order.approve", note)
 		}
 		if err := s.stillMay(ctx, tx.Client(), w.order); err != nil {
 			return err
 		}
-		if err := s.move(ctx, tx, v, w.order, order.StateIN_PROGRESS, "order.approve", note); err != nil {
+		if err := s.move(ctx, tx, w.order, order.StateIN_PROGRESS, "order.approve", note); err != nil {
 			return err
 		}
 		if err := s.begin(ctx, tx, w.order); err != nil {
@@ -95,7 +95,7 @@ func (s *Service) Reject(ctx context.Context, in RejectOrderInput) (*ent.Order, 
 		if err := s.settle(ctx, tx, others, nil, ""); err != nil {
 			return err
 		}
-		if err := s.move(ctx, tx, v, w.order, order.StateREJECTED, "order.reject", reason); err != nil {
+		if err := s.move(ctx, tx, w.order, order.StateREJECTED, "order.reject", reason); err != nil {
 			return err
 		}
 		return s.tellOrderer(ctx, tx, mail.OrderRejected, w.order, v, reason)
@@ -168,16 +168,15 @@ func (s *Service) settle(ctx context.Context, tx *ent.Tx, needs []*ent.ApprovalN
 	return nil
 }
 
-// move brings an order into another state, once: whoever comes second finds it there. The
-// viewer is nil where the server does so by itself.
-func (s *Service) move(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.Order, to order.State, action, note string) error {
+// move brings an order into another state, once: whoever comes second finds it there.
+func (s *Service) move(ctx context.Context, tx *ent.Tx, o *ent.Order, to order.State, action, note string) error {
 	if err := s.enter(ctx, tx, o, to); err != nil {
 		return err
 	}
 	if err := s.follow(ctx, tx, o, to); err != nil {
 		return err
 	}
-	return s.happened(ctx, tx, v, o, to, action, note)
+	return s.happened(ctx, tx, o, to, action, note)
 }
 
 // enter writes the state of an order, and nothing of what belongs to it.
@@ -197,15 +196,11 @@ func (s *Service) enter(ctx context.Context, tx *ent.Tx, o *ent.Order, to order.
 
 // happened writes a step of an order into its history and into the audit log, and tells
 // the replicas. The order is in the new state from then on.
-func (s *Service) happened(ctx context.Context, tx *ent.Tx, v *authz.Viewer, o *ent.Order, to order.State, action, note string) error {
+func (s *Service) happened(ctx context.Context, tx *ent.Tx, o *ent.Order, to order.State, action, note string) error {
 	former := o.State
 	o.State = to
-	var actor *uuid.UUID
-	if v != nil {
-		actor = &v.User
-	}
 	err := tx.OrderEvent.Create().SetTenantID(o.TenantID).SetOrderID(o.ID).SetPlacedByID(o.PlacedByID).SetNillableContractID(o.ContractID).
-		SetAt(s.moment()).SetState(orderevent.State(to)).SetNillableActorID(actor).SetNote(note).Exec(ctx)
+		SetAt(s.moment()).SetState(orderevent.State(to)).SetNillableActorID(actor(ctx)).SetNote(note).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("writing the history of the order: %w", err)
 	}

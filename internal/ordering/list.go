@@ -3,13 +3,14 @@ package ordering
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/order"
+	"kontor/ent/orderitem"
 	"kontor/internal/day"
+	"kontor/internal/fault"
 	"kontor/internal/gid"
 )
 
@@ -34,8 +35,7 @@ func (s *Service) Orders(ctx context.Context, where *OrderFilter) (*ent.OrderQue
 	if where == nil {
 		return q, nil
 	}
-	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
-		text := strings.TrimSpace(strings.ReplaceAll(*where.Search, "\x00", "")) // which PostgreSQL refuses in a text
+	if text := fault.Sought(where.Search); text != "" {
 		q.Where(order.Or(order.NumberContainsFold(text), order.CustomerOrderNumberContainsFold(text),
 			order.ReferenceNumberContainsFold(text), order.NameContainsFold(text)))
 	}
@@ -72,6 +72,9 @@ func (s *Service) Orders(ctx context.Context, where *OrderFilter) (*ent.OrderQue
 	}
 	return q, nil
 }
+
+// inOrder reads the positions of orders in their order.
+func inOrder(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) }
 
 // start is the first moment of a day in UTC, in which the API tells all times.
 func start(d day.Day) time.Time {

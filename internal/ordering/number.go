@@ -21,30 +21,26 @@ var formats = map[numberseries.Kind]string{
 // nextNumber is the next number of a tenant's series. The row of the series is held
 // until the transaction ends and a rollback gives the number back, so there are no
 // gaps (OR-01).
-func (s *Service) nextNumber(ctx context.Context, tx *ent.Tx, tenant uuid.UUID, kind numberseries.Kind) (string, error) {
-	n, err := s.countUp(ctx, tx, tenant, kind)
+func (s *Service) nextNumber(ctx context.Context, tx *ent.Tx, of *ent.Tenant, kind numberseries.Kind) (string, error) {
+	n, err := s.countUp(ctx, tx, of.ID, kind)
 	if err != nil {
 		return "", err
 	}
 	if n == 0 {
-		err := tx.NumberSeries.Create().SetTenantID(tenant).SetKind(kind).
+		err := tx.NumberSeries.Create().SetTenantID(of.ID).SetKind(kind).
 			OnConflictColumns(numberseries.FieldTenantID, numberseries.FieldKind).Ignore().Exec(ctx)
 		if err != nil {
 			return "", fmt.Errorf("starting the series of %s numbers: %w", kind, err)
 		}
-		if _, err := s.countUp(ctx, tx, tenant, kind); err != nil {
+		if _, err := s.countUp(ctx, tx, of.ID, kind); err != nil {
 			return "", err
 		}
 	}
-	series, err := tx.NumberSeries.Query().Where(numberseries.TenantID(tenant), numberseries.KindEQ(kind)).Only(ctx)
+	series, err := tx.NumberSeries.Query().Where(numberseries.TenantID(of.ID), numberseries.KindEQ(kind)).Only(ctx)
 	if err != nil {
 		return "", fmt.Errorf("reading the next %s number: %w", kind, err)
 	}
-	t, err := tx.Tenant.Get(ctx, tenant)
-	if err != nil {
-		return "", fmt.Errorf("reading whose %s number it is: %w", kind, err)
-	}
-	return fmt.Sprintf(formats[kind], t.OrganizationID, series.Next-1), nil
+	return fmt.Sprintf(formats[kind], of.OrganizationID, series.Next-1), nil
 }
 
 func (s *Service) countUp(ctx context.Context, tx *ent.Tx, tenant uuid.UUID, kind numberseries.Kind) (int, error) {

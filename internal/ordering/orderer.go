@@ -68,6 +68,6 @@ func (s *Service) Withdraw(ctx context.Context, id gid.ID) (*ent.Order, error) {
 		if err := s.settle(ctx, tx, w.open(), nil, ""); err != nil {
 			return err
 		}
-		return s.move(ctx, tx, v, w.order, order.StateWITHDRAWN, "order.withdraw", "")
+		return s.move(ctx, tx, w.order, order.StateWITHDRAWN, "order.withdraw", "")
 	})
 }

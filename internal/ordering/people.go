@@ -63,6 +63,15 @@ func personOf[T any](ctx context.Context, s *Service, of *T, siblings *ent.Sibli
 	return people[who(of)], err
 }
 
+// actor is who does something; nil where the server does so by itself, and for whoever accepts a
+// quote by its link, who is nobody that is known.
+func actor(ctx context.Context) *uuid.UUID {
+	if by := authz.Actor(ctx); by != nil {
+		return &by.User
+	}
+	return nil
+}
+
 // people are users by their keys: as the viewer may see them, and the others by name.
 func (s *Service) people(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*ent.User, error) {
 	people := make(map[uuid.UUID]*ent.User, len(ids))

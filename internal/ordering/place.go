@@ -110,7 +110,7 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 		return nil, err
 	}
 	// As late as possible: who orders for the same company waits from here on.
-	if p.number, err = s.nextNumber(ctx, tx, v.Tenant, numberseries.KindORDER); err != nil {
+	if p.number, err = s.nextNumber(ctx, tx, p.receipt.company, numberseries.KindORDER); err != nil {
 		return nil, err
 	}
 	placed, err := s.write(ctx, tx, v, c, p)
@@ -222,13 +222,9 @@ func (s *Service) write(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err := tx.OrderItem.CreateBulk(items...).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("writing the positions of the order: %w", err)
 	}
-	event := tx.OrderEvent.Create().SetTenantID(v.Tenant).SetOrderID(placed.ID).SetPlacedByID(v.User).
-		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State))
-	// Who accepts a quote by its link is nobody that is known.
-	if by := authz.Actor(ctx); by != nil {
-		event.SetActorID(by.User)
-	}
-	if err := event.Exec(ctx); err != nil {
+	err = tx.OrderEvent.Create().SetTenantID(v.Tenant).SetOrderID(placed.ID).SetPlacedByID(v.User).
+		SetNillableContractID(placed.ContractID).SetAt(now).SetState(orderevent.State(placed.State)).SetNillableActorID(actor(ctx)).Exec(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("writing the history of the order: %w", err)
 	}
 	if state == order.StateIN_PROGRESS {

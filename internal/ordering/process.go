@@ -10,7 +10,6 @@ import (
 	"kontor/ent"
 	"kontor/ent/contract"
 	"kontor/ent/order"
-	"kontor/ent/orderitem"
 	"kontor/ent/orderjob"
 	"kontor/ent/tenant"
 	"kontor/internal/account"
@@ -50,7 +49,7 @@ var errInside = errors.New("a failure inside of Kontor")
 // the outside is not asked again.
 func (s *Service) provision(ctx context.Context, job *ent.OrderJob) error {
 	o, err := s.db.Client.Order.Query().Where(order.ID(job.OrderID)).
-		WithItems(func(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) }).WithContract().WithTenant().Only(ctx)
+		WithItems(inOrder).WithContract().WithTenant().Only(ctx)
 	if err != nil {
 		return fmt.Errorf("reading an order to process: %w", err)
 	}
@@ -116,7 +115,7 @@ func (s *Service) complete(ctx context.Context, job *ent.OrderJob) error {
 		if err := s.conclude(ctx, tx, o, answer); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, s.move(ctx, tx, nil, o, order.StateCOMPLETED, "order.complete", answer.Note)
+		return struct{}{}, s.move(ctx, tx, o, order.StateCOMPLETED, "order.complete", answer.Note)
 	})
 	return err
 }
@@ -148,13 +147,13 @@ func (s *Service) failed(ctx context.Context, job *ent.OrderJob, failure error) 
 		}
 		note := said(company.Language, failure)
 		if final(failure) {
-			return struct{}{}, s.move(ctx, tx, nil, o, order.StateERROR, "order.fail", note)
+			return struct{}{}, s.move(ctx, tx, o, order.StateERROR, "order.fail", note)
 		}
 		// It may have been delivered for all we know: what it called off is not open before a person says so.
 		if err := s.enter(ctx, tx, o, order.StateERROR); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, s.happened(ctx, tx, nil, o, order.StateERROR, "order.fail", note)
+		return struct{}{}, s.happened(ctx, tx, o, order.StateERROR, "order.fail", note)
 	})
 	return err
 }

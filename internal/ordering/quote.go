@@ -138,7 +138,11 @@ func (in CreateQuoteInput) check(now time.Time) (terms, error) {
 
 // offer writes a quote of a priced cart that was checked, and mails it.
 func (s *Service) offer(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, t terms) (*ent.Quote, error) {
-	number, err := s.nextNumber(ctx, tx, v.Tenant, numberseries.KindQUOTE)
+	customer, err := tx.Tenant.Get(ctx, v.Tenant)
+	if err != nil {
+		return nil, fmt.Errorf("reading whose quote it is: %w", err)
+	}
+	number, err := s.nextNumber(ctx, tx, customer, numberseries.KindQUOTE)
 	if err != nil {
 		return nil, err
 	}

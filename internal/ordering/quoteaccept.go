@@ -118,10 +118,7 @@ func (s *Service) DeclineQuote(ctx context.Context, in DeclineQuoteInput) (*ent.
 // close writes what was decided on a quote, once, and who did: nobody that is known, where it
 // came by the link.
 func (s *Service) close(ctx context.Context, tx *ent.Tx, q *ent.Quote, update *ent.QuoteUpdate) error {
-	if by := authz.Actor(ctx); by != nil {
-		update.SetDecidedByID(by.User)
-	}
-	n, err := update.Where(quote.ID(q.ID), quote.StateEQ(quote.StateOPEN)).SetDecidedAt(s.moment()).Save(ctx)
+	n, err := update.Where(quote.ID(q.ID), quote.StateEQ(quote.StateOPEN)).SetDecidedAt(s.moment()).SetNillableDecidedByID(actor(ctx)).Save(ctx)
 	if err != nil {
 		return fmt.Errorf("writing what was decided on a quote: %w", err)
 	}

@@ -3,7 +3,6 @@ package ordering
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -42,8 +41,7 @@ func (s *Service) Quotes(where *QuoteFilter) *ent.QuoteQuery {
 	if where == nil {
 		return q
 	}
-	if where.Search != nil && strings.TrimSpace(*where.Search) != "" {
-		text := strings.TrimSpace(strings.ReplaceAll(*where.Search, "\x00", "")) // which PostgreSQL refuses in a text
+	if text := fault.Sought(where.Search); text != "" {
 		q.Where(quote.Or(quote.NumberContainsFold(text), quote.CustomerOrderNumberContainsFold(text),
 			quote.ReferenceNumberContainsFold(text), quote.NameContainsFold(text)))
 	}

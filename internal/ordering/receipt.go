@@ -12,7 +12,6 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/order"
-	"kontor/ent/orderitem"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/cart"
@@ -164,7 +163,7 @@ func (s *Service) Receipt(ctx context.Context, number string) (*OrderReceipt, er
 	if err != nil {
 		return nil, err
 	}
-	q := s.db.Client.Order.Query().WithTenant().WithItems(func(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) })
+	q := s.db.Client.Order.Query().WithTenant().WithItems(inOrder)
 	o, err := s.Order(ctx, q, number)
 	if err != nil || o == nil {
 		return nil, err
@@ -237,7 +236,7 @@ func (s *Service) SoldBy(ctx context.Context, o *ent.Order) (*ent.Tenant, error)
 // ErrNotFound where there is none.
 func (s *Service) Placed(ctx context.Context, id uuid.UUID) (*ent.Order, error) {
 	o, err := s.db.Client.Order.Query().Where(order.ID(id)).WithTenant().WithContract().
-		WithItems(func(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) }).Only(ctx)
+		WithItems(inOrder).Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, fault.ErrNotFound
 	}
