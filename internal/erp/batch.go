@@ -86,7 +86,7 @@ func (i *Importer) open(f file) (*batches, error) {
 	if f.kind == Documents && i.folder == nil {
 		return nil, errors.New("documents need the folder with their contents: give a file on the command line, or a ZIP archive to the API")
 	}
-	reader, err := NewReader(f.from, f.kind, f.format)
+	reader, err := NewReader(f.from, f.kind, f.format, i.options()...)
 	if err != nil {
 		return nil, err
 	}

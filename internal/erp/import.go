@@ -90,6 +90,8 @@ type Importer struct {
 	// folder has the files that rows name, and store is where they are kept.
 	folder fs.FS
 	store  *blobs.Store
+	// buyer is who pays the prices of BMEcat files; empty: whom they name.
+	buyer string
 }
 
 // NewImporter writes to a database. The context of Run must be authz.System.

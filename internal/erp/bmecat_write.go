@@ -1,0 +1,54 @@
+package erp
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"kontor/ent"
+	"kontor/ent/price"
+)
+
+// keeping fills what a row says nothing about with what is stored, so that it stays (CO-06): BMEcat,
+// for one, has no word for automatic. A row about a product that is not there must say everything.
+func (w *writer) keeping(row *Row, existing *ent.Product) error {
+	if existing == nil {
+		for _, c := range tables[Products].columns {
+			if c.Required && row.keeps(c.Name) {
+				return refusal("sku", "there is no product %q, and to make it the row would need its %s", row.Text("sku"), c.Name)
+			}
+		}
+		return nil
+	}
+	for column, stored := range map[string]any{
+		"name": existing.Name, "description": existing.Description, "unit": existing.Unit, "tax_rate": existing.TaxRate,
+		"orderable": existing.Active, "automatic": existing.Automatic, "minimum_quantity": existing.MinimumQuantity,
+		"quantity_step": existing.QuantityStep, "attributes": existing.Attributes,
+	} {
+		if row.keeps(column) {
+			row.values[column] = stored
+		}
+	}
+	return nil
+}
+
+// categoryOf is the category of a row, or the one that the product has.
+func (w *writer) categoryOf(row *Row, existing *ent.Product) (uuid.UUID, error) {
+	if existing != nil && row.keeps("category") {
+		return existing.CategoryID, nil
+	}
+	return w.category(row.List("category"))
+}
+
+// dropPrices takes away the prices of a product that are not among those of its file, and tells
+// whether there were any.
+func (w *writer) dropPrices(row *Row, tenant, product uuid.UUID) (bool, error) {
+	if row.only == nil {
+		return false, nil
+	}
+	gone, err := w.tx.Price.Delete().Where(price.TenantID(tenant), price.ProductID(product), price.FromQuantityNotIn(row.only...)).Exec(w.ctx)
+	if err != nil {
+		return false, fmt.Errorf("taking away prices that the file no longer has: %w", err)
+	}
+	return gone > 0, nil
+}
