@@ -23,14 +23,15 @@ import (
 func importCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "import",
-		Usage:     "import tenants, users, products, prices, contracts, alloy groups, bookings or documents from CSV or NDJSON",
+		Usage:     "import tenants, users, products, prices, contracts, alloy groups, bookings or documents from CSV, NDJSON or BMEcat",
 		ArgsUsage: "FILE (or - for standard input)",
 		Description: "Repeatable: a second run of the same file changes nothing. Good rows go in, bad rows are reported\n" +
 			"with line and reason, and the command then ends with status 1.\n\n" + importHelp(),
 		Flags: []cli.Flag{
 			databaseFlag(), blobFlag(),
 			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices, contracts, alloy_groups, bookings or documents"},
-			&cli.StringFlag{Name: "format", Usage: "csv or ndjson; by the file's ending unless told"},
+			&cli.StringFlag{Name: "format", Usage: "csv, ndjson or bmecat (products and prices); by the file's ending unless told"},
+			&cli.StringFlag{Name: "buyer", Usage: "`ORGANIZATION` that pays the prices of a BMEcat file; whom the file names unless told"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			path := c.Args().First()
@@ -44,7 +45,7 @@ func importCommand() *cli.Command {
 			defer from.Close()
 			kind := erp.Kind(strings.ToUpper(c.String("kind")))
 			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
-				importer := erp.NewImporter(d, password.NewHasher(0, 0), time.Now)
+				importer := erp.NewImporter(d, password.NewHasher(0, 0), time.Now).WithBuyer(c.String("buyer"))
 				if kind == erp.Documents && path != "-" {
 					folder, err := os.OpenRoot(filepath.Dir(path))
 					if err != nil {
@@ -77,8 +78,11 @@ func openImport(path, format string) (io.ReadCloser, erp.Format, error) {
 		format = strings.TrimPrefix(filepath.Ext(path), ".")
 	}
 	chosen := erp.Format(strings.ToUpper(format))
-	if chosen != erp.CSV && chosen != erp.NDJSON {
-		return nil, "", fmt.Errorf("the format %q is not known: say --format csv or --format ndjson", format)
+	if strings.EqualFold(format, "xml") {
+		chosen = erp.BMECAT
+	}
+	if chosen != erp.CSV && chosen != erp.NDJSON && chosen != erp.BMECAT {
+		return nil, "", fmt.Errorf("the format %q is not known: say --format csv, --format ndjson or --format bmecat", format)
 	}
 	if path == "-" {
 		return os.Stdin, chosen, nil

@@ -12,6 +12,9 @@ import (
 // keeping fills what a row says nothing about with what is stored, so that it stays (CO-06): BMEcat,
 // for one, has no word for automatic. A row about a product that is not there must say everything.
 func (w *writer) keeping(row *Row, existing *ent.Product) error {
+	if row.kept == nil {
+		return nil
+	}
 	if existing == nil {
 		for _, c := range tables[Products].columns {
 			if c.Required && row.keeps(c.Name) {

@@ -74,7 +74,7 @@ var notXML = []struct{ start, advice string }{
 // newMarkup takes the encoding from the XML declaration. ISO-8859-1 is read as Windows-1252, as
 // browsers do: that has all of it, and € besides.
 func newMarkup(from io.Reader) (m *markup, oneByte bool, err error) {
-	raw := bufio.NewReaderSize(from, maxHeader)
+	raw := bufio.NewReaderSize(from, 16<<10)
 	start, err := raw.Peek(1024)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, false, err
@@ -101,7 +101,7 @@ func newMarkup(from io.Reader) (m *markup, oneByte bool, err error) {
 	switch strings.ToUpper(named) {
 	case "UTF-8", "UTF8", "US-ASCII", "ASCII":
 	case "ISO-8859-1", "ISO8859-1", "ISO_8859-1", "LATIN1", "LATIN-1", "WINDOWS-1252", "CP1252":
-		raw = bufio.NewReaderSize(charmap.Windows1252.NewDecoder().Reader(raw), maxHeader)
+		raw = bufio.NewReaderSize(charmap.Windows1252.NewDecoder().Reader(raw), 16<<10)
 		oneByte = true
 	default:
 		return nil, false, fmt.Errorf("the file is written in %s: save it as UTF-8, ISO-8859-1 or Windows-1252", quote(named))
