@@ -2,7 +2,6 @@ package erp
 
 import (
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -103,9 +102,6 @@ func (g *groups) place(m *markup, start xml.StartElement) error {
 
 // complete looks whether each group hangs in a tree.
 func (g *groups) complete() error {
-	if g == nil {
-		return errors.New("there is no catalogue in the file")
-	}
 	depths := map[string]int{}
 	for id, one := range g.tree {
 		var way []string

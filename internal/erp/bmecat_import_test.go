@@ -157,3 +157,23 @@ func TestImportOfBMEcatPrices(t *testing.T) {
 		}
 	})
 }
+
+// All rows of a catalogue or none: of products and prices alike.
+//
+// Requirement: CO-06
+func TestImportOfWholeBMEcat(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		catalogues(t, d, run)
+		metal := sampleFile(t, "metall-2005.xml")
+		importer := erp.NewImporter(d, nil, func() time.Time { return time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC) })
+		for _, c := range []struct {
+			text           string
+			want, products int
+		}{{strings.Replace(metal, "189.90", "189,90", 1), 0, 0}, {strings.Replace(metal, ">BRANDT<", ">NOBODY<", 1), 0, 0}, {metal, 5, 2}} {
+			got, err := importer.RunWhole(ctx, erp.Products, strings.NewReader(c.text), erp.BMECAT)
+			if err != nil || got.Created != c.want || (len(got.Rejected) == 0) != (c.want > 0) || d.Client.Product.Query().CountX(ctx) != c.products {
+				t.Errorf("%s, %v, %d products", did(got), err, d.Client.Product.Query().CountX(ctx))
+			}
+		}
+	})
+}
