@@ -30718,6 +30718,7 @@ type ProductMutation struct {
 	automatic        *bool
 	tax_rate         *money.Decimal
 	minimum_quantity *money.Decimal
+	price_quantity   *money.Decimal
 	quantity_step    *money.Decimal
 	attributes       *[]account.Attribute
 	appendattributes []account.Attribute
@@ -31198,6 +31199,42 @@ func (m *ProductMutation) ResetMinimumQuantity() {
 	m.minimum_quantity = nil
 }
 
+// SetPriceQuantity sets the "price_quantity" field.
+func (m *ProductMutation) SetPriceQuantity(value money.Decimal) {
+	m.price_quantity = &value
+}
+
+// PriceQuantity returns the value of the "price_quantity" field in the mutation.
+func (m *ProductMutation) PriceQuantity() (r money.Decimal, exists bool) {
+	v := m.price_quantity
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPriceQuantity returns the old "price_quantity" field's value of the Product entity.
+// If the Product object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ProductMutation) OldPriceQuantity(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPriceQuantity is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPriceQuantity requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPriceQuantity: %w", err)
+	}
+	return oldValue.PriceQuantity, nil
+}
+
+// ResetPriceQuantity resets all changes to the "price_quantity" field.
+func (m *ProductMutation) ResetPriceQuantity() {
+	m.price_quantity = nil
+}
+
 // SetQuantityStep sets the "quantity_step" field.
 func (m *ProductMutation) SetQuantityStep(value money.Decimal) {
 	m.quantity_step = &value
@@ -31472,7 +31509,7 @@ func (m *ProductMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ProductMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 15)
 	if m.tenant_id != nil {
 		fields = append(fields, product.FieldTenantID)
 	}
@@ -31502,6 +31539,9 @@ func (m *ProductMutation) Fields() []string {
 	}
 	if m.minimum_quantity != nil {
 		fields = append(fields, product.FieldMinimumQuantity)
+	}
+	if m.price_quantity != nil {
+		fields = append(fields, product.FieldPriceQuantity)
 	}
 	if m.quantity_step != nil {
 		fields = append(fields, product.FieldQuantityStep)
@@ -31543,6 +31583,8 @@ func (m *ProductMutation) Field(name string) (ent.Value, bool) {
 		return m.TaxRate()
 	case product.FieldMinimumQuantity:
 		return m.MinimumQuantity()
+	case product.FieldPriceQuantity:
+		return m.PriceQuantity()
 	case product.FieldQuantityStep:
 		return m.QuantityStep()
 	case product.FieldAttributes:
@@ -31580,6 +31622,8 @@ func (m *ProductMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldTaxRate(ctx)
 	case product.FieldMinimumQuantity:
 		return m.OldMinimumQuantity(ctx)
+	case product.FieldPriceQuantity:
+		return m.OldPriceQuantity(ctx)
 	case product.FieldQuantityStep:
 		return m.OldQuantityStep(ctx)
 	case product.FieldAttributes:
@@ -31666,6 +31710,13 @@ func (m *ProductMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetMinimumQuantity(v)
+		return nil
+	case product.FieldPriceQuantity:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPriceQuantity(v)
 		return nil
 	case product.FieldQuantityStep:
 		v, ok := value.(money.Decimal)
@@ -31776,6 +31827,9 @@ func (m *ProductMutation) ResetField(name string) error {
 		return nil
 	case product.FieldMinimumQuantity:
 		m.ResetMinimumQuantity()
+		return nil
+	case product.FieldPriceQuantity:
+		m.ResetPriceQuantity()
 		return nil
 	case product.FieldQuantityStep:
 		m.ResetQuantityStep()

@@ -36,7 +36,7 @@ func importCommand() *cli.Command {
 			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + strings.ToLower(strings.Join(kindNames(), ", "))},
 			&cli.StringFlag{Name: "format", Usage: "csv, ndjson or bmecat; by the file's ending unless told"},
 			&cli.StringFlag{Name: "mode", Value: "good_rows", Usage: "good_rows, or all_or_none"},
-			&cli.StringFlag{Name: "buyer", Usage: "organization ID of who pays the prices of a catalogue (bmecat) that names no buyer"},
+			&cli.StringFlag{Name: "buyer", Usage: "`ORGANIZATION` that pays the prices of a BMEcat file; whom the file names unless told"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			path := c.Args().First()

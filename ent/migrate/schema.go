@@ -896,6 +896,7 @@ var (
 		{Name: "automatic", Type: field.TypeBool, Default: false},
 		{Name: "tax_rate", Type: field.TypeInt64},
 		{Name: "minimum_quantity", Type: field.TypeInt64},
+		{Name: "price_quantity", Type: field.TypeInt64},
 		{Name: "quantity_step", Type: field.TypeInt64},
 		{Name: "attributes", Type: field.TypeJSON},
 		{Name: "search_text", Type: field.TypeString},
@@ -910,7 +911,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "products_categories_category",
-				Columns:    []*schema.Column{ProductsColumns[14]},
+				Columns:    []*schema.Column{ProductsColumns[15]},
 				RefColumns: []*schema.Column{CategoriesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},

@@ -50,6 +50,7 @@ import (
 	"kontor/ent/user"
 	"kontor/ent/userrole"
 	"kontor/internal/account"
+	"kontor/internal/money"
 
 	"github.com/google/uuid"
 )
@@ -699,8 +700,12 @@ func init() {
 	productDescAutomatic := productFields[6].Descriptor()
 	// product.DefaultAutomatic holds the default value on creation for the automatic field.
 	product.DefaultAutomatic = productDescAutomatic.Default.(bool)
+	// productDescPriceQuantity is the schema descriptor for price_quantity field.
+	productDescPriceQuantity := productFields[9].Descriptor()
+	// product.DefaultPriceQuantity holds the default value on creation for the price_quantity field.
+	product.DefaultPriceQuantity = productDescPriceQuantity.Default.(func() money.Decimal)
 	// productDescAttributes is the schema descriptor for attributes field.
-	productDescAttributes := productFields[10].Descriptor()
+	productDescAttributes := productFields[11].Descriptor()
 	// product.DefaultAttributes holds the default value on creation for the attributes field.
 	product.DefaultAttributes = productDescAttributes.Default.([]account.Attribute)
 	// productDescID is the schema descriptor for id field.

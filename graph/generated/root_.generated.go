@@ -8965,7 +8965,7 @@ input ImportDataInput {
   file: Upload!
   "What becomes of good rows beside bad ones."
   mode: ImportMode! = GOOD_ROWS
-  "For ` + "`" + `BMECAT` + "`" + `: organization ID of the company that pays the prices, where the catalogue names no buyer."
+  "For ` + "`" + `BMECAT` + "`" + `: organization ID of the company that pays the prices; it counts before the buyer that the catalogue names, which often is a number of another system."
   buyer: String
 }
 

@@ -311,7 +311,7 @@ type ImportDataInput struct {
 	File graphql.Upload `json:"file"`
 	// What becomes of good rows beside bad ones.
 	Mode importrun.Mode `json:"mode"`
-	// For `BMECAT`: organization ID of the company that pays the prices, where the catalogue names no buyer.
+	// For `BMECAT`: organization ID of the company that pays the prices; it counts before the buyer that the catalogue names, which often is a number of another system.
 	Buyer graphql.Omittable[*string] `json:"buyer,omitempty"`
 }
 

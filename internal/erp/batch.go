@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"kontor/internal/day"
 )
 
 // batchRows are how many rows go in with one transaction.
@@ -92,7 +94,7 @@ func (i *Importer) open(f file) (*batches, error) {
 	if f.kind == Documents && i.folder == nil {
 		return nil, unreadable("documents need the folder with their contents: give a file on the command line, or a ZIP archive to the API")
 	}
-	reader, err := NewReader(f.from, f.kind, f.format)
+	reader, err := NewReader(f.from, f.kind, f.format, WithBuyer(i.buyer), On(cmp.Or(f.on, day.Of(i.now()))))
 	if err != nil {
 		return nil, unreadable(err.Error())
 	}

@@ -28,7 +28,7 @@ type Told func(done float64, rows int)
 // what became of it, reasons why rows were refused.
 func (r *Runs) Here(ctx context.Context, n NewRun, content *os.File, folder fs.FS, told Told) (*ent.ImportRun, []*ent.ImportReason, error) {
 	ctx = authz.System(ctx)
-	importer := NewImporter(r.DB, r.Hasher, r.Now).WithFiles(folder, r.Store)
+	importer := NewImporter(r.DB, r.Hasher, r.Now).WithFiles(folder, r.Store).WithBuyer(payer(n))
 	operators, err := r.DB.Client.Tenant.Query().Where(tenant.KindEQ(tenant.KindOPERATOR)).Limit(2).All(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the operator: %w", err)
@@ -98,7 +98,7 @@ func (r *Runs) enterHere(ctx context.Context, n NewRun, operator *ent.Tenant, co
 	}
 	hash := hex.EncodeToString(sum.Sum(nil))
 	left, err := r.DB.Client.ImportRun.Query().
-		Where(importrun.TenantID(operator.ID), importrun.KindEQ(n.Kind), importrun.FormatEQ(n.Format), importrun.ModeEQ(n.Mode), importrun.BlobKey(""), importrun.Buyer(buyerOf(n))).
+		Where(importrun.TenantID(operator.ID), importrun.KindEQ(n.Kind), importrun.FormatEQ(n.Format), importrun.ModeEQ(n.Mode), importrun.BlobKey(""), importrun.Buyer(payer(n))).
 		Order(importrun.ByQueuedAt(sql.OrderDesc()), importrun.ByID(sql.OrderDesc())).First(ctx)
 	if err != nil && !ent.IsNotFound(err) {
 		return nil, fmt.Errorf("looking for an import that was interrupted: %w", err)
@@ -109,7 +109,7 @@ func (r *Runs) enterHere(ctx context.Context, n NewRun, operator *ent.Tenant, co
 		return left, taken(n, err)
 	}
 	run, err := r.enter(ctx, n, func(create *ent.ImportRunCreate) {
-		create.SetTenantID(operator.ID).SetSize(size).SetSha256(hash).SetBuyer(buyerOf(n)).SetState(importrun.StateRUNNING).SetStartedAt(now).SetLeasedUntil(now.Add(lease))
+		create.SetTenantID(operator.ID).SetSize(size).SetSha256(hash).SetBuyer(payer(n)).SetState(importrun.StateRUNNING).SetStartedAt(now).SetLeasedUntil(now.Add(lease))
 	})
 	return run, taken(n, err)
 }
@@ -149,7 +149,7 @@ func taken(n NewRun, err error) error {
 	return wrap(err, "beginning an import")
 }
 
-func buyerOf(n NewRun) string {
+func payer(n NewRun) string {
 	if n.Buyer == nil {
 		return ""
 	}

@@ -10,6 +10,7 @@ import (
 
 	"kontor/ent"
 	"kontor/internal/blobs"
+	"kontor/internal/day"
 	"kontor/internal/db"
 	"kontor/internal/password"
 )
@@ -90,6 +91,8 @@ type Importer struct {
 	// folder has the files that rows name, and store is where they are kept.
 	folder fs.FS
 	store  *blobs.Store
+	// buyer is who pays the prices of BMEcat files; empty: whom they name.
+	buyer string
 }
 
 // NewImporter writes to a database. The context of Run must be authz.System.
@@ -141,10 +144,10 @@ func (i *Importer) RunWhole(ctx context.Context, kind Kind, from io.ReadSeeker, 
 type file struct {
 	kind   Kind
 	format Format
-	// buyer is who pays the prices of a catalogue that does not say it.
-	buyer string
-	from  io.Reader
-	skip  int
+	from   io.Reader
+	skip   int
+	// on is the day on which prices of a catalogue have to be valid; none: today.
+	on day.Day
 }
 
 // settle notes what became of a batch, in its transaction.

@@ -20,6 +20,7 @@ import (
 	"kontor/ent/user"
 	"kontor/ent/userrole"
 	"kontor/internal/audit"
+	"kontor/internal/day"
 	"kontor/internal/db"
 )
 
@@ -205,10 +206,11 @@ func (r *Runs) carryOut(ctx context.Context, run *ent.ImportRun, content *os.Fil
 func (r *Runs) importing(ctx context.Context, run *ent.ImportRun, importer *Importer, content io.ReadSeeker) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	importer.WithBuyer(run.Buyer)
 	counted := &counting{from: content}
 	go r.renew(ctx, cancel, run, counted)
 	noted := func(ctx context.Context, tx *ent.Tx, batch Result) error { return r.settle(ctx, tx, run, batch) }
-	what := file{kind: Kind(run.Kind), format: Format(run.Format), buyer: run.Buyer, from: counted, skip: run.Records}
+	what := file{kind: Kind(run.Kind), format: Format(run.Format), from: counted, skip: run.Records, on: day.Of(run.QueuedAt)}
 	if run.Mode == importrun.ModeALL_OR_NONE {
 		return cause(ctx, importer.allOrNone(ctx, what, counted, noted))
 	}

@@ -49,6 +49,10 @@ CREATE INDEX import_reasons_of_run ON import_reasons (run_id, id);
 SELECT kontor_wall('import_runs', 'data.import', false);
 SELECT kontor_wall('import_reasons', 'data.import', false);
 
+-- How many units the prices of a catalogue are for: T_UPDATE_PRICES of BMEcat does not repeat it (CO-06).
+ALTER TABLE products ADD COLUMN price_quantity bigint NOT NULL DEFAULT 10000 CHECK (price_quantity > 0);
+
 -- +goose Down
+ALTER TABLE products DROP COLUMN price_quantity;
 DROP TABLE import_reasons;
 DROP TABLE import_runs;

@@ -47,6 +47,10 @@ CREATE TABLE import_reasons (
 );
 CREATE INDEX import_reasons_of_run ON import_reasons (run_id, id);
 
+-- How many units the prices of a catalogue are for: T_UPDATE_PRICES of BMEcat does not repeat it (CO-06).
+ALTER TABLE products ADD COLUMN price_quantity integer NOT NULL DEFAULT 10000 CHECK (price_quantity > 0);
+
 -- +goose Down
+ALTER TABLE products DROP COLUMN price_quantity;
 DROP TABLE import_reasons;
 DROP TABLE import_runs;
