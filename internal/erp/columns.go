@@ -251,8 +251,7 @@ before the decimal point and 4 after it.
 Dates: YYYY-MM-DD. White space around values does not count, except in passwords.
 A row takes at most 1 MiB.
 BMEcat 2005 and 1.2 (.xml) have products and prices: T_NEW_CATALOG and T_UPDATE_PRODUCTS
-come as products, with the prices of their buyer, and T_UPDATE_PRICES as prices. They are
-read twice, so not from a pipe.
+come as products, with the prices of their buyer, and T_UPDATE_PRICES as prices.
 `
 
 // Help explains the columns of a kind on a terminal; * marks those that every row
