@@ -23,13 +23,13 @@ import (
 func importCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "import",
-		Usage:     "import tenants, users, products, prices, contracts, alloy groups, bookings or documents from CSV or NDJSON",
+		Usage:     "import tenants, users, products, prices, contracts, orders, alloy groups, bookings or documents from CSV or NDJSON",
 		ArgsUsage: "FILE (or - for standard input)",
 		Description: "Repeatable: a second run of the same file changes nothing. Good rows go in, bad rows are reported\n" +
 			"with line and reason, and the command then ends with status 1.\n\n" + importHelp(),
 		Flags: []cli.Flag{
 			databaseFlag(), blobFlag(),
-			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices, contracts, alloy_groups, bookings or documents"},
+			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices, contracts, orders, alloy_groups, bookings or documents"},
 			&cli.StringFlag{Name: "format", Usage: "csv or ndjson; by the file's ending unless told"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
