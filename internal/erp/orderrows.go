@@ -134,6 +134,9 @@ func (b *orderBook) readHead(o *pastOrder) (err error) {
 		return err
 	}
 	o.key = ownKey{o.tenant.ID, head.Text("number")}
+	if o.stored = b.stored[o.key]; o.stored != nil && !o.stored.Imported {
+		return refusal("number", "%s was placed in Kontor, which no import changes; have a service agent move it on by advanceOrder", o.key.name)
+	}
 	if _, far := series.Place(o.tenant, numberseries.KindORDER, o.key.name); far {
 		return refusal("number", "it has more digits than the numbers that Kontor gives to orders of %s; use one of another form", o.tenant.OrganizationID)
 	}

@@ -2,7 +2,6 @@ package erp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,7 +49,10 @@ func (w *writer) writeOrders(rows []*Row) ([]verdict, error) {
 	if verdicts, err = book.decide(rows); err != nil {
 		return nil, err
 	}
-	return verdicts, errors.Join(book.place(), book.move())
+	if err := book.place(); err != nil {
+		return nil, err
+	}
+	return verdicts, book.move()
 }
 
 // decide goes through the orders and says what becomes of each.
@@ -78,12 +80,9 @@ func (b *orderBook) decideOrder(o *pastOrder, rows []*Row) (outcome, error) {
 	if err := b.read(o, rows); err != nil {
 		return 0, err
 	}
-	if o.stored = b.stored[o.key]; o.stored == nil {
+	if o.stored == nil {
 		b.fresh = append(b.fresh, o)
 		return created, nil
-	}
-	if !o.stored.Imported {
-		return 0, refusal("number", "%s was placed in Kontor, which no import changes; have a service agent move it on by advanceOrder", o.key.name)
 	}
 	if err := o.differs(); err != nil {
 		return 0, err

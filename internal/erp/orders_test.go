@@ -283,10 +283,10 @@ func TestImportedOrdersAndTheSeriesOfNumbers(t *testing.T) {
 			}
 			return number
 		}
-		place := func(number string) {
+		place := func(client *ent.Client, number string) error {
 			one := money.FromInt(1)
-			d.Client.Order.Create().SetTenantID(buyer.TenantID).SetNumber(number).SetState(order.StateIN_PROGRESS).SetBusinessCase(order.BusinessCaseNEW_ORDER).SetChannel(order.ChannelONLINE).
-				SetPlacedAt(time.Now()).SetPlacedByID(buyer.ID).SetNetAmount(one).SetTaxAmount(one).SetGrossAmount(money.FromInt(2)).SetCurrency("EUR").ExecX(ctx)
+			return client.Order.Create().SetTenantID(buyer.TenantID).SetNumber(number).SetState(order.StateIN_PROGRESS).SetBusinessCase(order.BusinessCaseNEW_ORDER).SetChannel(order.ChannelONLINE).
+				SetPlacedAt(time.Now()).SetPlacedByID(buyer.ID).SetNetAmount(one).SetTaxAmount(one).SetGrossAmount(money.FromInt(2)).SetCurrency("EUR").Exec(ctx)
 		}
 		for _, step := range []struct{ number, want, next string }{
 			{"A-1", "", "ACME-000001"},          // of no form
@@ -310,8 +310,10 @@ func TestImportedOrdersAndTheSeriesOfNumbers(t *testing.T) {
 				t.Errorf("after %s comes %s, not %s", step.number, number, step.next)
 			}
 		}
-		place("ACME-000101")
-		if got := run(erp.Orders, orderHead+row("ACME-000101")+row("ACME-000102")); got.Created != 1 || len(got.Rejected) != 1 || !strings.Contains(got.Rejected[0].Reason, "placed in Kontor") || !strings.Contains(got.Rejected[0].Reason, "advanceOrder") {
+		if err := place(d.Client, "ACME-000101"); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(erp.Orders, orderHead+strings.Replace(row("ACME-000101"), "master.one", "an.agent", 1)+row("ACME-000102")); got.Created != 1 || len(got.Rejected) != 1 || !strings.Contains(got.Rejected[0].Reason, "placed in Kontor") || !strings.Contains(got.Rejected[0].Reason, "advanceOrder") {
 			t.Errorf("placed in Kontor: %+v", got)
 		}
 		if o := stored(ctx, d, "ACME-000101"); o.State != order.StateIN_PROGRESS || o.Imported || len(o.Edges.Items) > 0 {
@@ -320,6 +322,26 @@ func TestImportedOrdersAndTheSeriesOfNumbers(t *testing.T) {
 		// A bad order does not count.
 		run(erp.Orders, orderHead+strings.Replace(row("ACME-000500"), "P-1", "P-9", 1))
 		if number := next(); number != "ACME-000103" {
+			t.Errorf("then comes %s", number)
+		}
+		// Somebody orders at the same moment: the import waits, and then finds it.
+		imported := make(chan erp.Result, 1)
+		_, err := db.InTx(ctx, d, func(tx *ent.Tx) (struct{}, error) {
+			number, err := series.Next(ctx, tx, buyer.Edges.Tenant, numberseries.KindORDER)
+			if err != nil {
+				return struct{}{}, err
+			}
+			go func() { imported <- run(erp.Orders, orderHead+row(number)+row("ACME-000105")) }()
+			time.Sleep(100 * time.Millisecond) // longer than it needs to come so far
+			return struct{}{}, place(tx.Client(), number)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := <-imported; got.Created != 1 || len(got.Rejected) != 1 || got.Rejected[0].Line != 2 || !strings.Contains(got.Rejected[0].Reason, "placed in Kontor") {
+			t.Errorf("at the same moment: %+v", got)
+		}
+		if number := next(); number != "ACME-000106" {
 			t.Errorf("then comes %s", number)
 		}
 	})
