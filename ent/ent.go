@@ -25,6 +25,8 @@ import (
 	"kontor/ent/document"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
+	"kontor/ent/importreason"
+	"kontor/ent/importrun"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
@@ -134,6 +136,8 @@ func checkColumn(t, c string) error {
 			document.Table:           document.ValidColumn,
 			grant.Table:              grant.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
+			importreason.Table:       importreason.ValidColumn,
+			importrun.Table:          importrun.ValidColumn,
 			mail.Table:               mail.ValidColumn,
 			needapprover.Table:       needapprover.ValidColumn,
 			numberseries.Table:       numberseries.ValidColumn,

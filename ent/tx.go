@@ -50,6 +50,10 @@ type Tx struct {
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// ImportReason is the client for interacting with the ImportReason builders.
+	ImportReason *ImportReasonClient
+	// ImportRun is the client for interacting with the ImportRun builders.
+	ImportRun *ImportRunClient
 	// Mail is the client for interacting with the Mail builders.
 	Mail *MailClient
 	// NeedApprover is the client for interacting with the NeedApprover builders.
@@ -248,6 +252,8 @@ func (tx *Tx) init() {
 	tx.Document = NewDocumentClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.ImportReason = NewImportReasonClient(tx.config)
+	tx.ImportRun = NewImportRunClient(tx.config)
 	tx.Mail = NewMailClient(tx.config)
 	tx.NeedApprover = NewNeedApproverClient(tx.config)
 	tx.NumberSeries = NewNumberSeriesClient(tx.config)

@@ -9,6 +9,7 @@ import (
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/company"
+	"kontor/internal/erp"
 	"kontor/internal/fault"
 	"kontor/internal/identity"
 	"kontor/internal/lang"
@@ -28,6 +29,7 @@ type Resolver struct {
 	cart     *cart.Service
 	ordering *ordering.Service
 	company  *company.Service
+	imports  *erp.Runs
 	files    Files
 }
 
@@ -41,6 +43,7 @@ type Rooms struct {
 	Cart     *cart.Service
 	Ordering *ordering.Service
 	Company  *company.Service
+	Imports  *erp.Runs
 	Files    Files
 }
 
@@ -57,7 +60,7 @@ type Files interface {
 func NewResolver(r Rooms) *Resolver {
 	return &Resolver{
 		client: r.Client, identity: r.Identity, access: r.Access, audit: r.Audit, catalog: r.Catalog,
-		cart: r.Cart, ordering: r.Ordering, company: r.Company, files: r.Files,
+		cart: r.Cart, ordering: r.Ordering, company: r.Company, imports: r.Imports, files: r.Files,
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"kontor/internal/company"
 	"kontor/internal/db"
 	"kontor/internal/demo"
+	"kontor/internal/erp"
 	"kontor/internal/identity"
 	"kontor/internal/live"
 	"kontor/internal/mail"
@@ -175,6 +176,8 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		DB: s.db, Sessions: sessions, Hasher: o.hasher, Throttle: attempts,
 		Sealer: sealer, Outbox: s.outbox, Audit: log, Live: news, BaseURL: base, Now: o.now, Log: s.log,
 	})
+	imports := erp.NewRuns(erp.Needs{DB: s.db, Store: s.blobs, Hasher: o.hasher, Audit: log, Log: s.log, Now: o.now})
+	s.closers = append(s.closers, imports.Close)
 	s.rooms = graph.Rooms{
 		Client:   s.db.Client,
 		Identity: ways,
@@ -187,6 +190,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 			Outside: outside, Now: o.now,
 		}),
 		Company: company.New(s.db, rights, s.blobs, o.now),
+		Imports: imports,
 		Files:   files{s},
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
@@ -301,6 +305,7 @@ func (s *Server) Work(ctx context.Context) {
 		go s.sender.Run(ctx)
 	}
 	go s.rooms.Ordering.KeepReminding(ctx)
+	go s.rooms.Imports.KeepImporting(ctx)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 

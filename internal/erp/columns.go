@@ -74,6 +74,7 @@ var tables = map[Kind]*table{
 			{Name: "automatic", Type: boolean, Default: "false", Meaning: "whether orders are processed without a person", Example: "false"},
 			{Name: "minimum_quantity", Type: above0, Default: "1", Meaning: "smallest quantity of an order", Example: "1"},
 			{Name: "quantity_step", Type: above0, Default: "1", Meaning: "quantities are multiples of this", Example: "0,5"},
+			{Name: "price_quantity", Type: above0, Default: "1", Meaning: "how many units the prices of a BMEcat catalogue are for, where a file with new prices does not repeat it; prices of other files are always for one unit", Example: "100"},
 			{Name: "attributes", Type: attributes, Meaning: "properties of the product", Example: "Gewicht=0,9 kg|Farbe=schwarz"},
 		},
 	},
@@ -275,6 +276,9 @@ or 1.2340. The dot of a JSON number is always a decimal point. At most 14 digits
 before the decimal point and 4 after it.
 Dates: YYYY-MM-DD. Moments: a date, or one with time and zone, 2026-11-23T09:30:00+01:00.
 White space around values does not count, except in passwords. A row takes at most 1 MiB.
+BMEcat 2005 and 1.2 (.xml) have products and prices: T_NEW_CATALOG and T_UPDATE_PRODUCTS
+come as products, with the prices of their buyer, and T_UPDATE_PRICES as prices. They are
+read twice, so not from a pipe.
 `
 
 // Help explains the columns of a kind on a terminal; * marks those that every row

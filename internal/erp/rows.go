@@ -53,7 +53,15 @@ type Row struct {
 	table  *table
 	unit   string
 	values map[string]any
+	// kept are columns that the row says nothing about, not even that they are empty.
+	kept []string
+	// perCatalogue and only are as in record.
+	perCatalogue bool
+	only         []money.Decimal
 }
+
+// keeps tells whether the row leaves in a column what is stored.
+func (r *Row) keeps(column string) bool { return slices.Contains(r.kept, column) }
 
 // Given tells whether the row itself has a value for the column.
 func (r *Row) Given(column string) bool {
@@ -137,10 +145,14 @@ func (t *table) column(name string) Column {
 
 // check turns a record into a row, or says everything that is wrong with it.
 func (t *table) check(from record) (*Row, error) {
-	row := &Row{Line: from.line, table: t, values: make(map[string]any, len(from.cells))}
-	var bad RowErrors
+	row := &Row{Line: from.line, table: t, values: make(map[string]any, len(from.cells)), only: from.only, perCatalogue: from.perCatalogue}
+	bad := from.bad
 	for _, c := range t.columns {
-		written := from.cells[c.Name]
+		written, there := from.cells[c.Name]
+		if from.partial && !there {
+			row.kept = append(row.kept, c.Name)
+			continue
+		}
 		if !c.Type.verbatim {
 			written.text = trim(written.text)
 		}

@@ -126,6 +126,9 @@ func TestReasonsInAllLanguages(t *testing.T) {
 		CodeValueTooShort: {1}, CodeValueTooLong: {1}, CodeCharacterInvalid: {'\x01'}, CodeDecimalInvalid: {"x"}, CodeDecimalAmbiguous: {"x", "y", "z"},
 		CodeNumberOutOfRange: {"x"}, CodeDateInvalid: {"x"}, CodeMomentInvalid: {"x"}, CodeBooleanInvalid: {"x"}, CodeChoiceInvalid: {"x", "y"}, CodeEmailInvalid: {"x"},
 		CodeDomainInvalid: {"x"}, CodeCurrencyInvalid: {"x"}, CodePathInvalid: {"x"}, CodeAttributesInvalid: {"x"},
+		CodeProductTooLarge: {"x", 1, 2}, CodeModeUnknown: {"x", "y"}, CodeGroupUnknown: {"x"}, CodeUnitUnknown: {"x", "y"}, CodeTaxTwofold: {"x", "y"},
+		CodeNumberInvalid: {"x"}, CodeTooManyPlaces: {"x", 4}, CodePriceNotNet: {"x", "y"}, CodePriceNotToday: {"x", "y"}, CodePriceElsewhere: {"x"},
+		CodePriceBase: {"x", "y"}, CodePriceRepeated: {"x"},
 		CodeColumnsTogether: {"x"}, CodeDatesReversed: {"x"}, CodeCalledOffTooMuch: {"x"},
 	}
 	for code := range reasons {
