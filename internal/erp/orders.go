@@ -152,6 +152,7 @@ func (b *orderBook) place() error {
 				SetQuantity(p.row.Decimal("quantity")).SetUnitPriceAmount(p.row.Decimal("unit_price")).SetLineTotalAmount(p.total).
 				SetTaxRate(p.product.TaxRate).SetCurrency(o.tenant.Currency).SetNillableWishedDate(p.wished()))
 		}
+		b.tell(o, id)
 		first := b.event(o, id, order.StateIN_PROGRESS, placed).SetActorID(o.by)
 		events = append(events, first)
 		if o.state() == order.StateIN_PROGRESS {
@@ -172,6 +173,13 @@ func (b *orderBook) place() error {
 		err = inBulk(b.ctx, b.tx.OrderEvent.CreateBulk, events)
 	}
 	return wrap(err, "writing orders")
+}
+
+// tell tells of an order that came in or moved on, whoever follows it (OR-10).
+func (b *orderBook) tell(o *pastOrder, id uuid.UUID) {
+	if b.changed != nil {
+		b.changed(b.tx, &ent.Order{ID: id, TenantID: o.tenant.ID, ContractID: o.contract})
+	}
 }
 
 // inBulk creates many at a time, as many as a statement has parameters for.
@@ -203,6 +211,7 @@ func (b *orderBook) move() error {
 		if err := update.Exec(b.ctx); err != nil {
 			return fmt.Errorf("moving on an order: %w", err)
 		}
+		b.tell(o, is.ID)
 		if is.State == o.state() {
 			continue
 		}

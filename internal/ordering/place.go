@@ -131,7 +131,7 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err != nil {
 		return nil, err
 	}
-	s.changed(tx, placed)
+	s.Changed(tx, placed)
 	return placed, nil
 }
 
