@@ -23294,6 +23294,7 @@ type OrderMutation struct {
 	receipt_to            *[]string
 	appendreceipt_to      []string
 	automatic             *bool
+	imported              *bool
 	clearedFields         map[string]struct{}
 	items                 map[uuid.UUID]struct{}
 	removeditems          map[uuid.UUID]struct{}
@@ -24410,6 +24411,42 @@ func (m *OrderMutation) ResetAutomatic() {
 	m.automatic = nil
 }
 
+// SetImported sets the "imported" field.
+func (m *OrderMutation) SetImported(b bool) {
+	m.imported = &b
+}
+
+// Imported returns the value of the "imported" field in the mutation.
+func (m *OrderMutation) Imported() (r bool, exists bool) {
+	v := m.imported
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldImported returns the old "imported" field's value of the Order entity.
+// If the Order object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OrderMutation) OldImported(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldImported is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldImported requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldImported: %w", err)
+	}
+	return oldValue.Imported, nil
+}
+
+// ResetImported resets all changes to the "imported" field.
+func (m *OrderMutation) ResetImported() {
+	m.imported = nil
+}
+
 // AddItemIDs adds the "items" edge to the OrderItem entity by ids.
 func (m *OrderMutation) AddItemIDs(ids ...uuid.UUID) {
 	if m.items == nil {
@@ -24807,7 +24844,7 @@ func (m *OrderMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OrderMutation) Fields() []string {
-	fields := make([]string, 0, 24)
+	fields := make([]string, 0, 25)
 	if m.tenant != nil {
 		fields = append(fields, order.FieldTenantID)
 	}
@@ -24880,6 +24917,9 @@ func (m *OrderMutation) Fields() []string {
 	if m.automatic != nil {
 		fields = append(fields, order.FieldAutomatic)
 	}
+	if m.imported != nil {
+		fields = append(fields, order.FieldImported)
+	}
 	return fields
 }
 
@@ -24936,6 +24976,8 @@ func (m *OrderMutation) Field(name string) (ent.Value, bool) {
 		return m.ReceiptTo()
 	case order.FieldAutomatic:
 		return m.Automatic()
+	case order.FieldImported:
+		return m.Imported()
 	}
 	return nil, false
 }
@@ -24993,6 +25035,8 @@ func (m *OrderMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldReceiptTo(ctx)
 	case order.FieldAutomatic:
 		return m.OldAutomatic(ctx)
+	case order.FieldImported:
+		return m.OldImported(ctx)
 	}
 	return nil, fmt.Errorf("unknown Order field %s", name)
 }
@@ -25170,6 +25214,13 @@ func (m *OrderMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAutomatic(v)
 		return nil
+	case order.FieldImported:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetImported(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Order field %s", name)
 }
@@ -25344,6 +25395,9 @@ func (m *OrderMutation) ResetField(name string) error {
 		return nil
 	case order.FieldAutomatic:
 		m.ResetAutomatic()
+		return nil
+	case order.FieldImported:
+		m.ResetImported()
 		return nil
 	}
 	return fmt.Errorf("unknown Order field %s", name)

@@ -176,7 +176,11 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		DB: s.db, Sessions: sessions, Hasher: o.hasher, Throttle: attempts,
 		Sealer: sealer, Outbox: s.outbox, Audit: log, Live: news, BaseURL: base, Now: o.now, Log: s.log,
 	})
-	imports := erp.NewRuns(erp.Needs{DB: s.db, Store: s.blobs, Hasher: o.hasher, Audit: log, Log: s.log, Now: o.now})
+	orders := ordering.New(ordering.Needs{
+		DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,
+		Outside: outside, Now: o.now,
+	})
+	imports := erp.NewRuns(erp.Needs{DB: s.db, Store: s.blobs, Hasher: o.hasher, Audit: log, Log: s.log, Now: o.now, Changed: orders.Changed})
 	s.closers = append(s.closers, imports.Close)
 	s.rooms = graph.Rooms{
 		Client:   s.db.Client,
@@ -185,13 +189,10 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Audit:    log,
 		Catalog:  products,
 		Cart:     carts,
-		Ordering: ordering.New(ordering.Needs{
-			DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,
-			Outside: outside, Now: o.now,
-		}),
-		Company: company.New(s.db, rights, s.blobs, o.now),
-		Imports: imports,
-		Files:   files{s},
+		Ordering: orders,
+		Company:  company.New(s.db, rights, s.blobs, o.now),
+		Imports:  imports,
+		Files:    files{s},
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
 		RequestID: requestID, Log: s.log, Introspection: !s.config.Production,

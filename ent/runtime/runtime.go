@@ -569,6 +569,10 @@ func init() {
 	orderDescAutomatic := orderFields[21].Descriptor()
 	// order.DefaultAutomatic holds the default value on creation for the automatic field.
 	order.DefaultAutomatic = orderDescAutomatic.Default.(bool)
+	// orderDescImported is the schema descriptor for imported field.
+	orderDescImported := orderFields[22].Descriptor()
+	// order.DefaultImported holds the default value on creation for the imported field.
+	order.DefaultImported = orderDescImported.Default.(bool)
 	// orderDescID is the schema descriptor for id field.
 	orderDescID := orderMixinFields0[0].Descriptor()
 	// order.DefaultID holds the default value on creation for the id field.

@@ -88,6 +88,8 @@ type Importer struct {
 	keepPasswords bool
 	// within is the operator whose companies the rows may be about; nil: all.
 	within *ent.Tenant
+	// changed, if set, is told of each order that came in or moved on, in its transaction.
+	changed func(tx *ent.Tx, o *ent.Order)
 	// folder has the files that rows name, and store is where they are kept.
 	folder fs.FS
 	store  *blobs.Store

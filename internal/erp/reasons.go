@@ -23,6 +23,7 @@ const (
 	CodeDecimalAmbiguous  = "DECIMAL_AMBIGUOUS"
 	CodeNumberOutOfRange  = "NUMBER_OUT_OF_RANGE"
 	CodeDateInvalid       = "DATE_INVALID"
+	CodeMomentInvalid     = "MOMENT_INVALID"
 	CodeBooleanInvalid    = "BOOLEAN_INVALID"
 	CodeChoiceInvalid     = "CHOICE_INVALID"
 	CodeEmailInvalid      = "EMAIL_INVALID"
@@ -91,6 +92,7 @@ var reasons = map[string]struct{ german, english string }{
 	CodeDecimalAmbiguous:  {"%s ist nicht eindeutig: Tausendertrennung oder Nachkommastellen? Schreiben Sie %s oder %s.", "%s is ambiguous: thousands or decimal places? Write %s or %s."},
 	CodeNumberOutOfRange:  {"Die Zahl muss %s sein.", "The number must be %s."},
 	CodeDateInvalid:       {"%s ist kein Datum. Schreiben Sie es wie 2026-11-23.", "%s is not a date. Write it like 2026-11-23."},
+	CodeMomentInvalid:     {"%s ist kein Zeitpunkt seit 1970. Schreiben Sie ihn wie 2026-11-23 oder 2026-11-23T09:30:00+01:00.", "%s is not a moment since 1970. Write it like 2026-11-23 or 2026-11-23T09:30:00+01:00."},
 	CodeBooleanInvalid:    {"%s ist weder ja noch nein. Schreiben Sie true oder false.", "%s is neither yes nor no. Write true or false."},
 	CodeChoiceInvalid:     {"%s gibt es hier nicht. Möglich sind: %s.", "%s is not possible here. Choose from: %s."},
 	CodeEmailInvalid:      {"%s ist keine E-Mail-Adresse. Schreiben Sie sie wie name@firma.example.", "%s is not an e-mail address. Write it like name@company.example."},

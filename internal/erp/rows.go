@@ -13,14 +13,15 @@ import (
 type Kind string
 
 // The kinds of rows, in the order in which they depend on each other: users and
-// contracts need their tenants, prices their products, bookings their alloy groups, documents their
-// orders and contracts.
+// contracts need their tenants, prices their products, orders their users and contracts, bookings
+// their alloy groups, documents their orders and contracts.
 const (
 	Tenants     Kind = "TENANTS"
 	Users       Kind = "USERS"
 	Products    Kind = "PRODUCTS"
 	Prices      Kind = "PRICES"
 	Contracts   Kind = "CONTRACTS"
+	Orders      Kind = "ORDERS"
 	AlloyGroups Kind = "ALLOY_GROUPS"
 	Bookings    Kind = "BOOKINGS"
 	Documents   Kind = "DOCUMENTS"
@@ -28,7 +29,7 @@ const (
 
 // Kinds are all kinds, in the order in which an empty database takes them.
 func Kinds() []Kind {
-	return []Kind{Tenants, Users, Products, Prices, Contracts, AlloyGroups, Bookings, Documents}
+	return []Kind{Tenants, Users, Products, Prices, Contracts, Orders, AlloyGroups, Bookings, Documents}
 }
 
 func kindNames() []string {

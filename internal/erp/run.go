@@ -49,6 +49,8 @@ type Needs struct {
 	Audit  *audit.Log
 	Log    *slog.Logger
 	Now    func() time.Time
+	// Changed is told of each order that came in or moved on, in its transaction; nil: nobody is.
+	Changed func(tx *ent.Tx, o *ent.Order)
 }
 
 // NewRuns is the room.

@@ -189,7 +189,7 @@ func (r *Runs) carryOut(ctx context.Context, run *ent.ImportRun, content *os.Fil
 		return fmt.Errorf("finding the operator of an import: %w", err)
 	}
 	importer := NewImporter(r.DB, r.Hasher, r.Now)
-	importer.within = operator
+	importer.within, importer.changed = operator, r.Changed
 	if Kind(run.Kind) == Documents {
 		rows, folder, err := archive(content, run.Size, Format(run.Format))
 		if err != nil {
