@@ -5,9 +5,10 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"kontor/server/servertest"
 )
@@ -186,18 +187,18 @@ func TestMalformedForms(t *testing.T) {
 			t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
 		}
 	}
-	if answer := sabine.Do(t, `mutation { importData(input: {kind: PRODUCTS, format: CSV, file: "a.csv"}) { run { id } } }`, nil); len(answer.Errors) == 0 {
+	if answer := sabine.Do(t, `mutation { importData(input: {kind: PRODUCTS, format: CSV, file: "a.csv"}) { run { id } errors { code } } }`, nil); fmt.Sprint(answer.Codes("importData")) != "[FILE_MISSING]" {
 		t.Errorf("a text as a file: %s", answer.Body)
 	}
 	sabine.Form(t, []servertest.Part{{Name: "operations", Content: bytes.Replace(operations.Content, []byte(`, "list": [null]`), nil, 1)}, mapped("variables.input.file"), file}).OK(t)
 }
 
-// A run that its worker left is gone on with where it was, and one of the kind goes at a time.
+// A run that its worker left is gone on with where it was.
 // Requirement: CO-05
 func TestAnImportIsGoneOnWith(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
-		sabine := k.As(t, "sabine.kurz")
+		sabine, d := k.As(t, "sabine.kurz"), k.SQL(t)
 		var rows strings.Builder
 		rows.WriteString("organization_id;number;type;valid_from\n")
 		for i := range 5000 {
@@ -207,9 +208,59 @@ func TestAnImportIsGoneOnWith(t *testing.T) {
 		if got := cameTo(first); got != "COMPLETED 5000 0 0" {
 			t.Fatal(got)
 		}
-		// As if the worker had died behind the second batch: the content is put back, too.
-		second := importing(t, sabine, "BOOKINGS", "CSV", "GOOD_ROWS", rows.String()).OK(t)
-		_ = second
-		_ = time.Second
+		// As if the worker had been killed behind its first batch: the content is there still.
+		id := columnOf(t, d, `SELECT id FROM import_runs`)[0]
+		if err := os.WriteFile(filepath.Join(k.Blobs, "imports", id), []byte(rows.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		alter(t, d, `UPDATE import_runs SET state = 'RUNNING', ended_at = NULL, records = 2000, created = 2000, leased_until = '2026-11-23 08:00:00+00:00'`)
+		k.Import(t)
+		again := sabine.Do(t, `query($id: ID!) { node(id: $id) { ... on ImportRun { state created unchanged records } } }`, servertest.Vars{"id": first.Get("importData.run.id")}).OK(t)
+		if got := said(again, "node.state", "node.created", "node.unchanged", "node.records"); got != "COMPLETED 2000 3000 5000" {
+			t.Errorf("it was gone on with to %s", got)
+		}
+		if left, err := os.ReadDir(filepath.Join(k.Blobs, "imports")); err != nil || len(left) != 0 {
+			t.Errorf("the content is kept: %v %v", left, err)
+		}
+	})
+}
+
+// One import of each kind goes at a time, also of several replicas; others of the kind wait. Whoever
+// started one needs the right for it when its turn comes, too.
+// Requirement: CO-05
+// Case: AUTHZ-15
+// Case: CONC-13
+func TestImportsOfAKindWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		sabine, d := k.As(t, "sabine.kurz"), k.SQL(t)
+		first := importing(t, sabine, "PRODUCTS", "CSV", "GOOD_ROWS", "sku;name;category;unit\n").OK(t)
+		alter(t, d, `UPDATE import_runs SET state = 'RUNNING', ended_at = NULL, leased_until = '2026-11-23 10:00:00+00:00'`)
+		waits := importing(t, sabine, "PRODUCTS", "CSV", "GOOD_ROWS", "sku;name;category;unit\nNEU-1;Neu;Neues;piece\n").OK(t)
+		if got := cameTo(waits); got != "QUEUED 0 0 0" {
+			t.Errorf("while another one is going on: %s", got)
+		}
+		if got := cameTo(importing(t, sabine, "TENANTS", "CSV", "GOOD_ROWS", "organization_id;name;kind;parent;email_domain\nNEU;Neu AG;CUSTOMER;SERVICE;neu.example\n").OK(t)); got != "COMPLETED 1 0 0" {
+			t.Errorf("of another kind: %s", got)
+		}
+		alter(t, d, `UPDATE import_runs SET state = 'COMPLETED', ended_at = '2026-11-23 09:00:00+00:00' WHERE state = 'RUNNING'`)
+		state := func(of *servertest.Answer) string {
+			answer := sabine.Do(t, `query($id: ID!) { node(id: $id) { ... on ImportRun { state created failure } } }`, servertest.Vars{"id": of.Get("importData.run.id")}).OK(t)
+			return said(answer, "node.state", "node.created")
+		}
+		for _, replica := range k.Both(t) {
+			replica.Import(t)
+		}
+		if got := state(waits); got != "COMPLETED 1" || state(first) != "COMPLETED 0" {
+			t.Errorf("after the other one has ended: %s", got)
+		}
+		alter(t, d, `UPDATE import_runs SET state = 'RUNNING', ended_at = NULL, leased_until = '2026-11-23 10:00:00+00:00' WHERE created = 0`)
+		late := importing(t, sabine, "PRODUCTS", "CSV", "GOOD_ROWS", "sku;name;category;unit\nNEU-2;Neu;Neues;piece\n").OK(t)
+		alter(t, d, `UPDATE import_runs SET state = 'COMPLETED', ended_at = '2026-11-23 09:00:00+00:00' WHERE state = 'RUNNING'`)
+		alter(t, d, `DELETE FROM user_roles WHERE role = 'SERVICE_AGENT'`)
+		k.Import(t)
+		if got := columnOf(t, d, `SELECT state || ' ' || created || ' ' || failure FROM import_runs WHERE id = $1`, keyOf(t, late.String(t, "importData.run.id")))[0]; got != "FAILED 0 whoever started the import may no longer import data" {
+			t.Errorf("after the right was lost: %s", got)
+		}
 	})
 }

@@ -312,6 +312,9 @@ func (s *Server) Work(ctx context.Context) {
 // Process processes the orders that are due now, and returns then.
 func (s *Server) Process(ctx context.Context) error { return s.rooms.Ordering.Process(ctx) }
 
+// Import works on the imports that are due now, and returns then.
+func (s *Server) Import(ctx context.Context) error { return s.rooms.Imports.Process(ctx) }
+
 // Close gives back what New opened, the last first.
 func (s *Server) Close() error {
 	var failed []error

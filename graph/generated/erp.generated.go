@@ -9,6 +9,7 @@ import (
 	"kontor/ent"
 	"kontor/ent/importrun"
 	"kontor/graph/model"
+	"kontor/graph/scalar"
 	"kontor/internal/erp"
 	"kontor/internal/gid"
 	"math"
@@ -881,7 +882,7 @@ func (ec *executionContext) unmarshalInputImportDataInput(ctx context.Context, o
 			it.Format = data
 		case "file":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("file"))
-			data, err := ec.unmarshalNUpload2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚐUpload(ctx, v)
+			data, err := ec.unmarshalNUpload2kontorᚋgraphᚋscalarᚐUpload(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -1435,18 +1436,14 @@ func (ec *executionContext) marshalNImportState2kontorᚋentᚋimportrunᚐState
 	return v
 }
 
-func (ec *executionContext) unmarshalNUpload2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚐUpload(ctx context.Context, v any) (graphql.Upload, error) {
-	res, err := graphql.UnmarshalUpload(v)
+func (ec *executionContext) unmarshalNUpload2kontorᚋgraphᚋscalarᚐUpload(ctx context.Context, v any) (scalar.Upload, error) {
+	var res scalar.Upload
+	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNUpload2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚐUpload(ctx context.Context, sel ast.SelectionSet, v graphql.Upload) graphql.Marshaler {
-	_ = sel
-	res := graphql.MarshalUpload(v)
-	if res == graphql.Null {
-		graphql.AddInvalidNullFromMarshaler(ctx, "Upload!")
-	}
-	return res
+func (ec *executionContext) marshalNUpload2kontorᚋgraphᚋscalarᚐUpload(ctx context.Context, sel ast.SelectionSet, v scalar.Upload) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalOImportKind2ᚖkontorᚋentᚋimportrunᚐKind(ctx context.Context, v any) (*importrun.Kind, error) {

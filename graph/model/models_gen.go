@@ -10,6 +10,7 @@ import (
 	"kontor/ent"
 	"kontor/ent/document"
 	"kontor/ent/importrun"
+	"kontor/graph/scalar"
 	"kontor/internal/access"
 	"kontor/internal/cart"
 	"kontor/internal/day"
@@ -308,7 +309,7 @@ type ImportDataInput struct {
 	// How they are written; `BMECAT` for `PRODUCTS` and `PRICES`.
 	Format importrun.Format `json:"format"`
 	// The file, up to 1 GiB.
-	File graphql.Upload `json:"file"`
+	File scalar.Upload `json:"file"`
 	// What becomes of good rows beside bad ones.
 	Mode importrun.Mode `json:"mode"`
 	// For `BMECAT`: organization ID of the company that pays the prices; it counts before the buyer that the catalogue names, which often is a number of another system.
@@ -779,6 +780,7 @@ type UpdateTenantSettingsPayload struct {
 // | `VALUE_INVALID` | contains characters that are not allowed, such as control characters |
 // | `TOO_MANY_ITEMS` | more than can be handled at once |
 // | `NUMBER_OUT_OF_RANGE` | smaller or larger than is possible |
+// | `FILE_MISSING` | a file is sent as multipart/form-data: `operations` with null in its place, `map`, and the file |
 // | `FILE_EMPTY` | a file without content |
 // | `IMPORT_KIND_REFUSED` | such rows are imported by the command line only |
 // | `IMPORT_FORMAT_UNFIT` | rows of this kind are not written in this format |

@@ -72,7 +72,8 @@ type NewRun struct {
 	Mode     importrun.Mode
 	Buyer    *string
 	Filename string
-	From     io.Reader
+	// From is the content; nil where none came.
+	From io.Reader
 }
 
 // MaxFilename bounds the names of files, in characters.
@@ -86,6 +87,9 @@ func (r *Runs) Start(ctx context.Context, n NewRun) (*ent.ImportRun, error) {
 	}
 	var faults fault.List
 	buyer := fault.Line(n.Buyer, 64, []string{"buyer"}, &faults)
+	if n.From == nil {
+		faults.Add(fault.New("FILE_MISSING", "file"))
+	}
 	if n.Kind == importrun.KindUSERS { // who would be given roles and passwords
 		faults.Add(fault.New("IMPORT_KIND_REFUSED", "kind"))
 	}
