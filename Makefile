@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race soak bench generate lint verify setup web contract
+.PHONY: help run centre build test race soak bench check-exports generate lint verify setup web contract
 .NOTPARALLEL:
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
@@ -11,7 +11,7 @@
 RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false' -gcflags='modernc.org/libc/...=-race=false'
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # A module of its own: Kontor does not depend on what it is made of.
 CENTRE := internal/kontortest/provider
@@ -42,6 +42,10 @@ bench: setup build ## measure Kontor against hand-written comparators on Postgre
 	go run ./cmd/bench
 	go test ./server -run '^$$' -bench 'SaveTransfer|Revocation' -benchtime 100x
 
+check-exports: ## open what users download with LibreOffice and Poppler, and compare it with its CSV file
+	@$(MAKE) --no-print-directory setup needed="soffice:libreoffice-calc pdfinfo:poppler-utils"
+	KONTOR_OFFICE=1 go test -count=1 ./server -run 'TestOfficeOpensFiles|TestPopplerDrawsFiles'
+
 generate: ## write the generated code anew: ent first, then gqlgen, which reads it, then docs/rights.md
 	go generate ./...
 
@@ -67,6 +71,7 @@ setup: ## install what tests need and is missing: postgresql, redis-server, node
 	command -v node >/dev/null || missing="$$missing nodejs"; \
 	command -v npm >/dev/null || missing="$$missing npm"; \
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	for each in $(needed); do command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; done; \
 	[ -n "$$missing" ] || exit 0; \
 	if ! command -v apt-get >/dev/null; then \
 		echo "Missing:$$missing (the names of Debian's packages). There is no apt-get here: install them in your system's way."; exit 1; \

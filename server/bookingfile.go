@@ -23,7 +23,7 @@ func (s *Server) bookingRows(ctx context.Context, g *ent.AlloyGroup, period comp
 			return
 		}
 		balance, err := all.OpeningBalance(ctx)
-		if !yield([]any{orNil(period.From), lang.Text(language, "BALANCE_OPENING", nil), "", nil, balance, g.Unit, g.Code, ""}, err) || err != nil {
+		if !yield([]any{orNil(period.From), lang.Text(language, "BALANCE_OPENING", nil), "", nil, balance, unitOf(g.Unit, language), g.Code, ""}, err) || err != nil {
 			return
 		}
 		var last *ent.Booking
@@ -44,7 +44,7 @@ func (s *Server) bookingRows(ctx context.Context, g *ent.AlloyGroup, period comp
 				break
 			}
 		}
-		yield([]any{orNil(period.To), lang.Text(language, "BALANCE_CLOSING", nil), "", nil, balance, g.Unit, g.Code, ""}, nil)
+		yield([]any{orNil(period.To), lang.Text(language, "BALANCE_CLOSING", nil), "", nil, balance, unitOf(g.Unit, language), g.Code, ""}, nil)
 	}
 }
 
@@ -56,5 +56,5 @@ func bookingRow(b *ent.Booking, g *ent.AlloyGroup, balance *money.Decimal, langu
 	}
 	units, err := sum.Units()
 	*balance = money.FromUnits(units) // as the API writes it, without zeros at its end
-	return []any{b.BookedOn, word(language, "BOOKING", b.Kind), b.Reference, b.Quantity, *balance, g.Unit, g.Code, b.Note}, err
+	return []any{b.BookedOn, word(language, "BOOKING", b.Kind), b.Reference, b.Quantity, *balance, unitOf(g.Unit, language), g.Code, b.Note}, err
 }

@@ -161,7 +161,10 @@ func contractRow(c *ent.Contract, language string) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("subtracting what was called off: %w", err)
 	}
-	number, line, about := "", "", ""
+	number, line, about, unit := "", "", "", ""
+	if c.Unit != nil {
+		unit = unitOf(*c.Unit, language)
+	}
 	if c.Edges.CustomerNumber != nil {
 		number, line = c.Edges.CustomerNumber.Number, word(language, "LINE", c.Edges.CustomerNumber.Line)
 	}
@@ -169,7 +172,7 @@ func contractRow(c *ent.Contract, language string) ([]any, error) {
 		about = c.Edges.Product.Name
 	}
 	return []any{c.Number, c.AccessNumber, word(language, "TYPE", c.Type), word(language, "CONTRACT", c.State), c.ValidFrom, orNil(c.ValidTo),
-		number, line, about, orNil(c.AgreedQuantity), orNil(c.CalledOffQuantity), orNil(open), orNil(c.Unit)}, nil
+		number, line, about, orNil(c.AgreedQuantity), orNil(c.CalledOffQuantity), orNil(open), unit}, nil
 }
 
 var auditColumns = []string{"at", "action", "actor", "actor_tenant", "subject", "label", "before", "after", "ip_address", "request_id"}

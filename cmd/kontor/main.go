@@ -1,5 +1,5 @@
 // Command kontor is the one binary: it serves the API, migrates the database,
-// loads demo data, imports, makes users and verifies the audit log. `kontor --help` explains all of it.
+// loads demo data, imports and exports, makes users and verifies the audit log. `kontor --help` explains all of it.
 package main
 
 import (
@@ -29,6 +29,6 @@ func command() *cli.Command {
 		Usage: "one GraphQL API behind business customer portals",
 		Description: "Settings are flags or environment variables; flags win. Everything that is wrong with them\n" +
 			"is told at start, all of it at once.",
-		Commands: []*cli.Command{serveCommand(), migrateCommand(), demoCommand(), importCommand(), userCommand(), auditCommand(), schemaCommand()},
+		Commands: []*cli.Command{serveCommand(), migrateCommand(), demoCommand(), importCommand(), exportCommand(), userCommand(), auditCommand(), schemaCommand()},
 	}
 }

@@ -49,6 +49,9 @@ func writeXLSX(w io.Writer, t Table) (err error) {
 			return err
 		}
 		line++
+		if line > excelize.TotalRows {
+			return ErrTooLong
+		}
 		cells := make([]any, len(row))
 		for i, cell := range row {
 			cells[i] = look.cell(cell)

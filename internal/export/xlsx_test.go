@@ -3,6 +3,7 @@ package export
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -118,5 +119,24 @@ func checkPart(t *testing.T, part *zip.File) {
 		if bytes.Contains(content, []byte(wrong)) {
 			t.Errorf("%s holds %q", part.Name, wrong)
 		}
+	}
+}
+
+// A workbook has a million rows and some; what is longer is refused, before anything is sent.
+//
+// Requirement: CO-02
+// Case: IO-03
+func TestXLSXTooLong(t *testing.T) {
+	row := []any{"x"}
+	table := Table{Title: "x", Columns: []string{"x"}, Language: "en", Rows: func(yield func([]any, error) bool) {
+		for range excelize.TotalRows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}}
+	var sent bytes.Buffer
+	if err := Write(&sent, XLSX, table); !errors.Is(err, ErrTooLong) || sent.Len() > 0 {
+		t.Errorf("%v, after %d bytes", err, sent.Len())
 	}
 }
