@@ -17,18 +17,24 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
+	"kontor/ent/phonenumber"
 	"kontor/ent/product"
 	"kontor/ent/quote"
 	"kontor/ent/quoteitem"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
+	"kontor/ent/wizard"
 
 	"entgo.io/contrib/entgql"
 	"github.com/99designs/gqlgen/graphql"
@@ -101,6 +107,16 @@ var documentImplementors = []string{"Document", "Node"}
 // IsNode implements the Node interface check for GQLGen.
 func (*Document) IsNode() {}
 
+var enduserImplementors = []string{"EndUser", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*EndUser) IsNode() {}
+
+var invoiceitemImplementors = []string{"InvoiceItem", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*InvoiceItem) IsNode() {}
+
 var orderImplementors = []string{"Order", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
@@ -120,6 +136,11 @@ var ordermessageImplementors = []string{"OrderMessage", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*OrderMessage) IsNode() {}
+
+var phonenumberImplementors = []string{"PhoneNumber", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*PhoneNumber) IsNode() {}
 
 var productImplementors = []string{"Product", "Node"}
 
@@ -146,6 +167,16 @@ var savedcartImplementors = []string{"SavedCart", "Node"}
 // IsNode implements the Node interface check for GQLGen.
 func (*SavedCart) IsNode() {}
 
+var simcardImplementors = []string{"SimCard", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*SimCard) IsNode() {}
+
+var telephonyuserImplementors = []string{"TelephonyUser", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*TelephonyUser) IsNode() {}
+
 var tenantImplementors = []string{"Tenant", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
@@ -160,6 +191,11 @@ var userImplementors = []string{"User", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*User) IsNode() {}
+
+var wizardImplementors = []string{"Wizard", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*Wizard) IsNode() {}
 
 var errNodeInvalidID = &NotFoundError{"node"}
 
@@ -327,6 +363,24 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			}
 		}
 		return query.Only(ctx)
+	case enduser.Table:
+		query := c.EndUser.Query().
+			Where(enduser.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, enduserImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case invoiceitem.Table:
+		query := c.InvoiceItem.Query().
+			Where(invoiceitem.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, invoiceitemImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
 	case order.Table:
 		query := c.Order.Query().
 			Where(order.ID(id))
@@ -359,6 +413,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(ordermessage.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, ordermessageImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case phonenumber.Table:
+		query := c.PhoneNumber.Query().
+			Where(phonenumber.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, phonenumberImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -408,6 +471,24 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			}
 		}
 		return query.Only(ctx)
+	case simcard.Table:
+		query := c.SimCard.Query().
+			Where(simcard.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, simcardImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case telephonyuser.Table:
+		query := c.TelephonyUser.Query().
+			Where(telephonyuser.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, telephonyuserImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
 	case tenant.Table:
 		query := c.Tenant.Query().
 			Where(tenant.ID(id))
@@ -431,6 +512,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(user.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, userImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case wizard.Table:
+		query := c.Wizard.Query().
+			Where(wizard.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, wizardImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -700,6 +790,38 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 				*noder = node
 			}
 		}
+	case enduser.Table:
+		query := c.EndUser.Query().
+			Where(enduser.IDIn(ids...))
+		query, err := query.CollectFields(ctx, enduserImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case invoiceitem.Table:
+		query := c.InvoiceItem.Query().
+			Where(invoiceitem.IDIn(ids...))
+		query, err := query.CollectFields(ctx, invoiceitemImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
 	case order.Table:
 		query := c.Order.Query().
 			Where(order.IDIn(ids...))
@@ -752,6 +874,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.OrderMessage.Query().
 			Where(ordermessage.IDIn(ids...))
 		query, err := query.CollectFields(ctx, ordermessageImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case phonenumber.Table:
+		query := c.PhoneNumber.Query().
+			Where(phonenumber.IDIn(ids...))
+		query, err := query.CollectFields(ctx, phonenumberImplementors...)
 		if err != nil {
 			return nil, err
 		}
@@ -844,6 +982,38 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 				*noder = node
 			}
 		}
+	case simcard.Table:
+		query := c.SimCard.Query().
+			Where(simcard.IDIn(ids...))
+		query, err := query.CollectFields(ctx, simcardImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case telephonyuser.Table:
+		query := c.TelephonyUser.Query().
+			Where(telephonyuser.IDIn(ids...))
+		query, err := query.CollectFields(ctx, telephonyuserImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
 	case tenant.Table:
 		query := c.Tenant.Query().
 			Where(tenant.IDIn(ids...))
@@ -880,6 +1050,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.User.Query().
 			Where(user.IDIn(ids...))
 		query, err := query.CollectFields(ctx, userImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case wizard.Table:
+		query := c.Wizard.Query().
+			Where(wizard.IDIn(ids...))
+		query, err := query.CollectFields(ctx, wizardImplementors...)
 		if err != nil {
 			return nil, err
 		}

@@ -57,11 +57,20 @@ type CustomerNumber func(*sql.Selector)
 // Document is the predicate function for document builders.
 type Document func(*sql.Selector)
 
+// EndUser is the predicate function for enduser builders.
+type EndUser func(*sql.Selector)
+
+// Extension is the predicate function for extension builders.
+type Extension func(*sql.Selector)
+
 // Grant is the predicate function for grant builders.
 type Grant func(*sql.Selector)
 
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
+
+// InvoiceItem is the predicate function for invoiceitem builders.
+type InvoiceItem func(*sql.Selector)
 
 // Mail is the predicate function for mail builders.
 type Mail func(*sql.Selector)
@@ -96,6 +105,15 @@ type OrderMessage func(*sql.Selector)
 // PasswordHash is the predicate function for passwordhash builders.
 type PasswordHash func(*sql.Selector)
 
+// PhoneNumber is the predicate function for phonenumber builders.
+type PhoneNumber func(*sql.Selector)
+
+// Portfolio is the predicate function for portfolio builders.
+type Portfolio func(*sql.Selector)
+
+// PortfolioProduct is the predicate function for portfolioproduct builders.
+type PortfolioProduct func(*sql.Selector)
+
 // Price is the predicate function for price builders.
 type Price func(*sql.Selector)
 
@@ -123,6 +141,12 @@ type SavedAssignment func(*sql.Selector)
 // SavedCart is the predicate function for savedcart builders.
 type SavedCart func(*sql.Selector)
 
+// SimCard is the predicate function for simcard builders.
+type SimCard func(*sql.Selector)
+
+// TelephonyUser is the predicate function for telephonyuser builders.
+type TelephonyUser func(*sql.Selector)
+
 // Tenant is the predicate function for tenant builders.
 type Tenant func(*sql.Selector)
 
@@ -134,3 +158,6 @@ type User func(*sql.Selector)
 
 // UserRole is the predicate function for userrole builders.
 type UserRole func(*sql.Selector)
+
+// Wizard is the predicate function for wizard builders.
+type Wizard func(*sql.Selector)

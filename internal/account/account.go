@@ -70,6 +70,24 @@ type Provisioned struct {
 	Note           string   `json:"note,omitempty"` // for the history of the order
 }
 
+// NewEndUser is a person who will telephone, and is not known yet (WZ-04).
+type NewEndUser struct {
+	Username  string `json:"username"`
+	FirstName string `json:"firstName"`
+	Prefix    string `json:"prefix,omitempty"`
+	LastName  string `json:"lastName"`
+	Email     string `json:"email"`
+	Language  string `json:"language"` // of announcements and voicemail
+}
+
+// Dropped is a product that was taken out of a wizard, because it fits no more (WZ-09).
+type Dropped struct {
+	Step  string   `json:"step"`
+	Field []string `json:"field"`
+	SKU   string   `json:"sku"`
+	Name  string   `json:"name"`
+}
+
 // OrderedProduct is the product as it was called when it was ordered (OR-01).
 type OrderedProduct struct{ SKU, Name string }
 
