@@ -56,7 +56,7 @@ func importCommand() *cli.Command {
 						return err
 					}
 					defer store.Close()
-					importer.WithFiles(folder, store)
+					importer.WithFiles(folder.FS(), store)
 				}
 				if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 					importer.Progress = func(rows int) { fmt.Fprintf(os.Stderr, "\r%d rows", rows) }
@@ -64,7 +64,7 @@ func importCommand() *cli.Command {
 				result, err := importer.Run(ctx, kind, from, format)
 				report(result)
 				if err == nil && len(result.Rejected) > 0 {
-					err = fmt.Errorf("%d rows were rejected", len(result.Rejected))
+					err = fmt.Errorf("%d rows were rejected", result.Refused)
 				}
 				return err
 			})
@@ -93,10 +93,10 @@ func openImport(path, format string) (io.ReadCloser, erp.Format, error) {
 func report(result erp.Result) {
 	slices.SortStableFunc(result.Rejected, func(a, b erp.Rejection) int { return cmp.Compare(a.Line, b.Line) })
 	for _, r := range result.Rejected {
-		fmt.Fprintf(os.Stderr, "line %d: %s\n", r.Line, r.Reason)
+		fmt.Fprintln(os.Stderr, r)
 	}
 	fmt.Fprintf(os.Stdout, "created %d, updated %d, unchanged %d, rejected %d\n",
-		result.Created, result.Updated, result.Unchanged, len(result.Rejected))
+		result.Created, result.Updated, result.Unchanged, result.Refused)
 }
 
 func importHelp() string {

@@ -18,13 +18,13 @@ func SumUp(ctx context.Context, tx *ent.Tx, of uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("adding positions up: %w", err)
 	}
-	sums, err := add(positions)
+	sums, err := Add(positions)
 	if err != nil {
 		return fmt.Errorf("adding positions up: %w", err)
 	}
 	update := tx.Contract.UpdateOneID(of)
 	if sums != nil {
-		update.SetAgreedQuantity(sums.agreed).SetCalledOffQuantity(sums.calledOff).SetUnit(positions[0].Unit)
+		update.SetAgreedQuantity(sums.Agreed).SetCalledOffQuantity(sums.CalledOff).SetUnit(sums.Unit)
 	} else {
 		update.ClearAgreedQuantity().ClearCalledOffQuantity().ClearUnit()
 	}
@@ -34,23 +34,28 @@ func SumUp(ctx context.Context, tx *ent.Tx, of uuid.UUID) error {
 	return nil
 }
 
-type sums struct{ agreed, calledOff money.Decimal }
+// Sums are the quantities of a contract, in the one unit of all its positions.
+type Sums struct {
+	Agreed, CalledOff money.Decimal
+	Unit              string
+}
 
-// add adds positions up; nil where that says nothing.
-func add(positions []*ent.ContractPosition) (*sums, error) {
+// Add adds the positions of a contract up; nil where that says nothing, because there are none or
+// they do not count in one unit.
+func Add(positions []*ent.ContractPosition) (*Sums, error) {
 	if len(positions) == 0 {
 		return nil, nil
 	}
-	var s sums
+	s := Sums{Unit: positions[0].Unit}
 	for _, p := range positions {
-		if p.Unit != positions[0].Unit {
+		if p.Unit != s.Unit {
 			return nil, nil
 		}
 		var err error
-		if s.agreed, err = s.agreed.Plus(p.AgreedQuantity); err != nil {
+		if s.Agreed, err = s.Agreed.Plus(p.AgreedQuantity); err != nil {
 			return nil, err
 		}
-		if s.calledOff, err = s.calledOff.Plus(p.CalledOffQuantity); err != nil {
+		if s.CalledOff, err = s.CalledOff.Plus(p.CalledOffQuantity); err != nil {
 			return nil, err
 		}
 	}

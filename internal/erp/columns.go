@@ -26,6 +26,7 @@ var (
 
 var tables = map[Kind]*table{
 	Tenants: {
+		filled: []string{"tenants"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "key of the company on the platform", Example: "HANSA"},
 			{Name: "name", Required: true, Type: name, Meaning: "name of the company", Example: "Hansa Logistik GmbH"},
@@ -44,6 +45,7 @@ var tables = map[Kind]*table{
 		together: []func(*Row) *RowError{parentFits},
 	},
 	Users: {
+		filled: []string{"users", "user_roles"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant of the user", Example: "HANSA"},
 			{Name: "username", Required: true, Type: textOf(6, 32), Meaning: "name for the login, unique on the platform", Example: "martha.hansen"},
@@ -60,6 +62,7 @@ var tables = map[Kind]*table{
 		},
 	},
 	Products: {
+		filled: []string{"products", "categories"},
 		columns: []Column{
 			{Name: "sku", Required: true, Type: key, Meaning: "product number", Example: "TEL-DT-0101"},
 			{Name: "name", Required: true, Type: name, Meaning: "name in lists and on documents", Example: "Tischtelefon Komfort 20"},
@@ -75,6 +78,7 @@ var tables = map[Kind]*table{
 		},
 	},
 	Prices: {
+		filled: []string{"prices"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that pays this price", Example: "HANSA"},
 			{Name: "sku", Required: true, Type: key, Meaning: "product", Example: "TEL-DT-0101"},
@@ -84,6 +88,7 @@ var tables = map[Kind]*table{
 		},
 	},
 	Contracts: {
+		filled: []string{"contracts", "contract_positions", "customer_numbers"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the contract belongs to", Example: "BRANDT"},
 			{Name: "number", Required: true, Type: key, Meaning: "number of the contract, unique in the tenant; the positions of a contract are rows with the same number, one after the other, that repeat its columns", Example: "RV-2025-0004"},
@@ -105,6 +110,7 @@ var tables = map[Kind]*table{
 		together: []func(*Row) *RowError{numberHasLine, positionComplete, datesInOrder, calledOffWithinAgreed},
 	},
 	AlloyGroups: {
+		filled: []string{"alloy_groups"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the metal belongs to", Example: "BRANDT"},
 			{Name: "code", Required: true, Type: key, Meaning: "short name of the alloy group, unique in the tenant", Example: "AL-SI-10"},
@@ -113,6 +119,7 @@ var tables = map[Kind]*table{
 		},
 	},
 	Bookings: {
+		filled: []string{"bookings", "alloy_groups"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the metal belongs to", Example: "BRANDT"},
 			{Name: "reference", Required: true, Type: key, Meaning: "number of the booking, unique in the tenant. A booking is never changed: another row with its number must say the same", Example: "UK-2026-000123"},
@@ -128,6 +135,7 @@ var tables = map[Kind]*table{
 		together: []func(*Row) *RowError{reversalNamesBooking, signOfKind},
 	},
 	Documents: {
+		filled: []string{"documents"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that the document is for", Example: "BRANDT"},
 			{Name: "kind", Required: true, Type: oneOf("ORDER_CONFIRMATION", "DELIVERY_NOTE", "INVOICE", "OTHER"), Meaning: "kind of the document", Example: "INVOICE"},

@@ -38,7 +38,7 @@ func (w *writer) writeAlloyGroup(row *Row) (outcome, error) {
 		return 0, fmt.Errorf("finding the alloy group: %w", err)
 	}
 	if existing.Unit != row.Text("unit") {
-		return 0, refused(fmt.Sprintf("unit: %s is counted in %s and stays so; use a new code", existing.Code, existing.Unit))
+		return 0, refusal("unit", "%s is counted in %s and stays so; use a new code", existing.Code, existing.Unit)
 	}
 	update := existing.Update().SetName(row.Text("name"))
 	if !changes(update.Mutation(), existing) {
@@ -105,7 +105,7 @@ func differs(row *Row, b *ent.Booking, group *ent.AlloyGroup, reversed *ent.Book
 		{"quantity", b.Quantity.Cmp(row.Decimal("quantity")) == 0}, {"reverses", equal(b.ReversesID, reverses)}, {"note", b.Note == row.Text("note")},
 	} {
 		if !each.same {
-			return refused(fmt.Sprintf("%s: %s is booked otherwise, and a booking is never changed; take it back by a REVERSAL and book anew", each.column, b.Reference))
+			return refusal(each.column, "%s is booked otherwise, and a booking is never changed; take it back by a REVERSAL and book anew", b.Reference)
 		}
 	}
 	return nil
@@ -120,11 +120,11 @@ func (w *writer) reversed(row *Row, t *ent.Tenant, group *ent.AlloyGroup) (*ent.
 	found, err := w.tx.Booking.Query().Where(booking.TenantID(t.ID), booking.Reference(of)).Only(w.ctx)
 	switch {
 	case ent.IsNotFound(err):
-		return nil, refused(fmt.Sprintf("reverses: %s has no booking %q; it must come before this row", t.OrganizationID, of))
+		return nil, refusal("reverses", "%s has no booking %q; it must come before this row", t.OrganizationID, of)
 	case err != nil:
 		return nil, fmt.Errorf("finding the booking to reverse: %w", err)
 	case group == nil || found.AlloyGroupID != group.ID:
-		return nil, refused(fmt.Sprintf("alloy_group: %s is a booking of another alloy group", of))
+		return nil, refusal("alloy_group", "%s is a booking of another alloy group", of)
 	}
 	return found, nil
 }
@@ -144,13 +144,13 @@ func (w *writer) mayReverse(row *Row, b *ent.Booking) error {
 	case err != nil:
 		return fmt.Errorf("looking for a reversal: %w", err)
 	case b.Kind == booking.KindREVERSAL:
-		return refused(fmt.Sprintf("reverses: %s is itself a reversal; book anew what it took back", b.Reference))
+		return refusal("reverses", "%s is itself a reversal; book anew what it took back", b.Reference)
 	case already:
-		return refused(fmt.Sprintf("reverses: %s has been reversed already", b.Reference))
+		return refusal("reverses", "%s has been reversed already", b.Reference)
 	case row.Decimal("quantity").Cmp(back) != 0:
-		return refused(fmt.Sprintf("quantity: the reversal of %s is %s", b.Reference, back))
+		return refusal("quantity", "the reversal of %s is %s", b.Reference, back)
 	case row.Day("booked_on") < b.BookedOn:
-		return refused(fmt.Sprintf("booked_on: %s counts from %s; a reversal does not come before", b.Reference, b.BookedOn))
+		return refusal("booked_on", "%s counts from %s; a reversal does not come before", b.Reference, b.BookedOn)
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (w *writer) alloyGroup(row *Row, t *ent.Tenant) (*ent.AlloyGroup, error) {
 		case ent.IsNotFound(err) && row.Given("unit"):
 			return nil, nil
 		case ent.IsNotFound(err):
-			return nil, refused(fmt.Sprintf("alloy_group: %s has no alloy group %q; import it first, or say its unit", t.OrganizationID, name.code))
+			return nil, refusal("alloy_group", "%s has no alloy group %q; import it first, or say its unit", t.OrganizationID, name.code)
 		case err != nil:
 			return nil, fmt.Errorf("finding the alloy group: %w", err)
 		}
@@ -176,7 +176,7 @@ func (w *writer) alloyGroup(row *Row, t *ent.Tenant) (*ent.AlloyGroup, error) {
 		g, w.groups[name] = found, found
 	}
 	if row.Given("unit") && row.Text("unit") != g.Unit {
-		return nil, refused(fmt.Sprintf("unit: %s is counted in %s", g.Code, g.Unit))
+		return nil, refusal("unit", "%s is counted in %s", g.Code, g.Unit)
 	}
 	return g, nil
 }

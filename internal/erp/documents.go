@@ -36,7 +36,7 @@ func (w *writer) writeDocument(row *Row) (outcome, error) {
 		return 0, err
 	}
 	if in.MediaType, err = blobs.MediaType(in.Filename, in.Content); err != nil {
-		return 0, refused("file: " + err.Error())
+		return 0, refusal("file", "%s", err)
 	}
 	existing, err := w.tx.Document.Query().Where(document.TenantID(t.ID), document.KindEQ(in.Kind), document.Number(in.Number)).Only(w.ctx)
 	if ent.IsNotFound(err) {
@@ -46,7 +46,7 @@ func (w *writer) writeDocument(row *Row) (outcome, error) {
 		return 0, fmt.Errorf("finding the document: %w", err)
 	}
 	if !in.Is(existing) {
-		return 0, refused("number: a document stays as it was issued; give the corrected one a number of its own")
+		return 0, refusal("number", "a document stays as it was issued; give the corrected one a number of its own")
 	}
 	// Where the store has lost it, it comes back.
 	if _, err := w.store.Put(w.ctx, t.ID, in.Content); err != nil {
@@ -63,7 +63,7 @@ func (w *writer) about(row *Row, t *ent.Tenant) (*ent.Order, *ent.Contract, erro
 		var err error
 		c, err = w.tx.Contract.Query().Where(contract.TenantID(t.ID), contract.Number(number)).Only(w.ctx)
 		if ent.IsNotFound(err) {
-			return nil, nil, refused(fmt.Sprintf("contract_number: there is no contract %q; import it first", number))
+			return nil, nil, refusal("contract_number", "there is no contract %q; import it first", number)
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("finding the contract of a document: %w", err)
@@ -76,11 +76,11 @@ func (w *writer) about(row *Row, t *ent.Tenant) (*ent.Order, *ent.Contract, erro
 	o, err := db.ForUpdate(w.db, w.tx.Order.Query().Where(order.TenantID(t.ID), order.Number(number)), db.KeepingKeys).Only(w.ctx)
 	switch {
 	case ent.IsNotFound(err):
-		return nil, nil, refused(fmt.Sprintf("order_number: there is no order %q", number))
+		return nil, nil, refusal("order_number", "there is no order %q", number)
 	case err != nil:
 		return nil, nil, fmt.Errorf("finding the order of a document: %w", err)
 	case c != nil && (o.ContractID == nil || *o.ContractID != c.ID):
-		return nil, nil, refused("contract_number: the order is about another contract or none")
+		return nil, nil, refusal("contract_number", "the order is about another contract or none")
 	}
 	return o, nil, nil
 }
@@ -89,28 +89,29 @@ func (w *writer) about(row *Row, t *ent.Tenant) (*ent.Order, *ent.Contract, erro
 // symbolic link, wherever it leads to.
 func (w *writer) content(path string) ([]byte, error) {
 	if !filepath.IsLocal(path) || strings.ContainsAny(path, "\\\x00") {
-		return nil, refused(fmt.Sprintf("file: %q does not lie in the folder of the file to import", path))
+		return nil, refusal("file", "%q does not lie in the folder of the file to import", path)
 	}
 	var info fs.FileInfo
-	steps := strings.Split(filepath.ToSlash(filepath.Clean(path)), "/")
+	path = filepath.ToSlash(filepath.Clean(path))
+	steps := strings.Split(path, "/")
 	for i := range steps {
 		var err error
-		info, err = w.folder.Lstat(filepath.Join(steps[:i+1]...))
+		info, err = fs.Lstat(w.folder, strings.Join(steps[:i+1], "/"))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, refused(fmt.Sprintf("file: there is no file %q", path))
+			return nil, refusal("file", "there is no file %q", path)
 		case err != nil: // it leads through a file, its name is too long, it may not be read: this row only
-			return nil, refused(fmt.Sprintf("file: %q cannot be opened", path))
+			return nil, refusal("file", "%q cannot be opened", path)
 		case info.Mode()&fs.ModeSymlink != 0:
-			return nil, refused(fmt.Sprintf("file: %q is or leads through a symbolic link", path))
+			return nil, refusal("file", "%q is or leads through a symbolic link", path)
 		}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, refused(fmt.Sprintf("file: %q is no file", path))
+		return nil, refusal("file", "%q is no file", path)
 	}
 	file, err := w.folder.Open(path)
 	if err != nil {
-		return nil, refused(fmt.Sprintf("file: %q cannot be opened", path))
+		return nil, refusal("file", "%q cannot be opened", path)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, blobs.MaxSize+1))
@@ -118,7 +119,7 @@ func (w *writer) content(path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the file of a document: %w", err)
 	}
 	if len(content) > blobs.MaxSize {
-		return nil, refused(fmt.Sprintf("file: %q is larger than %d MiB", path, blobs.MaxSize>>20))
+		return nil, refusal("file", "%q is larger than %d MiB", path, blobs.MaxSize>>20)
 	}
 	return content, nil
 }

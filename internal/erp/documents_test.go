@@ -71,7 +71,7 @@ func TestImportOfDocuments(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		importer := erp.NewImporter(d, nil, func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }).WithFiles(root, store)
+		importer := erp.NewImporter(d, nil, func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }).WithFiles(root.FS(), store)
 		documents := func(rows ...string) erp.Result {
 			t.Helper()
 			result, err := importer.Run(ctx, erp.Documents, strings.NewReader("organization_id;kind;number;issued_on;order_number;contract_number;file\n"+strings.Join(rows, "\n")), erp.CSV)

@@ -19,12 +19,15 @@ func (w *writer) catalogue() (*ent.Tenant, error) {
 	if w.operator != nil {
 		return w.operator, nil
 	}
+	if w.within != nil {
+		return w.within, nil
+	}
 	found, err := w.tx.Tenant.Query().Where(tenant.KindEQ(tenant.KindOPERATOR)).Only(w.ctx)
 	switch {
 	case ent.IsNotFound(err):
-		return nil, refused("there is no operator whose catalogue it could be; import the tenants first")
+		return nil, refusal("", "there is no operator whose catalogue it could be; import the tenants first")
 	case ent.IsNotSingular(err):
-		return nil, refused("there are several operators; products can be imported for one only")
+		return nil, refusal("", "there are several operators; products can be imported for one only")
 	case err != nil:
 		return nil, fmt.Errorf("finding the operator: %w", err)
 	}
@@ -107,6 +110,10 @@ func (w *writer) writeProduct(row *Row) (outcome, error) {
 	return updated, nil
 }
 
+func noProduct(column, sku string) error {
+	return refusal(column, "there is no product %q; import it first", sku)
+}
+
 // product is the key of the product with this number.
 func (w *writer) product(column, sku string) (uuid.UUID, error) {
 	if id, known := w.products[sku]; known {
@@ -118,7 +125,7 @@ func (w *writer) product(column, sku string) (uuid.UUID, error) {
 	}
 	id, err := w.tx.Product.Query().Where(product.TenantID(operator.ID), product.Sku(sku)).OnlyID(w.ctx)
 	if ent.IsNotFound(err) {
-		return uuid.Nil, refused(fmt.Sprintf("%s: there is no product %q; import it first", column, sku))
+		return uuid.Nil, noProduct(column, sku)
 	}
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("finding the product: %w", err)
@@ -140,7 +147,7 @@ func (w *writer) writePrice(row *Row) (outcome, error) {
 		return 0, err
 	}
 	if currency := row.Text("currency"); currency != t.Currency {
-		return 0, refused(fmt.Sprintf("currency: %s buys in %s, not in %s", t.OrganizationID, t.Currency, currency))
+		return 0, refusal("currency", "%s buys in %s, not in %s", t.OrganizationID, t.Currency, currency)
 	}
 	existing, err := w.tx.Price.Query().Where(price.TenantID(t.ID), price.ProductID(of), price.FromQuantity(row.Decimal("from_quantity"))).Only(w.ctx)
 	if ent.IsNotFound(err) {

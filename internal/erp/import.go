@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"time"
 
 	"kontor/ent"
@@ -14,17 +14,41 @@ import (
 	"kontor/internal/password"
 )
 
+// Mode says what becomes of the good rows of a file that has bad ones, too (CO-05).
+type Mode string
+
+// The modes: good rows go in, or all or none.
+const (
+	GoodRows  Mode = "GOOD_ROWS"
+	AllOrNone Mode = "ALL_OR_NONE"
+)
+
 // Result is what an import did.
 type Result struct {
-	Created, Updated, Unchanged int
-	Rejected                    []Rejection
+	// Records are how many rows were read.
+	Records int
+	// Created, Updated, Unchanged and Refused are what became of them; together they are Records,
+	// where the mode let good rows in.
+	Created, Updated, Unchanged, Refused int
+	// Rejected says why rows were refused: one or several reasons for each of them, the first
+	// MaxReasons of all.
+	Rejected []Rejection
 }
 
-// Rejection is a row that did not go in, and why.
+// MaxReasons bounds the reasons that are kept of an import: a file of another kind is wrong in every
+// row, and says so soon.
+const MaxReasons = 10000
+
+// Rejection is why a row did not go in.
 type Rejection struct {
-	Line   int
+	Line int
+	// Column is empty where the row as a whole is wrong.
+	Column string
+	// Reason names the column, too: some are shown nothing else.
 	Reason string
 }
+
+func (r Rejection) String() string { return fmt.Sprintf("line %d: %s", r.Line, r.Reason) }
 
 // outcome is what became of one row.
 type outcome int
@@ -36,9 +60,19 @@ const (
 )
 
 // refused is why a row that is well formed does not go in.
-type refused string
+type refused struct{ column, reason string }
 
-func (r refused) Error() string { return string(r) }
+// refusal refuses a row because of a column; empty: because of the row as a whole.
+func refusal(column, reason string, args ...any) error {
+	return refused{column, fmt.Sprintf(reason, args...)}
+}
+
+func (r refused) Error() string {
+	if r.column == "" {
+		return r.reason
+	}
+	return r.column + ": " + r.reason
+}
 
 // Importer writes rows: streaming, repeatable without doubles, and a bad row keeps
 // no good one out (CO-05).
@@ -51,8 +85,10 @@ type Importer struct {
 	// keepPasswords lets users keep the initial password that they are given:
 	// demo users only.
 	keepPasswords bool
+	// within is the operator whose companies the rows may be about; nil: all.
+	within *ent.Tenant
 	// folder has the files that rows name, and store is where they are kept.
-	folder *os.Root
+	folder fs.FS
 	store  *blobs.Store
 }
 
@@ -68,134 +104,232 @@ func (i *Importer) WithLastingPasswords() *Importer {
 	return i
 }
 
-// WithFiles lets rows of documents name files within a folder, which are kept in a store.
-func (i *Importer) WithFiles(folder *os.Root, store *blobs.Store) *Importer {
+// WithFiles lets rows of documents name files within a folder, which are kept in a store. A folder
+// that knows symbolic links is an fs.ReadLinkFS, so that they are refused.
+func (i *Importer) WithFiles(folder fs.FS, store *blobs.Store) *Importer {
 	i.folder, i.store = folder, store
 	return i
 }
 
-// batchRows are how many rows go in with one transaction.
-const batchRows = 500
-
-// Run reads rows to the end and writes them. The error is about the import as a
+// Run reads rows to the end and writes the good ones. The error is about the import as a
 // whole; what is wrong with single rows is in the result.
 func (i *Importer) Run(ctx context.Context, kind Kind, from io.Reader, format Format) (Result, error) {
-	var result Result
-	if kind == Documents && i.folder == nil {
-		return result, errors.New("documents are imported from a file: there is no folder with their contents otherwise")
+	var all Result
+	err := i.goodRows(ctx, file{kind: kind, format: format, from: from}, func(_ context.Context, _ *ent.Tx, batch Result) error {
+		all.add(batch)
+		return nil
+	})
+	return all, err
+}
+
+// RunWhole is Run where all rows go in or none: where one is bad, the result says what is wrong and
+// nothing was written.
+func (i *Importer) RunWhole(ctx context.Context, kind Kind, from io.ReadSeeker, format Format) (Result, error) {
+	all, err := i.allOrNone(ctx, file{kind: kind, format: format}, from, func(context.Context, *ent.Tx, Result) error { return nil })
+	if errors.Is(err, errBadRows) {
+		return Result{Records: all.Records, Refused: all.Refused, Rejected: all.Rejected}, nil
 	}
-	reader, err := NewReader(from, kind, format)
+	return all, err
+}
+
+// file is what to import. What has been dealt with before is skipped.
+type file struct {
+	kind   Kind
+	format Format
+	from   io.Reader
+	skip   int
+}
+
+// settle notes what became of a batch, in its transaction.
+type settle func(ctx context.Context, tx *ent.Tx, batch Result) error
+
+// goodRows writes the good rows of a file, batch by batch, each in a transaction of its own.
+func (i *Importer) goodRows(ctx context.Context, f file, done settle) error {
+	read, err := i.open(f)
 	if err != nil {
-		return result, err
-	}
-	read := 0
-	for {
-		batch, end, err := next(reader, most(kind), &result)
-		if err != nil {
-			return result, err
-		}
-		if err := i.write(ctx, kind, batch, &result); err != nil {
-			return result, fmt.Errorf("importing %s: %w", kind, err)
-		}
-		read += len(batch)
-		if i.Progress != nil {
-			i.Progress(read)
-		}
-		if end {
-			return result, nil
-		}
-	}
-}
-
-// most is how many rows are written in one transaction. Contents of documents are kept
-// meanwhile, which takes its time, and orders are held: so they are written one by one.
-func most(kind Kind) int {
-	if kind == Documents {
-		return 1
-	}
-	return batchRows
-}
-
-// next reads a batch of good rows and notes the bad ones.
-func next(reader *Reader, most int, result *Result) (batch []*Row, end bool, err error) {
-	for len(batch) < most {
-		row, err := reader.Next()
-		var bad RowErrors
-		switch {
-		case errors.Is(err, io.EOF):
-			return batch, true, nil
-		case errors.As(err, &bad):
-			for _, one := range bad {
-				reason := one.Reason("en")
-				if one.Column != "" {
-					reason = one.Column + ": " + reason
-				}
-				result.Rejected = append(result.Rejected, Rejection{Line: one.Line, Reason: reason})
-			}
-		case err != nil:
-			return nil, false, err
-		default:
-			batch = append(batch, row)
-		}
-	}
-	return batch, false, nil
-}
-
-// write writes a batch in one transaction. If the database refuses a row, which
-// undoes the whole of it, each row gets a transaction of its own.
-func (i *Importer) write(ctx context.Context, kind Kind, batch []*Row, result *Result) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	whole, err := i.transact(ctx, kind, batch)
-	if err == nil {
-		result.add(whole)
-		return nil
-	}
-	if !ent.IsConstraintError(err) {
 		return err
 	}
-	for _, row := range batch {
-		one, err := i.transact(ctx, kind, []*Row{row})
-		switch {
-		case err == nil:
-			result.add(one)
-		case ent.IsConstraintError(err):
-			result.Rejected = append(result.Rejected, Rejection{Line: row.Line, Reason: "the row contradicts what is stored: " + err.Error()})
-		default:
+	var grown growth
+	for end := false; !end; {
+		var next batch
+		if next, end, err = read.next(); err != nil {
 			return err
 		}
+		_, err := db.InTx(ctx, i.db, func(tx *ent.Tx) (struct{}, error) {
+			result, err := i.write(ctx, tx, next)
+			if err != nil {
+				return struct{}{}, fmt.Errorf("importing %s: %w", f.kind, err)
+			}
+			return struct{}{}, errors.Join(done(ctx, tx, result), grown.look(ctx, tx, f.kind, read.records))
+		})
+		if err != nil {
+			return err
+		}
+		i.tell(read.records)
 	}
 	return nil
 }
 
-func (i *Importer) transact(ctx context.Context, kind Kind, rows []*Row) (Result, error) {
-	return db.InTx(ctx, i.db, func(tx *ent.Tx) (Result, error) {
-		var result Result
-		w := &writer{Importer: i, tx: tx, ctx: ctx}
-		for _, row := range rows {
-			done, err := w.writeRow(kind, row)
-			var why refused
-			switch {
-			case errors.As(err, &why):
-				result.Rejected = append(result.Rejected, Rejection{Line: row.Line, Reason: string(why)})
-			case err != nil:
-				return Result{}, fmt.Errorf("line %d: %w", row.Line, err)
-			case done == created:
-				result.Created++
-			case done == updated:
-				result.Updated++
-			default:
-				result.Unchanged++
-			}
+// errBadRows undoes an import that lets in all or none.
+var errBadRows = errors.New("there are bad rows")
+
+// allOrNone writes all rows of a file in one transaction, or none where one is bad: then it
+// returns errBadRows, and what is wrong with how many. What can be seen in the file alone is looked
+// for before the database is asked.
+func (i *Importer) allOrNone(ctx context.Context, f file, from io.ReadSeeker, done settle) (Result, error) {
+	var checked Result
+	f.from = from
+	err := i.each(ctx, f, func(b batch) error {
+		checked.add(b.result())
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if checked.Refused > 0 {
+		return checked, errBadRows
+	}
+	var all Result
+	_, err = db.InTx(ctx, i.db, func(tx *ent.Tx) (struct{}, error) {
+		all = Result{}
+		if _, err := from.Seek(0, io.SeekStart); err != nil {
+			return struct{}{}, fmt.Errorf("going back to the beginning of the file: %w", err)
 		}
+		var grown growth
+		err := i.each(ctx, f, func(b batch) error {
+			result, err := i.write(ctx, tx, b)
+			all.add(result)
+			return errors.Join(err, grown.look(ctx, tx, f.kind, all.Records))
+		})
+		switch {
+		case err != nil:
+			return struct{}{}, fmt.Errorf("importing %s: %w", f.kind, err)
+		case all.Refused > 0:
+			return struct{}{}, errBadRows
+		}
+		return struct{}{}, done(ctx, tx, all)
+	})
+	return all, err
+}
+
+// each reads a file to its end.
+func (i *Importer) each(ctx context.Context, f file, do func(batch) error) error {
+	read, err := i.open(f)
+	if err != nil {
+		return err
+	}
+	for end := false; !end; {
+		var next batch
+		if next, end, err = read.next(); err != nil {
+			return err
+		}
+		if err := errors.Join(ctx.Err(), do(next)); err != nil {
+			return err
+		}
+		i.tell(read.records)
+	}
+	return nil
+}
+
+// growth has the database look at the tables of a kind each time that a file has filled them twice
+// as far.
+type growth struct{ next int }
+
+func (g *growth) look(ctx context.Context, tx *ent.Tx, kind Kind, records int) error {
+	if records < g.next {
+		return nil
+	}
+	g.next = max(2*records, 2*batchRows)
+	return tx.Analyze(ctx, tables[kind].filled...)
+}
+
+func (i *Importer) tell(rows int) {
+	if i.Progress != nil {
+		i.Progress(rows)
+	}
+}
+
+// write writes a batch. If the database refuses a row, which undoes the whole of it, each row is
+// tried on its own.
+func (i *Importer) write(ctx context.Context, tx *ent.Tx, b batch) (Result, error) {
+	result := b.result()
+	if len(b.rows) == 0 {
 		return result, nil
+	}
+	err := i.try(ctx, tx, b.rows, &result)
+	if err == nil || !ent.IsConstraintError(err) {
+		return result, err
+	}
+	for _, together := range b.units() {
+		err := i.try(ctx, tx, together, &result)
+		switch {
+		case ent.IsConstraintError(err):
+			result.refuse(together, refused{reason: "the row contradicts what is stored: " + err.Error()})
+		case err != nil:
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// try writes rows as a part of the transaction, and adds what became of them to the result.
+func (i *Importer) try(ctx context.Context, tx *ent.Tx, rows []*Row, result *Result) error {
+	return tx.Try(ctx, func() error {
+		w := &writer{Importer: i, tx: tx, ctx: ctx}
+		verdicts, err := w.writeRows(rows)
+		if err != nil {
+			return err
+		}
+		for n, v := range verdicts {
+			result.count(rows[n], v)
+		}
+		return nil
 	})
 }
 
+// verdict is what became of a row, or why it was refused.
+type verdict struct {
+	outcome outcome
+	refused error
+}
+
+// verdictOf sorts what writing a row came to: an error that is no reason to refuse it ends the
+// import.
+func verdictOf(done outcome, err error) (verdict, error) {
+	var why refused
+	if errors.As(err, &why) {
+		return verdict{refused: why}, nil
+	}
+	return verdict{outcome: done}, err
+}
+
+func (r *Result) count(row *Row, v verdict) {
+	switch {
+	case v.refused != nil:
+		var why refused
+		errors.As(v.refused, &why)
+		r.refuse([]*Row{row}, why)
+	case v.outcome == created:
+		r.Created++
+	case v.outcome == updated:
+		r.Updated++
+	default:
+		r.Unchanged++
+	}
+}
+
+func (r *Result) refuse(rows []*Row, why refused) {
+	for _, row := range rows {
+		r.Refused++
+		r.Rejected = append(r.Rejected, Rejection{Line: row.Line, Column: why.column, Reason: why.Error()})
+	}
+}
+
 func (r *Result) add(other Result) {
+	r.Records += other.Records
 	r.Created += other.Created
 	r.Updated += other.Updated
 	r.Unchanged += other.Unchanged
-	r.Rejected = append(r.Rejected, other.Rejected...)
+	r.Refused += other.Refused
+	r.Rejected = append(r.Rejected, other.Rejected[:min(len(other.Rejected), MaxReasons-len(r.Rejected))]...)
 }

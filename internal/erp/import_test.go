@@ -227,3 +227,59 @@ func TestImportingKeepsWhatOrdersCalledOff(t *testing.T) {
 		}
 	})
 }
+
+// Requirement: CO-05
+func TestAllRowsOrNone(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		for _, file := range files[:3] {
+			run(file.kind, file.rows)
+		}
+		importer := erp.NewImporter(d, nil, time.Now)
+		head := "organization_id;number;type;valid_from;position;position_product;agreed_quantity;unit;unit_price\n"
+		var many strings.Builder // more than go in with one transaction elsewhere
+		for i := range 2500 {
+			fmt.Fprintf(&many, "ACME;M-%04d;FRAME_AGREEMENT;2026-01-01;1;P-2;10;t;7\n", i)
+		}
+		for _, c := range []struct {
+			name, rows string
+			created    int
+			rejected   string
+		}{
+			{"a bad value", head + many.String() + "ACME;X-1;FRAME_AGREEMENT;yesterday;;;;;\nACME;X-2;HANDSHAKE;2026-01-01;;;;;\n", 0, "line 2502: valid_from, line 2503: type"},
+			{"a row that does not fit", head + many.String() + "ACME;X-1;FRAME_AGREEMENT;2026-01-01;1;P-9;10;t;7\nNOBODY;X-2;FRAME_AGREEMENT;2026-01-01;;;;;\n", 0, "line 2502: position_product, line 2503: organization_id"},
+			{"all good", head + many.String(), 2500, ""},
+		} {
+			result, err := importer.RunWhole(ctx, erp.Contracts, strings.NewReader(c.rows), erp.CSV)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var rejected []string
+			for _, r := range result.Rejected {
+				where, _, _ := strings.Cut(r.String()[len("line "):], ":")
+				rejected = append(rejected, "line "+where+": "+r.Column)
+			}
+			if result.Created != c.created || strings.Join(rejected, ", ") != c.rejected {
+				t.Errorf("%s: created %d, rejected %v", c.name, result.Created, result.Rejected)
+			}
+			if n := d.Client.Contract.Query().CountX(ctx); n != c.created {
+				t.Errorf("%s: %d contracts are there", c.name, n)
+			}
+		}
+	})
+}
+
+// A row that the database itself refuses keeps no good one out.
+// Requirement: CO-05
+func TestTheDatabaseRefusesARow(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		run(erp.Tenants, files[0].rows)
+		const head = "organization_id;username;email;first_name;last_name;roles\n"
+		result := run(erp.Users, head+"ACME;first.one;same@acme.example;A;B;GENERAL_USER\nACME;second.one;same@acme.example;A;B;GENERAL_USER\nACME;third.one;other@acme.example;A;B;GENERAL_USER\n")
+		if result.Created != 2 || result.Refused != 1 || len(result.Rejected) != 1 || result.Rejected[0].Line != 3 {
+			t.Errorf("%+v", result)
+		}
+		if n := d.Client.User.Query().CountX(ctx); n != 2 {
+			t.Errorf("%d users are there", n)
+		}
+	})
+}

@@ -22,8 +22,11 @@ const maxRow = 1 << 20
 
 // Reader gives the rows of a file one by one.
 type Reader struct {
+	kind   Kind
 	table  *table
 	source source
+	// last is the row that was read last, as far as it could be.
+	last   record
 	failed error
 }
 
@@ -58,9 +61,9 @@ func NewReader(from io.Reader, kind Kind, format Format) (*Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the header of the CSV file: %w", err)
 		}
-		return &Reader{table: t, source: s}, nil
+		return &Reader{kind: kind, table: t, source: s}, nil
 	case NDJSON:
-		return &Reader{table: t, source: newNDJSON(from, t)}, nil
+		return &Reader{kind: kind, table: t, source: newNDJSON(from, t)}, nil
 	default:
 		return nil, fmt.Errorf("unknown format %q: choose one of %s, %s", clip(string(format)), CSV, NDJSON)
 	}
@@ -74,6 +77,7 @@ func (r *Reader) Next() (*Row, error) {
 		return nil, r.failed
 	}
 	next, err := r.source.next()
+	r.last = next
 	var bad RowErrors
 	switch {
 	case errors.As(err, &bad):
@@ -82,5 +86,25 @@ func (r *Reader) Next() (*Row, error) {
 		r.failed = err
 		return nil, err
 	}
-	return r.table.check(next)
+	row, err := r.table.check(next)
+	if err != nil {
+		return nil, err
+	}
+	row.Kind = r.kind
+	row.unit, _ = r.unit()
+	return row, nil
+}
+
+// unit names what the row that was read last is a part of: rows that go in as a whole or not at
+// all, such as the positions of an order. Where that cannot be told it is not known.
+func (r *Reader) unit() (name string, known bool) {
+	var parts []string
+	for _, column := range r.table.unit {
+		part := trim(r.last.cells[column].text)
+		if part == "" {
+			return "", false
+		}
+		parts = append(parts, strings.ToLower(part))
+	}
+	return strings.Join(parts, "\n"), true
 }

@@ -44,10 +44,13 @@ func kindNames() []string {
 // where there is no default either. They panic on a column that the kind does not
 // have, or has with another type: that is a mistake in the program, not in a file.
 type Row struct {
+	// Kind is what the row is about.
+	Kind Kind
 	// Line is where the row begins in the file; the first line is 1.
 	Line int
 
 	table  *table
+	unit   string
 	values map[string]any
 }
 
@@ -108,6 +111,11 @@ type table struct {
 	columns []Column
 	// together are rules over several columns; each reports what it finds broken.
 	together []func(*Row) *RowError
+	// filled are the tables of the database that rows go into.
+	filled []string
+	// unit are the columns that name what several rows, one after the other, are parts of; empty
+	// where each row is a thing of its own.
+	unit []string
 }
 
 func (t *table) find(name string) (Column, bool) {

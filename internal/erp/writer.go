@@ -2,6 +2,7 @@ package erp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,8 +33,23 @@ type writer struct {
 	groups     map[groupKey]*ent.AlloyGroup
 }
 
-func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
-	switch kind {
+// writeRows writes rows and says what became of each. An error ends the import.
+func (w *writer) writeRows(rows []*Row) ([]verdict, error) {
+	if rows[0].Kind == Contracts {
+		return w.writeContracts(rows)
+	}
+	verdicts := make([]verdict, len(rows))
+	for i, row := range rows {
+		var err error
+		if verdicts[i], err = verdictOf(w.writeRow(row)); err != nil {
+			return nil, fmt.Errorf("line %d: %w", row.Line, err)
+		}
+	}
+	return verdicts, nil
+}
+
+func (w *writer) writeRow(row *Row) (outcome, error) {
+	switch row.Kind {
 	case Tenants:
 		return w.writeTenant(row)
 	case Users:
@@ -42,8 +58,6 @@ func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
 		return w.writeProduct(row)
 	case Prices:
 		return w.writePrice(row)
-	case Contracts:
-		return w.writeContract(row)
 	case AlloyGroups:
 		return w.writeAlloyGroup(row)
 	case Bookings:
@@ -51,7 +65,7 @@ func (w *writer) writeRow(kind Kind, row *Row) (outcome, error) {
 	case Documents:
 		return w.writeDocument(row)
 	default:
-		return 0, fmt.Errorf("rows of %s cannot be written", kind)
+		return 0, fmt.Errorf("rows of %s cannot be written", row.Kind)
 	}
 }
 
@@ -61,20 +75,36 @@ func (w *writer) tenant(organization string) (*ent.Tenant, error) {
 	if known := w.tenants[key]; known != nil {
 		return known, nil
 	}
-	found, err := w.tx.Tenant.Query().Where(func(s *sql.Selector) {
-		s.Where(sql.EqualFold(s.C(tenant.FieldOrganizationID), organization))
-	}).Only(w.ctx)
-	if ent.IsNotFound(err) {
-		return nil, refused(fmt.Sprintf("organization_id: there is no tenant %q; import it first", organization))
+	if err := w.findTenants(key); err != nil {
+		return nil, err
 	}
+	if found := w.tenants[key]; found != nil {
+		return found, nil
+	}
+	return nil, refusal("organization_id", "there is no tenant %q; import it first", organization)
+}
+
+// findTenants remembers the tenants with these organization IDs, which are in lower case.
+func (w *writer) findTenants(keys ...any) error {
+	q := w.tx.Tenant.Query().Where(func(s *sql.Selector) {
+		s.Where(sql.P(func(b *sql.Builder) {
+			b.WriteString("lower(").Ident(s.C(tenant.FieldOrganizationID)).WriteString(") IN ").Wrap(func(b *sql.Builder) { b.Args(keys...) })
+		}))
+	})
+	if w.within != nil {
+		q.Where(tenant.PathHasPrefix(w.within.Path))
+	}
+	found, err := q.All(w.ctx)
 	if err != nil {
-		return nil, fmt.Errorf("finding the tenant: %w", err)
+		return fmt.Errorf("finding tenants: %w", err)
 	}
 	if w.tenants == nil {
 		w.tenants = map[string]*ent.Tenant{}
 	}
-	w.tenants[key] = found
-	return found, nil
+	for _, t := range found {
+		w.tenants[strings.ToLower(t.OrganizationID)] = t
+	}
+	return nil
 }
 
 func (w *writer) writeTenant(row *Row) (outcome, error) {
@@ -86,14 +116,14 @@ func (w *writer) writeTenant(row *Row) (outcome, error) {
 		}
 	}
 	existing, err := w.tenant(row.Text("organization_id"))
-	if _, unknown := err.(refused); unknown {
+	if errors.As(err, new(refused)) {
 		return created, w.createTenant(row, parent)
 	}
 	if err != nil {
 		return 0, err
 	}
 	if string(existing.Kind) != row.Text("kind") || !equal(existing.ParentID, idOf(parent)) {
-		return 0, refused("kind, parent: a tenant keeps its kind and its place in the tree")
+		return 0, refusal("kind, parent", "a tenant keeps its kind and its place in the tree")
 	}
 	update := existing.Update().SetName(row.Text("name")).SetEmailDomain(domainOf(row)).
 		SetPasswordPolicy(tenant.PasswordPolicy(row.Text("password_policy"))).SetLoginNeedsOrganization(row.Bool("login_needs_organization")).
@@ -111,6 +141,9 @@ func (w *writer) writeTenant(row *Row) (outcome, error) {
 }
 
 func (w *writer) createTenant(row *Row, parent *ent.Tenant) error {
+	if w.within != nil && parent == nil {
+		return refusal("kind", "an operator is set up by the command line, beside all others")
+	}
 	id := uuid.Must(uuid.NewV7())
 	path := id.String() + "/"
 	if parent != nil {
@@ -147,7 +180,7 @@ func (w *writer) writeUser(row *Row) (outcome, error) {
 	if row.Given("superior") {
 		found, err := w.tx.User.Query().Where(user.UsernameKey(identity.Key(row.Text("superior"))), user.TenantID(t.ID)).OnlyID(w.ctx)
 		if ent.IsNotFound(err) {
-			return 0, refused(fmt.Sprintf("superior: %s has no user %q; it must come before this row", t.OrganizationID, row.Text("superior")))
+			return 0, refusal("superior", "%s has no user %q; it must come before this row", t.OrganizationID, row.Text("superior"))
 		}
 		if err != nil {
 			return 0, fmt.Errorf("finding the superior: %w", err)
@@ -163,7 +196,7 @@ func (w *writer) writeUser(row *Row) (outcome, error) {
 		return 0, fmt.Errorf("finding the user: %w", err)
 	}
 	if existing.TenantID != t.ID {
-		return 0, refused(fmt.Sprintf("username: %q is taken by a user of another tenant", row.Text("username")))
+		return 0, refusal("username", "%q is taken by a user of another tenant", row.Text("username"))
 	}
 	return w.updateUser(row, existing, superior, roles)
 }
@@ -181,7 +214,7 @@ func (w *writer) createUser(row *Row, t *ent.Tenant, superior *uuid.UUID, roles 
 		}
 		create.SetPasswordHash(hash).SetMustChangePassword(!w.keepPasswords)
 		if why := w.weak(row, t, initial); why != "" && !w.keepPasswords {
-			return refused("password: " + why)
+			return refusal("password", "%s", why)
 		}
 	}
 	made, err := create.Save(w.ctx)
@@ -244,7 +277,7 @@ func (w *writer) updateUser(row *Row, existing *ent.User, superior *uuid.UUID, r
 func (w *writer) giveRoles(u *ent.User, roles []string) error {
 	for _, role := range roles {
 		if !slices.Contains(authz.Roles, authz.Role(role)) {
-			return refused(fmt.Sprintf("roles: there is no role %q", role))
+			return refusal("roles", "there is no role %q", role)
 		}
 		err := w.tx.UserRole.Create().SetTenantID(u.TenantID).SetUserID(u.ID).SetRole(userrole.Role(role)).Exec(w.ctx)
 		if err != nil {
