@@ -245,7 +245,7 @@ func (_m *TelephonyUser) Order(ctx context.Context) (*Order, error) {
 	if IsNotLoaded(err) {
 		result, err = _m.QueryOrder().Only(ctx)
 	}
-	return result, err
+	return result, MaskNotFound(err)
 }
 
 func (_m *TelephonyUser) EndUser(ctx context.Context) (*EndUser, error) {

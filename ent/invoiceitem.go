@@ -25,7 +25,7 @@ type InvoiceItem struct {
 	// TelephonyUserID holds the value of the "telephony_user_id" field.
 	TelephonyUserID uuid.UUID `json:"telephony_user_id,omitempty"`
 	// OrderedByID holds the value of the "ordered_by_id" field.
-	OrderedByID uuid.UUID `json:"ordered_by_id,omitempty"`
+	OrderedByID *uuid.UUID `json:"ordered_by_id,omitempty"`
 	// Label holds the value of the "label" field.
 	Label string `json:"label,omitempty"`
 	// Quantity holds the value of the "quantity" field.
@@ -71,6 +71,8 @@ func (*InvoiceItem) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case invoiceitem.FieldOrderedByID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case invoiceitem.FieldQuantity, invoiceitem.FieldAmount:
 			values[i] = new(money.Decimal)
 		case invoiceitem.FieldMonthly, invoiceitem.FieldByHand:
@@ -79,7 +81,7 @@ func (*InvoiceItem) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullString)
 		case invoiceitem.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
-		case invoiceitem.FieldID, invoiceitem.FieldTenantID, invoiceitem.FieldTelephonyUserID, invoiceitem.FieldOrderedByID:
+		case invoiceitem.FieldID, invoiceitem.FieldTenantID, invoiceitem.FieldTelephonyUserID:
 			values[i] = new(uuid.UUID)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -115,10 +117,11 @@ func (_m *InvoiceItem) assignValues(columns []string, values []any) error {
 				_m.TelephonyUserID = *value
 			}
 		case invoiceitem.FieldOrderedByID:
-			if value, ok := values[i].(*uuid.UUID); !ok {
+			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field ordered_by_id", values[i])
-			} else if value != nil {
-				_m.OrderedByID = *value
+			} else if value.Valid {
+				_m.OrderedByID = new(uuid.UUID)
+				*_m.OrderedByID = *value.S.(*uuid.UUID)
 			}
 		case invoiceitem.FieldLabel:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -209,8 +212,10 @@ func (_m *InvoiceItem) String() string {
 	builder.WriteString("telephony_user_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.TelephonyUserID))
 	builder.WriteString(", ")
-	builder.WriteString("ordered_by_id=")
-	builder.WriteString(fmt.Sprintf("%v", _m.OrderedByID))
+	if v := _m.OrderedByID; v != nil {
+		builder.WriteString("ordered_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("label=")
 	builder.WriteString(_m.Label)

@@ -44,6 +44,14 @@ func (_c *InvoiceItemCreate) SetOrderedByID(v uuid.UUID) *InvoiceItemCreate {
 	return _c
 }
 
+// SetNillableOrderedByID sets the "ordered_by_id" field if the given value is not nil.
+func (_c *InvoiceItemCreate) SetNillableOrderedByID(v *uuid.UUID) *InvoiceItemCreate {
+	if v != nil {
+		_c.SetOrderedByID(*v)
+	}
+	return _c
+}
+
 // SetLabel sets the "label" field.
 func (_c *InvoiceItemCreate) SetLabel(v string) *InvoiceItemCreate {
 	_c.mutation.SetLabel(v)
@@ -160,9 +168,6 @@ func (_c *InvoiceItemCreate) check() error {
 	if _, ok := _c.mutation.TelephonyUserID(); !ok {
 		return &ValidationError{Name: "telephony_user_id", err: errors.New(`ent: missing required field "InvoiceItem.telephony_user_id"`)}
 	}
-	if _, ok := _c.mutation.OrderedByID(); !ok {
-		return &ValidationError{Name: "ordered_by_id", err: errors.New(`ent: missing required field "InvoiceItem.ordered_by_id"`)}
-	}
 	if _, ok := _c.mutation.Label(); !ok {
 		return &ValidationError{Name: "label", err: errors.New(`ent: missing required field "InvoiceItem.label"`)}
 	}
@@ -229,7 +234,7 @@ func (_c *InvoiceItemCreate) createSpec() (*InvoiceItem, *sqlgraph.CreateSpec) {
 	}
 	if value, ok := _c.mutation.OrderedByID(); ok {
 		_spec.SetField(invoiceitem.FieldOrderedByID, field.TypeUUID, value)
-		_node.OrderedByID = value
+		_node.OrderedByID = &value
 	}
 	if value, ok := _c.mutation.Label(); ok {
 		_spec.SetField(invoiceitem.FieldLabel, field.TypeString, value)

@@ -86,6 +86,9 @@ func (_u *InvoiceItemUpdate) sqlSave(ctx context.Context) (_node int, err error)
 			}
 		}
 	}
+	if _u.mutation.OrderedByIDCleared() {
+		_spec.ClearField(invoiceitem.FieldOrderedByID, field.TypeUUID)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -195,6 +198,9 @@ func (_u *InvoiceItemUpdateOne) sqlSave(ctx context.Context) (_node *InvoiceItem
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.OrderedByIDCleared() {
+		_spec.ClearField(invoiceitem.FieldOrderedByID, field.TypeUUID)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &InvoiceItem{config: _u.config}

@@ -18496,7 +18496,7 @@ func (m *InvoiceItemMutation) OrderedByID() (r uuid.UUID, exists bool) {
 // OldOrderedByID returns the old "ordered_by_id" field's value of the InvoiceItem entity.
 // If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *InvoiceItemMutation) OldOrderedByID(ctx context.Context) (v uuid.UUID, err error) {
+func (m *InvoiceItemMutation) OldOrderedByID(ctx context.Context) (v *uuid.UUID, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldOrderedByID is only allowed on UpdateOne operations")
 	}
@@ -18510,9 +18510,22 @@ func (m *InvoiceItemMutation) OldOrderedByID(ctx context.Context) (v uuid.UUID, 
 	return oldValue.OrderedByID, nil
 }
 
+// ClearOrderedByID clears the value of the "ordered_by_id" field.
+func (m *InvoiceItemMutation) ClearOrderedByID() {
+	m.ordered_by_id = nil
+	m.clearedFields[invoiceitem.FieldOrderedByID] = struct{}{}
+}
+
+// OrderedByIDCleared returns if the "ordered_by_id" field was cleared in this mutation.
+func (m *InvoiceItemMutation) OrderedByIDCleared() bool {
+	_, ok := m.clearedFields[invoiceitem.FieldOrderedByID]
+	return ok
+}
+
 // ResetOrderedByID resets all changes to the "ordered_by_id" field.
 func (m *InvoiceItemMutation) ResetOrderedByID() {
 	m.ordered_by_id = nil
+	delete(m.clearedFields, invoiceitem.FieldOrderedByID)
 }
 
 // SetLabel sets the "label" field.
@@ -19027,7 +19040,11 @@ func (m *InvoiceItemMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *InvoiceItemMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(invoiceitem.FieldOrderedByID) {
+		fields = append(fields, invoiceitem.FieldOrderedByID)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -19040,6 +19057,11 @@ func (m *InvoiceItemMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *InvoiceItemMutation) ClearField(name string) error {
+	switch name {
+	case invoiceitem.FieldOrderedByID:
+		m.ClearOrderedByID()
+		return nil
+	}
 	return fmt.Errorf("unknown InvoiceItem nullable field %s", name)
 }
 
@@ -41561,7 +41583,7 @@ func (m *TelephonyUserMutation) OrderID() (r uuid.UUID, exists bool) {
 // OldOrderID returns the old "order_id" field's value of the TelephonyUser entity.
 // If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TelephonyUserMutation) OldOrderID(ctx context.Context) (v uuid.UUID, err error) {
+func (m *TelephonyUserMutation) OldOrderID(ctx context.Context) (v *uuid.UUID, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldOrderID is only allowed on UpdateOne operations")
 	}
@@ -41575,9 +41597,22 @@ func (m *TelephonyUserMutation) OldOrderID(ctx context.Context) (v uuid.UUID, er
 	return oldValue.OrderID, nil
 }
 
+// ClearOrderID clears the value of the "order_id" field.
+func (m *TelephonyUserMutation) ClearOrderID() {
+	m._order = nil
+	m.clearedFields[telephonyuser.FieldOrderID] = struct{}{}
+}
+
+// OrderIDCleared returns if the "order_id" field was cleared in this mutation.
+func (m *TelephonyUserMutation) OrderIDCleared() bool {
+	_, ok := m.clearedFields[telephonyuser.FieldOrderID]
+	return ok
+}
+
 // ResetOrderID resets all changes to the "order_id" field.
 func (m *TelephonyUserMutation) ResetOrderID() {
 	m._order = nil
+	delete(m.clearedFields, telephonyuser.FieldOrderID)
 }
 
 // SetOrderedByID sets the "ordered_by_id" field.
@@ -41597,7 +41632,7 @@ func (m *TelephonyUserMutation) OrderedByID() (r uuid.UUID, exists bool) {
 // OldOrderedByID returns the old "ordered_by_id" field's value of the TelephonyUser entity.
 // If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TelephonyUserMutation) OldOrderedByID(ctx context.Context) (v uuid.UUID, err error) {
+func (m *TelephonyUserMutation) OldOrderedByID(ctx context.Context) (v *uuid.UUID, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldOrderedByID is only allowed on UpdateOne operations")
 	}
@@ -41611,9 +41646,22 @@ func (m *TelephonyUserMutation) OldOrderedByID(ctx context.Context) (v uuid.UUID
 	return oldValue.OrderedByID, nil
 }
 
+// ClearOrderedByID clears the value of the "ordered_by_id" field.
+func (m *TelephonyUserMutation) ClearOrderedByID() {
+	m.ordered_by_id = nil
+	m.clearedFields[telephonyuser.FieldOrderedByID] = struct{}{}
+}
+
+// OrderedByIDCleared returns if the "ordered_by_id" field was cleared in this mutation.
+func (m *TelephonyUserMutation) OrderedByIDCleared() bool {
+	_, ok := m.clearedFields[telephonyuser.FieldOrderedByID]
+	return ok
+}
+
 // ResetOrderedByID resets all changes to the "ordered_by_id" field.
 func (m *TelephonyUserMutation) ResetOrderedByID() {
 	m.ordered_by_id = nil
+	delete(m.clearedFields, telephonyuser.FieldOrderedByID)
 }
 
 // SetEndUserID sets the "end_user_id" field.
@@ -42069,7 +42117,7 @@ func (m *TelephonyUserMutation) ClearOrder() {
 
 // OrderCleared reports if the "order" edge to the Order entity was cleared.
 func (m *TelephonyUserMutation) OrderCleared() bool {
-	return m.cleared_order
+	return m.OrderIDCleared() || m.cleared_order
 }
 
 // OrderIDs returns the "order" edge IDs in the mutation.
@@ -42470,6 +42518,12 @@ func (m *TelephonyUserMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *TelephonyUserMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(telephonyuser.FieldOrderID) {
+		fields = append(fields, telephonyuser.FieldOrderID)
+	}
+	if m.FieldCleared(telephonyuser.FieldOrderedByID) {
+		fields = append(fields, telephonyuser.FieldOrderedByID)
+	}
 	if m.FieldCleared(telephonyuser.FieldSimCardID) {
 		fields = append(fields, telephonyuser.FieldSimCardID)
 	}
@@ -42487,6 +42541,12 @@ func (m *TelephonyUserMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *TelephonyUserMutation) ClearField(name string) error {
 	switch name {
+	case telephonyuser.FieldOrderID:
+		m.ClearOrderID()
+		return nil
+	case telephonyuser.FieldOrderedByID:
+		m.ClearOrderedByID()
+		return nil
 	case telephonyuser.FieldSimCardID:
 		m.ClearSimCardID()
 		return nil

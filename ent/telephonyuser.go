@@ -23,9 +23,9 @@ type TelephonyUser struct {
 	// TenantID holds the value of the "tenant_id" field.
 	TenantID uuid.UUID `json:"tenant_id,omitempty"`
 	// OrderID holds the value of the "order_id" field.
-	OrderID uuid.UUID `json:"order_id,omitempty"`
+	OrderID *uuid.UUID `json:"order_id,omitempty"`
 	// OrderedByID holds the value of the "ordered_by_id" field.
-	OrderedByID uuid.UUID `json:"ordered_by_id,omitempty"`
+	OrderedByID *uuid.UUID `json:"ordered_by_id,omitempty"`
 	// EndUserID holds the value of the "end_user_id" field.
 	EndUserID uuid.UUID `json:"end_user_id,omitempty"`
 	// State holds the value of the "state" field.
@@ -111,7 +111,7 @@ func (*TelephonyUser) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case telephonyuser.FieldSimCardID:
+		case telephonyuser.FieldOrderID, telephonyuser.FieldOrderedByID, telephonyuser.FieldSimCardID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case telephonyuser.FieldPorted, telephonyuser.FieldPinMustChange:
 			values[i] = new(sql.NullBool)
@@ -119,7 +119,7 @@ func (*TelephonyUser) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullString)
 		case telephonyuser.FieldCreatedAt:
 			values[i] = new(sql.NullTime)
-		case telephonyuser.FieldID, telephonyuser.FieldTenantID, telephonyuser.FieldOrderID, telephonyuser.FieldOrderedByID, telephonyuser.FieldEndUserID:
+		case telephonyuser.FieldID, telephonyuser.FieldTenantID, telephonyuser.FieldEndUserID:
 			values[i] = new(uuid.UUID)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -149,16 +149,18 @@ func (_m *TelephonyUser) assignValues(columns []string, values []any) error {
 				_m.TenantID = *value
 			}
 		case telephonyuser.FieldOrderID:
-			if value, ok := values[i].(*uuid.UUID); !ok {
+			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field order_id", values[i])
-			} else if value != nil {
-				_m.OrderID = *value
+			} else if value.Valid {
+				_m.OrderID = new(uuid.UUID)
+				*_m.OrderID = *value.S.(*uuid.UUID)
 			}
 		case telephonyuser.FieldOrderedByID:
-			if value, ok := values[i].(*uuid.UUID); !ok {
+			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field ordered_by_id", values[i])
-			} else if value != nil {
-				_m.OrderedByID = *value
+			} else if value.Valid {
+				_m.OrderedByID = new(uuid.UUID)
+				*_m.OrderedByID = *value.S.(*uuid.UUID)
 			}
 		case telephonyuser.FieldEndUserID:
 			if value, ok := values[i].(*uuid.UUID); !ok {
@@ -287,11 +289,15 @@ func (_m *TelephonyUser) String() string {
 	builder.WriteString("tenant_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.TenantID))
 	builder.WriteString(", ")
-	builder.WriteString("order_id=")
-	builder.WriteString(fmt.Sprintf("%v", _m.OrderID))
+	if v := _m.OrderID; v != nil {
+		builder.WriteString("order_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
-	builder.WriteString("ordered_by_id=")
-	builder.WriteString(fmt.Sprintf("%v", _m.OrderedByID))
+	if v := _m.OrderedByID; v != nil {
+		builder.WriteString("ordered_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("end_user_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.EndUserID))

@@ -39,9 +39,25 @@ func (_c *TelephonyUserCreate) SetOrderID(v uuid.UUID) *TelephonyUserCreate {
 	return _c
 }
 
+// SetNillableOrderID sets the "order_id" field if the given value is not nil.
+func (_c *TelephonyUserCreate) SetNillableOrderID(v *uuid.UUID) *TelephonyUserCreate {
+	if v != nil {
+		_c.SetOrderID(*v)
+	}
+	return _c
+}
+
 // SetOrderedByID sets the "ordered_by_id" field.
 func (_c *TelephonyUserCreate) SetOrderedByID(v uuid.UUID) *TelephonyUserCreate {
 	_c.mutation.SetOrderedByID(v)
+	return _c
+}
+
+// SetNillableOrderedByID sets the "ordered_by_id" field if the given value is not nil.
+func (_c *TelephonyUserCreate) SetNillableOrderedByID(v *uuid.UUID) *TelephonyUserCreate {
+	if v != nil {
+		_c.SetOrderedByID(*v)
+	}
 	return _c
 }
 
@@ -126,6 +142,14 @@ func (_c *TelephonyUserCreate) SetNillableAreaCode(v *string) *TelephonyUserCrea
 // SetPinHash sets the "pin_hash" field.
 func (_c *TelephonyUserCreate) SetPinHash(v string) *TelephonyUserCreate {
 	_c.mutation.SetPinHash(v)
+	return _c
+}
+
+// SetNillablePinHash sets the "pin_hash" field if the given value is not nil.
+func (_c *TelephonyUserCreate) SetNillablePinHash(v *string) *TelephonyUserCreate {
+	if v != nil {
+		_c.SetPinHash(*v)
+	}
 	return _c
 }
 
@@ -233,6 +257,10 @@ func (_c *TelephonyUserCreate) defaults() error {
 		v := telephonyuser.DefaultAreaCode
 		_c.mutation.SetAreaCode(v)
 	}
+	if _, ok := _c.mutation.PinHash(); !ok {
+		v := telephonyuser.DefaultPinHash
+		_c.mutation.SetPinHash(v)
+	}
 	if _, ok := _c.mutation.PinMustChange(); !ok {
 		v := telephonyuser.DefaultPinMustChange
 		_c.mutation.SetPinMustChange(v)
@@ -251,12 +279,6 @@ func (_c *TelephonyUserCreate) defaults() error {
 func (_c *TelephonyUserCreate) check() error {
 	if _, ok := _c.mutation.TenantID(); !ok {
 		return &ValidationError{Name: "tenant_id", err: errors.New(`ent: missing required field "TelephonyUser.tenant_id"`)}
-	}
-	if _, ok := _c.mutation.OrderID(); !ok {
-		return &ValidationError{Name: "order_id", err: errors.New(`ent: missing required field "TelephonyUser.order_id"`)}
-	}
-	if _, ok := _c.mutation.OrderedByID(); !ok {
-		return &ValidationError{Name: "ordered_by_id", err: errors.New(`ent: missing required field "TelephonyUser.ordered_by_id"`)}
 	}
 	if _, ok := _c.mutation.EndUserID(); !ok {
 		return &ValidationError{Name: "end_user_id", err: errors.New(`ent: missing required field "TelephonyUser.end_user_id"`)}
@@ -295,9 +317,6 @@ func (_c *TelephonyUserCreate) check() error {
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "TelephonyUser.created_at"`)}
-	}
-	if len(_c.mutation.OrderIDs()) == 0 {
-		return &ValidationError{Name: "order", err: errors.New(`ent: missing required edge "TelephonyUser.order"`)}
 	}
 	if len(_c.mutation.EndUserIDs()) == 0 {
 		return &ValidationError{Name: "end_user", err: errors.New(`ent: missing required edge "TelephonyUser.end_user"`)}
@@ -344,7 +363,7 @@ func (_c *TelephonyUserCreate) createSpec() (*TelephonyUser, *sqlgraph.CreateSpe
 	}
 	if value, ok := _c.mutation.OrderedByID(); ok {
 		_spec.SetField(telephonyuser.FieldOrderedByID, field.TypeUUID, value)
-		_node.OrderedByID = value
+		_node.OrderedByID = &value
 	}
 	if value, ok := _c.mutation.State(); ok {
 		_spec.SetField(telephonyuser.FieldState, field.TypeEnum, value)
@@ -404,7 +423,7 @@ func (_c *TelephonyUserCreate) createSpec() (*TelephonyUser, *sqlgraph.CreateSpe
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
-		_node.OrderID = nodes[0]
+		_node.OrderID = &nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.EndUserIDs(); len(nodes) > 0 {

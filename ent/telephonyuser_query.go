@@ -518,7 +518,10 @@ func (_q *TelephonyUserQuery) loadOrder(ctx context.Context, query *OrderQuery, 
 	ids := make([]uuid.UUID, 0, len(nodes))
 	nodeids := make(map[uuid.UUID][]*TelephonyUser)
 	for i := range nodes {
-		fk := nodes[i].OrderID
+		if nodes[i].OrderID == nil {
+			continue
+		}
+		fk := *nodes[i].OrderID
 		if _, ok := nodeids[fk]; !ok {
 			ids = append(ids, fk)
 		}

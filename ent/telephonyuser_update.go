@@ -209,9 +209,6 @@ func (_u *TelephonyUserUpdate) check() error {
 			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "TelephonyUser.state": %w`, err)}
 		}
 	}
-	if _u.mutation.OrderCleared() && len(_u.mutation.OrderIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "TelephonyUser.order"`)
-	}
 	if _u.mutation.EndUserCleared() && len(_u.mutation.EndUserIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "TelephonyUser.end_user"`)
 	}
@@ -235,6 +232,9 @@ func (_u *TelephonyUserUpdate) sqlSave(ctx context.Context) (_node int, err erro
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.OrderedByIDCleared() {
+		_spec.ClearField(telephonyuser.FieldOrderedByID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(telephonyuser.FieldState, field.TypeEnum, value)
@@ -519,9 +519,6 @@ func (_u *TelephonyUserUpdateOne) check() error {
 			return &ValidationError{Name: "state", err: fmt.Errorf(`ent: validator failed for field "TelephonyUser.state": %w`, err)}
 		}
 	}
-	if _u.mutation.OrderCleared() && len(_u.mutation.OrderIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "TelephonyUser.order"`)
-	}
 	if _u.mutation.EndUserCleared() && len(_u.mutation.EndUserIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "TelephonyUser.end_user"`)
 	}
@@ -562,6 +559,9 @@ func (_u *TelephonyUserUpdateOne) sqlSave(ctx context.Context) (_node *Telephony
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.OrderedByIDCleared() {
+		_spec.ClearField(telephonyuser.FieldOrderedByID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(telephonyuser.FieldState, field.TypeEnum, value)

@@ -202,6 +202,16 @@ func OrderedByIDLTE(v uuid.UUID) predicate.InvoiceItem {
 	return predicate.InvoiceItem(sql.FieldLTE(FieldOrderedByID, v))
 }
 
+// OrderedByIDIsNil applies the IsNil predicate on the "ordered_by_id" field.
+func OrderedByIDIsNil() predicate.InvoiceItem {
+	return predicate.InvoiceItem(sql.FieldIsNull(FieldOrderedByID))
+}
+
+// OrderedByIDNotNil applies the NotNil predicate on the "ordered_by_id" field.
+func OrderedByIDNotNil() predicate.InvoiceItem {
+	return predicate.InvoiceItem(sql.FieldNotNull(FieldOrderedByID))
+}
+
 // LabelEQ applies the EQ predicate on the "label" field.
 func LabelEQ(v string) predicate.InvoiceItem {
 	return predicate.InvoiceItem(sql.FieldEQ(FieldLabel, v))

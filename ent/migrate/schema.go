@@ -537,7 +537,7 @@ var (
 	InvoiceItemsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "tenant_id", Type: field.TypeUUID},
-		{Name: "ordered_by_id", Type: field.TypeUUID},
+		{Name: "ordered_by_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "label", Type: field.TypeString},
 		{Name: "quantity", Type: field.TypeInt64},
 		{Name: "amount", Type: field.TypeInt64},
@@ -1174,7 +1174,7 @@ var (
 	TelephonyUsersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "tenant_id", Type: field.TypeUUID},
-		{Name: "ordered_by_id", Type: field.TypeUUID},
+		{Name: "ordered_by_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "state", Type: field.TypeEnum, Enums: []string{"ORDERED", "AWAITING_SIM", "ACTIVE", "CANCELLED"}},
 		{Name: "display_name", Type: field.TypeString},
 		{Name: "extension", Type: field.TypeString},
@@ -1183,10 +1183,10 @@ var (
 		{Name: "sim_card_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "sim_last_four", Type: field.TypeString, Default: ""},
 		{Name: "area_code", Type: field.TypeString, Default: ""},
-		{Name: "pin_hash", Type: field.TypeString},
+		{Name: "pin_hash", Type: field.TypeString, Default: ""},
 		{Name: "pin_must_change", Type: field.TypeBool, Default: false},
 		{Name: "created_at", Type: field.TypeTime},
-		{Name: "order_id", Type: field.TypeUUID, Unique: true},
+		{Name: "order_id", Type: field.TypeUUID, Unique: true, Nullable: true},
 		{Name: "end_user_id", Type: field.TypeUUID},
 	}
 	// TelephonyUsersTable holds the schema information for the "telephony_users" table.
@@ -1199,7 +1199,7 @@ var (
 				Symbol:     "telephony_users_orders_telephony_user",
 				Columns:    []*schema.Column{TelephonyUsersColumns[14]},
 				RefColumns: []*schema.Column{OrdersColumns[0]},
-				OnDelete:   schema.NoAction,
+				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "telephony_users_end_users_end_user",

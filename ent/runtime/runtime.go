@@ -914,6 +914,10 @@ func init() {
 	telephonyuserDescAreaCode := telephonyuserFields[10].Descriptor()
 	// telephonyuser.DefaultAreaCode holds the default value on creation for the area_code field.
 	telephonyuser.DefaultAreaCode = telephonyuserDescAreaCode.Default.(string)
+	// telephonyuserDescPinHash is the schema descriptor for pin_hash field.
+	telephonyuserDescPinHash := telephonyuserFields[11].Descriptor()
+	// telephonyuser.DefaultPinHash holds the default value on creation for the pin_hash field.
+	telephonyuser.DefaultPinHash = telephonyuserDescPinHash.Default.(string)
 	// telephonyuserDescPinMustChange is the schema descriptor for pin_must_change field.
 	telephonyuserDescPinMustChange := telephonyuserFields[12].Descriptor()
 	// telephonyuser.DefaultPinMustChange holds the default value on creation for the pin_must_change field.

@@ -222,8 +222,8 @@ func (Wizard) Annotations() []entschema.Annotation {
 	return []entschema.Annotation{API{Kind: "wiz", Siblings: true}}
 }
 
-// TelephonyUser is a telephony user with its mobile contract (WZ-10). It comes with its order,
-// and what it is called stays for whoever looks at that order, also when it came to nothing.
+// TelephonyUser is a telephony user with its mobile contract (WZ-10). It comes with its order, or
+// from the operator's systems, and what it is called stays, also when the order came to nothing.
 type TelephonyUser struct{ ent.Schema }
 
 func (TelephonyUser) Mixin() []ent.Mixin {
@@ -232,8 +232,9 @@ func (TelephonyUser) Mixin() []ent.Mixin {
 
 func (TelephonyUser) Fields() []ent.Field {
 	return []ent.Field{
-		field.UUID("order_id", uuid.UUID{}).Immutable(),
-		field.UUID("ordered_by_id", uuid.UUID{}).Immutable(),
+		// The order that it came with; none where the operator's systems brought it.
+		field.UUID("order_id", uuid.UUID{}).Optional().Nillable().Immutable(),
+		field.UUID("ordered_by_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.UUID("end_user_id", uuid.UUID{}).Immutable(),
 		field.Enum("state").Values("ORDERED", "AWAITING_SIM", "ACTIVE", "CANCELLED"),
 		field.String("display_name"),
@@ -243,7 +244,7 @@ func (TelephonyUser) Fields() []ent.Field {
 		field.UUID("sim_card_id", uuid.UUID{}).Optional().Nillable(),
 		field.String("sim_last_four").Default(""),
 		field.String("area_code").Default(""),
-		field.String("pin_hash").Sensitive().Annotations(entgql.Skip(entgql.SkipAll)),
+		field.String("pin_hash").Default("").Sensitive().Annotations(entgql.Skip(entgql.SkipAll)),
 		field.Bool("pin_must_change").Default(false),
 		field.Time("created_at").Immutable().Annotations(entgql.OrderField("CREATED_AT")),
 	}
@@ -251,7 +252,7 @@ func (TelephonyUser) Fields() []ent.Field {
 
 func (TelephonyUser) Edges() []ent.Edge {
 	return []ent.Edge{
-		edge.From("order", Order.Type).Ref("telephony_user").Field("order_id").Unique().Required().Immutable(),
+		edge.From("order", Order.Type).Ref("telephony_user").Field("order_id").Unique().Immutable(),
 		edge.To("end_user", EndUser.Type).Field("end_user_id").Unique().Required().Immutable(),
 		edge.To("invoice_items", InvoiceItem.Type),
 	}
@@ -272,7 +273,7 @@ func (InvoiceItem) Mixin() []ent.Mixin {
 func (InvoiceItem) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("telephony_user_id", uuid.UUID{}).Immutable(),
-		field.UUID("ordered_by_id", uuid.UUID{}).Immutable(),
+		field.UUID("ordered_by_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.String("label").Immutable(),
 		field.Int64("quantity").GoType(money.Decimal{}).Immutable(),
 		field.Int64("amount").GoType(money.Decimal{}).Immutable(),

@@ -121,6 +121,8 @@ var (
 	DefaultSimLastFour string
 	// DefaultAreaCode holds the default value on creation for the "area_code" field.
 	DefaultAreaCode string
+	// DefaultPinHash holds the default value on creation for the "pin_hash" field.
+	DefaultPinHash string
 	// DefaultPinMustChange holds the default value on creation for the "pin_must_change" field.
 	DefaultPinMustChange bool
 	// DefaultID holds the default value on creation for the "id" field.

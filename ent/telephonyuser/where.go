@@ -186,6 +186,16 @@ func OrderIDNotIn(vs ...uuid.UUID) predicate.TelephonyUser {
 	return predicate.TelephonyUser(sql.FieldNotIn(FieldOrderID, vs...))
 }
 
+// OrderIDIsNil applies the IsNil predicate on the "order_id" field.
+func OrderIDIsNil() predicate.TelephonyUser {
+	return predicate.TelephonyUser(sql.FieldIsNull(FieldOrderID))
+}
+
+// OrderIDNotNil applies the NotNil predicate on the "order_id" field.
+func OrderIDNotNil() predicate.TelephonyUser {
+	return predicate.TelephonyUser(sql.FieldNotNull(FieldOrderID))
+}
+
 // OrderedByIDEQ applies the EQ predicate on the "ordered_by_id" field.
 func OrderedByIDEQ(v uuid.UUID) predicate.TelephonyUser {
 	return predicate.TelephonyUser(sql.FieldEQ(FieldOrderedByID, v))
@@ -224,6 +234,16 @@ func OrderedByIDLT(v uuid.UUID) predicate.TelephonyUser {
 // OrderedByIDLTE applies the LTE predicate on the "ordered_by_id" field.
 func OrderedByIDLTE(v uuid.UUID) predicate.TelephonyUser {
 	return predicate.TelephonyUser(sql.FieldLTE(FieldOrderedByID, v))
+}
+
+// OrderedByIDIsNil applies the IsNil predicate on the "ordered_by_id" field.
+func OrderedByIDIsNil() predicate.TelephonyUser {
+	return predicate.TelephonyUser(sql.FieldIsNull(FieldOrderedByID))
+}
+
+// OrderedByIDNotNil applies the NotNil predicate on the "ordered_by_id" field.
+func OrderedByIDNotNil() predicate.TelephonyUser {
+	return predicate.TelephonyUser(sql.FieldNotNull(FieldOrderedByID))
 }
 
 // EndUserIDEQ applies the EQ predicate on the "end_user_id" field.

@@ -35,6 +35,8 @@ const (
 	CodeDatesReversed     = "DATES_REVERSED"
 	CodeCalledOffTooMuch  = "CALLED_OFF_TOO_MUCH"
 	CodeReversalUnclear   = "REVERSAL_UNCLEAR"
+	CodePhoneInvalid      = "PHONE_INVALID"
+	CodeIccidInvalid      = "ICCID_INVALID"
 )
 
 // RowError is one thing wrong with one row. The other rows are not concerned.
@@ -86,6 +88,8 @@ var reasons = map[string]struct{ german, english string }{
 	CodeDatesReversed:     {"Das Ende liegt vor dem Beginn (%s). Vertauschen oder korrigieren Sie die Daten.", "The end lies before the beginning (%s). Swap or correct the dates."},
 	CodeCalledOffTooMuch:  {"Abgerufen ist mehr als vereinbart (%s). Korrigieren Sie eine der beiden Mengen.", "More is called off than agreed (%s). Correct one of the two quantities."},
 	CodeReversalUnclear:   {"Eine Stornobuchung (REVERSAL) nennt die Buchung, die sie zurücknimmt, und keine andere Buchung tut das.", "A REVERSAL names the booking that it takes back, and no other kind of booking does."},
+	CodePhoneInvalid:      {"%s ist keine Rufnummer. Schreiben Sie sie mit Land, wie +49 40 66969 301.", "%s is not a phone number. Write it with its country, like +49 40 66969 301."},
+	CodeIccidInvalid:      {"%s ist keine Kartennummer (ICCID). Schreiben Sie 18 bis 22 Ziffern.", "%s is not the number of a card (ICCID). Write 18 to 22 digits."},
 }
 
 // Reason says what is wrong and what to do: in German for the language "de", in

@@ -114,7 +114,7 @@ func TestReasonsInAllLanguages(t *testing.T) {
 		CodeValueTooShort: {1}, CodeValueTooLong: {1}, CodeCharacterInvalid: {'\x01'}, CodeDecimalInvalid: {"x"}, CodeDecimalAmbiguous: {"x", "y", "z"},
 		CodeNumberOutOfRange: {"x"}, CodeDateInvalid: {"x"}, CodeBooleanInvalid: {"x"}, CodeChoiceInvalid: {"x", "y"}, CodeEmailInvalid: {"x"},
 		CodeDomainInvalid: {"x"}, CodeCurrencyInvalid: {"x"}, CodePathInvalid: {"x"}, CodeAttributesInvalid: {"x"},
-		CodeColumnsTogether: {"x"}, CodeDatesReversed: {"x"}, CodeCalledOffTooMuch: {"x"},
+		CodePhoneInvalid: {"x"}, CodeIccidInvalid: {"x"}, CodeColumnsTogether: {"x"}, CodeDatesReversed: {"x"}, CodeCalledOffTooMuch: {"x"},
 	}
 	for code := range reasons {
 		texts := map[string]bool{}
