@@ -192,10 +192,13 @@ var userImplementors = []string{"User", "Node"}
 // IsNode implements the Node interface check for GQLGen.
 func (*User) IsNode() {}
 
-var wizardImplementors = []string{"Wizard", "Node"}
+var wizardImplementors = []string{"Wizard", "Node", "TelephonyUserOrder"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*Wizard) IsNode() {}
+
+// IsTelephonyUserOrder implements the TelephonyUserOrder interface check for GQLGen.
+func (*Wizard) IsTelephonyUserOrder() {}
 
 var errNodeInvalidID = &NotFoundError{"node"}
 

@@ -23,9 +23,11 @@ import (
 	"kontor/ent/quote"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
+	"kontor/ent/wizard"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 )
@@ -46,9 +48,11 @@ var tables = map[string]string{
 	ent.KindQuote:           quote.Table,
 	ent.KindSavedAssignment: savedassignment.Table,
 	ent.KindSavedCart:       savedcart.Table,
+	ent.KindTelephonyUser:   telephonyuser.Table,
 	ent.KindTenant:          tenant.Table,
 	ent.KindTransfer:        transfer.Table,
 	ent.KindUser:            user.Table,
+	ent.KindWizard:          wizard.Table,
 }
 
 // node is the object with this ID. Malformed, unknown and foreign IDs all answer
@@ -97,6 +101,9 @@ func (r *Resolver) nodes(ctx context.Context, ids []gid.ID) ([]ent.Noder, error)
 	}
 	for i, n := range found {
 		result[places[i]] = n
+		if w, ok := n.(*ent.Wizard); ok {
+			r.telephony.Shown(ctx, w)
+		}
 	}
 	for _, err := range graphql.GetErrors(quiet) {
 		if !isNotFound(err) {

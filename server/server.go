@@ -34,6 +34,7 @@ import (
 	"kontor/internal/provision"
 	"kontor/internal/seal"
 	"kontor/internal/session"
+	"kontor/internal/telephony"
 	"kontor/internal/throttle"
 	"kontor/server/page"
 )
@@ -175,6 +176,10 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		DB: s.db, Sessions: sessions, Hasher: o.hasher, Throttle: attempts,
 		Sealer: sealer, Outbox: s.outbox, Audit: log, Live: news, BaseURL: base, Now: o.now, Log: s.log,
 	})
+	orders := ordering.New(ordering.Needs{
+		DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,
+		Outside: outside, Now: o.now,
+	})
 	s.rooms = graph.Rooms{
 		Client:   s.db.Client,
 		Identity: ways,
@@ -182,9 +187,9 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Audit:    log,
 		Catalog:  products,
 		Cart:     carts,
-		Ordering: ordering.New(ordering.Needs{
-			DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,
-			Outside: outside, Now: o.now,
+		Ordering: orders,
+		Telephony: telephony.New(telephony.Needs{
+			DB: s.db, Redis: s.redis, Catalog: products, Cart: carts, Ordering: orders, Audit: log, Hasher: o.hasher, Log: s.log, Now: o.now,
 		}),
 		Company: company.New(s.db, rights, s.blobs, o.now),
 		Files:   files{s},
@@ -295,17 +300,21 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 }
 
 // Work does what nobody waits for, until the context ends: sends mails, reminds approvers,
-// processes orders. It returns once the orders that were begun have come a step further.
+// frees reservations, processes orders. It returns once the orders that were begun have come a step further.
 func (s *Server) Work(ctx context.Context) {
 	if s.sender != nil {
 		go s.sender.Run(ctx)
 	}
 	go s.rooms.Ordering.KeepReminding(ctx)
+	go s.rooms.Telephony.KeepSweeping(ctx)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 
-// Process processes the orders that are due now, and returns then.
-func (s *Server) Process(ctx context.Context) error { return s.rooms.Ordering.Process(ctx) }
+// Process processes the orders that are due now, frees the reservations that ran out, and
+// returns then.
+func (s *Server) Process(ctx context.Context) error {
+	return errors.Join(s.rooms.Ordering.Process(ctx), s.rooms.Telephony.Sweep(ctx))
+}
 
 // Close gives back what New opened, the last first.
 func (s *Server) Close() error {

@@ -219,7 +219,8 @@ func (Wizard) Edges() []ent.Edge {
 }
 
 func (Wizard) Annotations() []entschema.Annotation {
-	return []entschema.Annotation{API{Kind: "wiz", Siblings: true}}
+	// In the API it is called what comes of it.
+	return []entschema.Annotation{API{Kind: "wiz", Siblings: true}, entgql.Implements("TelephonyUserOrder")}
 }
 
 // TelephonyUser is a telephony user with its mobile contract (WZ-10). It comes with its order, or

@@ -57,6 +57,25 @@ type OrderDetails struct {
 	PortNumbers    []string `json:"portNumbers,omitempty"`    // to take over from there, E.164
 	NewNumbers     int      `json:"newNumbers,omitempty"`     // how many
 	TermMonths     int      `json:"termMonths,omitempty"`     // of a contract, from its start or its former end
+	// Telephony is what a telephony user gets, where one is ordered (WZ-08).
+	Telephony *Telephony `json:"telephony,omitempty"`
+}
+
+// Telephony is what a telephony user gets.
+type Telephony struct {
+	Name      string `json:"name"`
+	Number    string `json:"number"` // E.164
+	Extension string `json:"extension"`
+	AreaCode  string `json:"areaCode,omitempty"`
+	ICCID     string `json:"iccid,omitempty"` // of the card that is activated now
+}
+
+// Numbers are the phone numbers; none of nil.
+func (t *Telephony) Numbers() []string {
+	if t == nil {
+		return nil
+	}
+	return []string{t.Number}
 }
 
 // Provisioned is what came of an order outside of Kontor (OR-07). Each part may be empty.
