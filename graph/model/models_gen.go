@@ -892,6 +892,7 @@ type UpdateTenantSettingsPayload struct {
 // | `QUOTE_EXPIRED` | the last day of the quote is over: ask the seller for a new one |
 // | `VALIDITY_INVALID` | a quote is valid until today at least, and for 365 days at most |
 // | `AMOUNT_INVALID` | the amount is below zero |
+// | `ONE_STEP_ONLY` | one input sets exactly one step |
 // | `VALUE_CONTRADICTS` | does not go with what else was said in the same step |
 // | `LAST_FOUR_INVALID` | the last four digits of a SIM card are four digits |
 // | `PORTFOLIO_UNKNOWN` | the company is not offered this portfolio |

@@ -113,7 +113,7 @@ func (in SetTelephonyUserOrderStepInput) step() (Step, func(*change) error, erro
 		return nil
 	})
 	if len(steps) != 1 {
-		return "", nil, fault.Invalid("give exactly one of customer, connection, addOns, endUser, sim, number, fmc and createInvoiceItems")
+		return "", nil, fault.New("ONE_STEP_ONLY")
 	}
 	return steps[0], set, nil
 }
