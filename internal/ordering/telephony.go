@@ -45,7 +45,8 @@ func (s *Service) telephonyUsers(ctx context.Context, o *ent.Order) (map[uuid.UU
 		for i, o := range orders {
 			ids[i] = o.ID
 		}
-		found, err := s.db.Client.TelephonyUser.Query().Where(telephonyuser.OrderIDIn(ids...)).All(ctx)
+		found, err := s.db.Client.TelephonyUser.Query().Where(telephonyuser.OrderIDIn(ids...)).
+			Select(telephonyuser.FieldID, telephonyuser.FieldOrderID, telephonyuser.FieldState).All(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("reading the telephony users of orders: %w", err)
 		}
