@@ -311,6 +311,37 @@ func (_q *IdempotencyKeyQuery) WhereP(ps ...func(*sql.Selector)) {
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *ImportReasonQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.ImportReason(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *ImportRunQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.ImportRun(p))
+	}
+}
+
+// KindImportRun is the kind of a ImportRun in global IDs.
+const KindImportRun = "imp"
+
+// GlobalID names the ImportRun in the API.
+func (_m *ImportRun) GlobalID() gid.ID { return gid.New(KindImportRun, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *ImportRun) Siblings() *Siblings[ImportRun] {
+	if _m.siblings == nil {
+		return &Siblings[ImportRun]{All: []*ImportRun{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *InvoiceItemQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.InvoiceItem(p))
@@ -851,6 +882,15 @@ func (c *DocumentConnection) Nodes() []*Document {
 // Nodes are the entities of the page, without their cursors.
 func (c *EndUserConnection) Nodes() []*EndUser {
 	nodes := make([]*EndUser, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *ImportRunConnection) Nodes() []*ImportRun {
+	nodes := make([]*ImportRun, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

@@ -32,6 +32,8 @@ import (
 	"kontor/ent/extension"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
+	"kontor/ent/importreason"
+	"kontor/ent/importrun"
 	"kontor/ent/invoiceitem"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
@@ -118,6 +120,10 @@ type Client struct {
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// ImportReason is the client for interacting with the ImportReason builders.
+	ImportReason *ImportReasonClient
+	// ImportRun is the client for interacting with the ImportRun builders.
+	ImportRun *ImportRunClient
 	// InvoiceItem is the client for interacting with the InvoiceItem builders.
 	InvoiceItem *InvoiceItemClient
 	// Mail is the client for interacting with the Mail builders.
@@ -212,6 +218,8 @@ func (c *Client) init() {
 	c.Extension = NewExtensionClient(c.config)
 	c.Grant = NewGrantClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
+	c.ImportReason = NewImportReasonClient(c.config)
+	c.ImportRun = NewImportRunClient(c.config)
 	c.InvoiceItem = NewInvoiceItemClient(c.config)
 	c.Mail = NewMailClient(c.config)
 	c.NeedApprover = NewNeedApproverClient(c.config)
@@ -356,6 +364,8 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Extension:          NewExtensionClient(cfg),
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
+		ImportReason:       NewImportReasonClient(cfg),
+		ImportRun:          NewImportRunClient(cfg),
 		InvoiceItem:        NewInvoiceItemClient(cfg),
 		Mail:               NewMailClient(cfg),
 		NeedApprover:       NewNeedApproverClient(cfg),
@@ -427,6 +437,8 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Extension:          NewExtensionClient(cfg),
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
+		ImportReason:       NewImportReasonClient(cfg),
+		ImportRun:          NewImportRunClient(cfg),
 		InvoiceItem:        NewInvoiceItemClient(cfg),
 		Mail:               NewMailClient(cfg),
 		NeedApprover:       NewNeedApproverClient(cfg),
@@ -491,12 +503,13 @@ func (c *Client) Use(hooks ...Hook) {
 		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
 		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
 		c.CustomerNumber, c.Document, c.EndUser, c.Extension, c.Grant,
-		c.IdempotencyKey, c.InvoiceItem, c.Mail, c.NeedApprover, c.NumberSeries,
-		c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem,
-		c.OrderJob, c.OrderMessage, c.PasswordHash, c.PhoneNumber, c.Portfolio,
-		c.PortfolioProduct, c.Price, c.Product, c.Quote, c.QuoteItem, c.RecoveryCode,
-		c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart, c.SimCard,
-		c.TelephonyUser, c.Tenant, c.Transfer, c.User, c.UserRole, c.Wizard,
+		c.IdempotencyKey, c.ImportReason, c.ImportRun, c.InvoiceItem, c.Mail,
+		c.NeedApprover, c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order,
+		c.OrderEvent, c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash,
+		c.PhoneNumber, c.Portfolio, c.PortfolioProduct, c.Price, c.Product, c.Quote,
+		c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment,
+		c.SavedCart, c.SimCard, c.TelephonyUser, c.Tenant, c.Transfer, c.User,
+		c.UserRole, c.Wizard,
 	} {
 		n.Use(hooks...)
 	}
@@ -510,12 +523,13 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
 		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
 		c.CustomerNumber, c.Document, c.EndUser, c.Extension, c.Grant,
-		c.IdempotencyKey, c.InvoiceItem, c.Mail, c.NeedApprover, c.NumberSeries,
-		c.OneTimeLink, c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem,
-		c.OrderJob, c.OrderMessage, c.PasswordHash, c.PhoneNumber, c.Portfolio,
-		c.PortfolioProduct, c.Price, c.Product, c.Quote, c.QuoteItem, c.RecoveryCode,
-		c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart, c.SimCard,
-		c.TelephonyUser, c.Tenant, c.Transfer, c.User, c.UserRole, c.Wizard,
+		c.IdempotencyKey, c.ImportReason, c.ImportRun, c.InvoiceItem, c.Mail,
+		c.NeedApprover, c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order,
+		c.OrderEvent, c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash,
+		c.PhoneNumber, c.Portfolio, c.PortfolioProduct, c.Price, c.Product, c.Quote,
+		c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment,
+		c.SavedCart, c.SimCard, c.TelephonyUser, c.Tenant, c.Transfer, c.User,
+		c.UserRole, c.Wizard,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -566,6 +580,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Grant.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
 		return c.IdempotencyKey.mutate(ctx, m)
+	case *ImportReasonMutation:
+		return c.ImportReason.mutate(ctx, m)
+	case *ImportRunMutation:
+		return c.ImportRun.mutate(ctx, m)
 	case *InvoiceItemMutation:
 		return c.InvoiceItem.mutate(ctx, m)
 	case *MailMutation:
@@ -3881,6 +3899,324 @@ func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMuta
 		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown IdempotencyKey mutation op: %q", m.Op())
+	}
+}
+
+// ImportReasonClient is a client for the ImportReason schema.
+type ImportReasonClient struct {
+	config
+}
+
+// NewImportReasonClient returns a client for the ImportReason from the given config.
+func NewImportReasonClient(c config) *ImportReasonClient {
+	return &ImportReasonClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `importreason.Hooks(f(g(h())))`.
+func (c *ImportReasonClient) Use(hooks ...Hook) {
+	c.hooks.ImportReason = append(c.hooks.ImportReason, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `importreason.Intercept(f(g(h())))`.
+func (c *ImportReasonClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ImportReason = append(c.inters.ImportReason, interceptors...)
+}
+
+// Create returns a builder for creating a ImportReason entity.
+func (c *ImportReasonClient) Create() *ImportReasonCreate {
+	mutation := newImportReasonMutation(c.config, OpCreate)
+	return &ImportReasonCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ImportReason entities.
+func (c *ImportReasonClient) CreateBulk(builders ...*ImportReasonCreate) *ImportReasonCreateBulk {
+	return &ImportReasonCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ImportReasonClient) MapCreateBulk(slice any, setFunc func(*ImportReasonCreate, int)) *ImportReasonCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ImportReasonCreateBulk{err: fmt.Errorf("calling to ImportReasonClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ImportReasonCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ImportReasonCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ImportReason.
+func (c *ImportReasonClient) Update() *ImportReasonUpdate {
+	mutation := newImportReasonMutation(c.config, OpUpdate)
+	return &ImportReasonUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ImportReasonClient) UpdateOne(_m *ImportReason) *ImportReasonUpdateOne {
+	mutation := newImportReasonMutation(c.config, OpUpdateOne, withImportReason(_m))
+	return &ImportReasonUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ImportReasonClient) UpdateOneID(id uuid.UUID) *ImportReasonUpdateOne {
+	mutation := newImportReasonMutation(c.config, OpUpdateOne, withImportReasonID(id))
+	return &ImportReasonUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ImportReason.
+func (c *ImportReasonClient) Delete() *ImportReasonDelete {
+	mutation := newImportReasonMutation(c.config, OpDelete)
+	return &ImportReasonDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ImportReasonClient) DeleteOne(_m *ImportReason) *ImportReasonDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ImportReasonClient) DeleteOneID(id uuid.UUID) *ImportReasonDeleteOne {
+	builder := c.Delete().Where(importreason.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ImportReasonDeleteOne{builder}
+}
+
+// Query returns a query builder for ImportReason.
+func (c *ImportReasonClient) Query() *ImportReasonQuery {
+	return &ImportReasonQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeImportReason},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ImportReason entity by its id.
+func (c *ImportReasonClient) Get(ctx context.Context, id uuid.UUID) (*ImportReason, error) {
+	return c.Query().Where(importreason.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ImportReasonClient) GetX(ctx context.Context, id uuid.UUID) *ImportReason {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryRun queries the run edge of a ImportReason.
+func (c *ImportReasonClient) QueryRun(_m *ImportReason) *ImportRunQuery {
+	query := (&ImportRunClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(importreason.Table, importreason.FieldID, id),
+			sqlgraph.To(importrun.Table, importrun.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, importreason.RunTable, importreason.RunColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ImportReasonClient) Hooks() []Hook {
+	hooks := c.hooks.ImportReason
+	return append(hooks[:len(hooks):len(hooks)], importreason.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ImportReasonClient) Interceptors() []Interceptor {
+	inters := c.inters.ImportReason
+	return append(inters[:len(inters):len(inters)], importreason.Interceptors[:]...)
+}
+
+func (c *ImportReasonClient) mutate(ctx context.Context, m *ImportReasonMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ImportReasonCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ImportReasonUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ImportReasonUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ImportReasonDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ImportReason mutation op: %q", m.Op())
+	}
+}
+
+// ImportRunClient is a client for the ImportRun schema.
+type ImportRunClient struct {
+	config
+}
+
+// NewImportRunClient returns a client for the ImportRun from the given config.
+func NewImportRunClient(c config) *ImportRunClient {
+	return &ImportRunClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `importrun.Hooks(f(g(h())))`.
+func (c *ImportRunClient) Use(hooks ...Hook) {
+	c.hooks.ImportRun = append(c.hooks.ImportRun, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `importrun.Intercept(f(g(h())))`.
+func (c *ImportRunClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ImportRun = append(c.inters.ImportRun, interceptors...)
+}
+
+// Create returns a builder for creating a ImportRun entity.
+func (c *ImportRunClient) Create() *ImportRunCreate {
+	mutation := newImportRunMutation(c.config, OpCreate)
+	return &ImportRunCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ImportRun entities.
+func (c *ImportRunClient) CreateBulk(builders ...*ImportRunCreate) *ImportRunCreateBulk {
+	return &ImportRunCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ImportRunClient) MapCreateBulk(slice any, setFunc func(*ImportRunCreate, int)) *ImportRunCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ImportRunCreateBulk{err: fmt.Errorf("calling to ImportRunClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ImportRunCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ImportRunCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ImportRun.
+func (c *ImportRunClient) Update() *ImportRunUpdate {
+	mutation := newImportRunMutation(c.config, OpUpdate)
+	return &ImportRunUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ImportRunClient) UpdateOne(_m *ImportRun) *ImportRunUpdateOne {
+	mutation := newImportRunMutation(c.config, OpUpdateOne, withImportRun(_m))
+	return &ImportRunUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ImportRunClient) UpdateOneID(id uuid.UUID) *ImportRunUpdateOne {
+	mutation := newImportRunMutation(c.config, OpUpdateOne, withImportRunID(id))
+	return &ImportRunUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ImportRun.
+func (c *ImportRunClient) Delete() *ImportRunDelete {
+	mutation := newImportRunMutation(c.config, OpDelete)
+	return &ImportRunDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ImportRunClient) DeleteOne(_m *ImportRun) *ImportRunDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ImportRunClient) DeleteOneID(id uuid.UUID) *ImportRunDeleteOne {
+	builder := c.Delete().Where(importrun.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ImportRunDeleteOne{builder}
+}
+
+// Query returns a query builder for ImportRun.
+func (c *ImportRunClient) Query() *ImportRunQuery {
+	return &ImportRunQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeImportRun},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ImportRun entity by its id.
+func (c *ImportRunClient) Get(ctx context.Context, id uuid.UUID) (*ImportRun, error) {
+	return c.Query().Where(importrun.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ImportRunClient) GetX(ctx context.Context, id uuid.UUID) *ImportRun {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryReasons queries the reasons edge of a ImportRun.
+func (c *ImportRunClient) QueryReasons(_m *ImportRun) *ImportReasonQuery {
+	query := (&ImportReasonClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(importrun.Table, importrun.FieldID, id),
+			sqlgraph.To(importreason.Table, importreason.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, importrun.ReasonsTable, importrun.ReasonsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryStartedBy queries the started_by edge of a ImportRun.
+func (c *ImportRunClient) QueryStartedBy(_m *ImportRun) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(importrun.Table, importrun.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, importrun.StartedByTable, importrun.StartedByColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ImportRunClient) Hooks() []Hook {
+	hooks := c.hooks.ImportRun
+	return append(hooks[:len(hooks):len(hooks)], importrun.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ImportRunClient) Interceptors() []Interceptor {
+	inters := c.inters.ImportRun
+	return append(inters[:len(inters):len(inters)], importrun.Interceptors[:]...)
+}
+
+func (c *ImportRunClient) mutate(ctx context.Context, m *ImportRunMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ImportRunCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ImportRunUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ImportRunUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ImportRunDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ImportRun mutation op: %q", m.Op())
 	}
 }
 
@@ -8715,22 +9051,22 @@ type (
 		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
 		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
 		ContractPosition, CustomerCentreLink, CustomerNumber, Document, EndUser,
-		Extension, Grant, IdempotencyKey, InvoiceItem, Mail, NeedApprover,
-		NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem,
-		OrderJob, OrderMessage, PasswordHash, PhoneNumber, Portfolio, PortfolioProduct,
-		Price, Product, Quote, QuoteItem, RecoveryCode, Registration, RuleApprover,
-		SavedAssignment, SavedCart, SimCard, TelephonyUser, Tenant, Transfer, User,
-		UserRole, Wizard []ent.Hook
+		Extension, Grant, IdempotencyKey, ImportReason, ImportRun, InvoiceItem, Mail,
+		NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent,
+		OrderItem, OrderJob, OrderMessage, PasswordHash, PhoneNumber, Portfolio,
+		PortfolioProduct, Price, Product, Quote, QuoteItem, RecoveryCode, Registration,
+		RuleApprover, SavedAssignment, SavedCart, SimCard, TelephonyUser, Tenant,
+		Transfer, User, UserRole, Wizard []ent.Hook
 	}
 	inters struct {
 		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
 		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
 		ContractPosition, CustomerCentreLink, CustomerNumber, Document, EndUser,
-		Extension, Grant, IdempotencyKey, InvoiceItem, Mail, NeedApprover,
-		NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem,
-		OrderJob, OrderMessage, PasswordHash, PhoneNumber, Portfolio, PortfolioProduct,
-		Price, Product, Quote, QuoteItem, RecoveryCode, Registration, RuleApprover,
-		SavedAssignment, SavedCart, SimCard, TelephonyUser, Tenant, Transfer, User,
-		UserRole, Wizard []ent.Interceptor
+		Extension, Grant, IdempotencyKey, ImportReason, ImportRun, InvoiceItem, Mail,
+		NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent,
+		OrderItem, OrderJob, OrderMessage, PasswordHash, PhoneNumber, Portfolio,
+		PortfolioProduct, Price, Product, Quote, QuoteItem, RecoveryCode, Registration,
+		RuleApprover, SavedAssignment, SavedCart, SimCard, TelephonyUser, Tenant,
+		Transfer, User, UserRole, Wizard []ent.Interceptor
 	}
 )

@@ -27,6 +27,8 @@ import (
 	"kontor/ent/extension"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
+	"kontor/ent/importreason"
+	"kontor/ent/importrun"
 	"kontor/ent/invoiceitem"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
@@ -145,6 +147,8 @@ func checkColumn(t, c string) error {
 			extension.Table:          extension.ValidColumn,
 			grant.Table:              grant.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
+			importreason.Table:       importreason.ValidColumn,
+			importrun.Table:          importrun.ValidColumn,
 			invoiceitem.Table:        invoiceitem.ValidColumn,
 			mail.Table:               mail.ValidColumn,
 			needapprover.Table:       needapprover.ValidColumn,

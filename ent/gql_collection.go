@@ -19,6 +19,8 @@ import (
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
 	"kontor/ent/enduser"
+	"kontor/ent/importreason"
+	"kontor/ent/importrun"
 	"kontor/ent/invoiceitem"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
@@ -1779,6 +1781,266 @@ func newEndUserPaginateArgs(rv map[string]any) *enduserPaginateArgs {
 	}
 	if v := rv[beforeField]; v != nil {
 		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *ImportReasonQuery) CollectFields(ctx context.Context, satisfies ...string) (*ImportReasonQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *ImportReasonQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(importreason.Columns))
+		selectedFields = []string{importreason.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[importreason.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, importreason.FieldTenantID)
+				fieldSeen[importreason.FieldTenantID] = struct{}{}
+			}
+		case "runID":
+			if _, ok := fieldSeen[importreason.FieldRunID]; !ok {
+				selectedFields = append(selectedFields, importreason.FieldRunID)
+				fieldSeen[importreason.FieldRunID] = struct{}{}
+			}
+		case "line":
+			if _, ok := fieldSeen[importreason.FieldLine]; !ok {
+				selectedFields = append(selectedFields, importreason.FieldLine)
+				fieldSeen[importreason.FieldLine] = struct{}{}
+			}
+		case "column":
+			if _, ok := fieldSeen[importreason.FieldColumn]; !ok {
+				selectedFields = append(selectedFields, importreason.FieldColumn)
+				fieldSeen[importreason.FieldColumn] = struct{}{}
+			}
+		case "reason":
+			if _, ok := fieldSeen[importreason.FieldReason]; !ok {
+				selectedFields = append(selectedFields, importreason.FieldReason)
+				fieldSeen[importreason.FieldReason] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type importreasonPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []ImportReasonPaginateOption
+}
+
+func newImportReasonPaginateArgs(rv map[string]any) *importreasonPaginateArgs {
+	args := &importreasonPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *ImportRunQuery) CollectFields(ctx context.Context, satisfies ...string) (*ImportRunQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *ImportRunQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(importrun.Columns))
+		selectedFields = []string{importrun.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[importrun.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldTenantID)
+				fieldSeen[importrun.FieldTenantID] = struct{}{}
+			}
+		case "kind":
+			if _, ok := fieldSeen[importrun.FieldKind]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldKind)
+				fieldSeen[importrun.FieldKind] = struct{}{}
+			}
+		case "format":
+			if _, ok := fieldSeen[importrun.FieldFormat]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldFormat)
+				fieldSeen[importrun.FieldFormat] = struct{}{}
+			}
+		case "mode":
+			if _, ok := fieldSeen[importrun.FieldMode]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldMode)
+				fieldSeen[importrun.FieldMode] = struct{}{}
+			}
+		case "state":
+			if _, ok := fieldSeen[importrun.FieldState]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldState)
+				fieldSeen[importrun.FieldState] = struct{}{}
+			}
+		case "filename":
+			if _, ok := fieldSeen[importrun.FieldFilename]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldFilename)
+				fieldSeen[importrun.FieldFilename] = struct{}{}
+			}
+		case "size":
+			if _, ok := fieldSeen[importrun.FieldSize]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldSize)
+				fieldSeen[importrun.FieldSize] = struct{}{}
+			}
+		case "sha256":
+			if _, ok := fieldSeen[importrun.FieldSha256]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldSha256)
+				fieldSeen[importrun.FieldSha256] = struct{}{}
+			}
+		case "buyer":
+			if _, ok := fieldSeen[importrun.FieldBuyer]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldBuyer)
+				fieldSeen[importrun.FieldBuyer] = struct{}{}
+			}
+		case "records":
+			if _, ok := fieldSeen[importrun.FieldRecords]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldRecords)
+				fieldSeen[importrun.FieldRecords] = struct{}{}
+			}
+		case "created":
+			if _, ok := fieldSeen[importrun.FieldCreated]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldCreated)
+				fieldSeen[importrun.FieldCreated] = struct{}{}
+			}
+		case "updated":
+			if _, ok := fieldSeen[importrun.FieldUpdated]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldUpdated)
+				fieldSeen[importrun.FieldUpdated] = struct{}{}
+			}
+		case "unchanged":
+			if _, ok := fieldSeen[importrun.FieldUnchanged]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldUnchanged)
+				fieldSeen[importrun.FieldUnchanged] = struct{}{}
+			}
+		case "refused":
+			if _, ok := fieldSeen[importrun.FieldRefused]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldRefused)
+				fieldSeen[importrun.FieldRefused] = struct{}{}
+			}
+		case "failure":
+			if _, ok := fieldSeen[importrun.FieldFailure]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldFailure)
+				fieldSeen[importrun.FieldFailure] = struct{}{}
+			}
+		case "startedByID":
+			if _, ok := fieldSeen[importrun.FieldStartedByID]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldStartedByID)
+				fieldSeen[importrun.FieldStartedByID] = struct{}{}
+			}
+		case "queuedAt":
+			if _, ok := fieldSeen[importrun.FieldQueuedAt]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldQueuedAt)
+				fieldSeen[importrun.FieldQueuedAt] = struct{}{}
+			}
+		case "startedAt":
+			if _, ok := fieldSeen[importrun.FieldStartedAt]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldStartedAt)
+				fieldSeen[importrun.FieldStartedAt] = struct{}{}
+			}
+		case "endedAt":
+			if _, ok := fieldSeen[importrun.FieldEndedAt]; !ok {
+				selectedFields = append(selectedFields, importrun.FieldEndedAt)
+				fieldSeen[importrun.FieldEndedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type importrunPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []ImportRunPaginateOption
+}
+
+func newImportRunPaginateArgs(rv map[string]any) *importrunPaginateArgs {
+	args := &importrunPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	if v, ok := rv[orderByField]; ok {
+		switch v := v.(type) {
+		case map[string]any:
+			var (
+				err1, err2 error
+				order      = &ImportRunOrder{Field: &ImportRunOrderField{}, Direction: entgql.OrderDirectionAsc}
+			)
+			if d, ok := v[directionField]; ok {
+				err1 = order.Direction.UnmarshalGQL(d)
+			}
+			if f, ok := v[fieldField]; ok {
+				err2 = order.Field.UnmarshalGQL(f)
+			}
+			if err1 == nil && err2 == nil {
+				args.opts = append(args.opts, WithImportRunOrder(order))
+			}
+		case *ImportRunOrder:
+			if v != nil {
+				args.opts = append(args.opts, WithImportRunOrder(v))
+			}
+		}
 	}
 	return args
 }

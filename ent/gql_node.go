@@ -18,6 +18,8 @@ import (
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
 	"kontor/ent/enduser"
+	"kontor/ent/importreason"
+	"kontor/ent/importrun"
 	"kontor/ent/invoiceitem"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
@@ -111,6 +113,16 @@ var enduserImplementors = []string{"EndUser", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*EndUser) IsNode() {}
+
+var importreasonImplementors = []string{"ImportReason", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*ImportReason) IsNode() {}
+
+var importrunImplementors = []string{"ImportRun", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*ImportRun) IsNode() {}
 
 var invoiceitemImplementors = []string{"InvoiceItem", "Node"}
 
@@ -371,6 +383,24 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(enduser.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, enduserImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case importreason.Table:
+		query := c.ImportReason.Query().
+			Where(importreason.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, importreasonImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case importrun.Table:
+		query := c.ImportRun.Query().
+			Where(importrun.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, importrunImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -797,6 +827,38 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.EndUser.Query().
 			Where(enduser.IDIn(ids...))
 		query, err := query.CollectFields(ctx, enduserImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case importreason.Table:
+		query := c.ImportReason.Query().
+			Where(importreason.IDIn(ids...))
+		query, err := query.CollectFields(ctx, importreasonImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case importrun.Table:
+		query := c.ImportRun.Query().
+			Where(importrun.IDIn(ids...))
+		query, err := query.CollectFields(ctx, importrunImplementors...)
 		if err != nil {
 			return nil, err
 		}

@@ -75,6 +75,8 @@ type Order struct {
 	ReceiptTo []string `json:"receipt_to,omitempty"`
 	// Automatic holds the value of the "automatic" field.
 	Automatic bool `json:"automatic,omitempty"`
+	// Imported holds the value of the "imported" field.
+	Imported bool `json:"imported,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the OrderQuery when eager-loading is set.
 	Edges        OrderEdges `json:"edges"`
@@ -230,7 +232,7 @@ func (*Order) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case order.FieldNetAmount, order.FieldTaxAmount, order.FieldGrossAmount:
 			values[i] = new(money.Decimal)
-		case order.FieldCalledOff, order.FieldAutomatic:
+		case order.FieldCalledOff, order.FieldAutomatic, order.FieldImported:
 			values[i] = new(sql.NullBool)
 		case order.FieldNumber, order.FieldName, order.FieldCustomerOrderNumber, order.FieldReferenceNumber, order.FieldState, order.FieldBusinessCase, order.FieldChannel, order.FieldAgreedName, order.FieldAgreedEmail, order.FieldCurrency:
 			values[i] = new(sql.NullString)
@@ -414,6 +416,12 @@ func (_m *Order) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Automatic = value.Bool
 			}
+		case order.FieldImported:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field imported", values[i])
+			} else if value.Valid {
+				_m.Imported = value.Bool
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -581,6 +589,9 @@ func (_m *Order) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("automatic=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Automatic))
+	builder.WriteString(", ")
+	builder.WriteString("imported=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Imported))
 	builder.WriteByte(')')
 	return builder.String()
 }

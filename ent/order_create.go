@@ -260,6 +260,20 @@ func (_c *OrderCreate) SetNillableAutomatic(v *bool) *OrderCreate {
 	return _c
 }
 
+// SetImported sets the "imported" field.
+func (_c *OrderCreate) SetImported(v bool) *OrderCreate {
+	_c.mutation.SetImported(v)
+	return _c
+}
+
+// SetNillableImported sets the "imported" field if the given value is not nil.
+func (_c *OrderCreate) SetNillableImported(v *bool) *OrderCreate {
+	if v != nil {
+		_c.SetImported(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *OrderCreate) SetID(v uuid.UUID) *OrderCreate {
 	_c.mutation.SetID(v)
@@ -449,6 +463,10 @@ func (_c *OrderCreate) defaults() error {
 		v := order.DefaultAutomatic
 		_c.mutation.SetAutomatic(v)
 	}
+	if _, ok := _c.mutation.Imported(); !ok {
+		v := order.DefaultImported
+		_c.mutation.SetImported(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if order.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized order.DefaultID (forgotten import ent/runtime?)")
@@ -523,6 +541,9 @@ func (_c *OrderCreate) check() error {
 	}
 	if _, ok := _c.mutation.Automatic(); !ok {
 		return &ValidationError{Name: "automatic", err: errors.New(`ent: missing required field "Order.automatic"`)}
+	}
+	if _, ok := _c.mutation.Imported(); !ok {
+		return &ValidationError{Name: "imported", err: errors.New(`ent: missing required field "Order.imported"`)}
 	}
 	if len(_c.mutation.PlacedByIDs()) == 0 {
 		return &ValidationError{Name: "placed_by", err: errors.New(`ent: missing required edge "Order.placed_by"`)}
@@ -645,6 +666,10 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Automatic(); ok {
 		_spec.SetField(order.FieldAutomatic, field.TypeBool, value)
 		_node.Automatic = value
+	}
+	if value, ok := _c.mutation.Imported(); ok {
+		_spec.SetField(order.FieldImported, field.TypeBool, value)
+		_node.Imported = value
 	}
 	if nodes := _c.mutation.ItemsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -999,6 +1024,9 @@ func (u *OrderUpsertOne) UpdateNewValues() *OrderUpsertOne {
 		if _, exists := u.create.mutation.Automatic(); exists {
 			s.SetIgnore(order.FieldAutomatic)
 		}
+		if _, exists := u.create.mutation.Imported(); exists {
+			s.SetIgnore(order.FieldImported)
+		}
 	}))
 	return u
 }
@@ -1342,6 +1370,9 @@ func (u *OrderUpsertBulk) UpdateNewValues() *OrderUpsertBulk {
 			}
 			if _, exists := b.mutation.Automatic(); exists {
 				s.SetIgnore(order.FieldAutomatic)
+			}
+			if _, exists := b.mutation.Imported(); exists {
+				s.SetIgnore(order.FieldImported)
 			}
 		}
 	}))

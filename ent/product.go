@@ -42,6 +42,8 @@ type Product struct {
 	TaxRate money.Decimal `json:"tax_rate,omitempty"`
 	// MinimumQuantity holds the value of the "minimum_quantity" field.
 	MinimumQuantity money.Decimal `json:"minimum_quantity,omitempty"`
+	// PriceQuantity holds the value of the "price_quantity" field.
+	PriceQuantity money.Decimal `json:"price_quantity,omitempty"`
 	// QuantityStep holds the value of the "quantity_step" field.
 	QuantityStep money.Decimal `json:"quantity_step,omitempty"`
 	// Attributes holds the value of the "attributes" field.
@@ -100,7 +102,7 @@ func (*Product) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case product.FieldAttributes:
 			values[i] = new([]byte)
-		case product.FieldTaxRate, product.FieldMinimumQuantity, product.FieldQuantityStep:
+		case product.FieldTaxRate, product.FieldMinimumQuantity, product.FieldPriceQuantity, product.FieldQuantityStep:
 			values[i] = new(money.Decimal)
 		case product.FieldActive, product.FieldAutomatic:
 			values[i] = new(sql.NullBool)
@@ -190,6 +192,12 @@ func (_m *Product) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field minimum_quantity", values[i])
 			} else if value != nil {
 				_m.MinimumQuantity = *value
+			}
+		case product.FieldPriceQuantity:
+			if value, ok := values[i].(*money.Decimal); !ok {
+				return fmt.Errorf("unexpected type %T for field price_quantity", values[i])
+			} else if value != nil {
+				_m.PriceQuantity = *value
 			}
 		case product.FieldQuantityStep:
 			if value, ok := values[i].(*money.Decimal); !ok {
@@ -292,6 +300,9 @@ func (_m *Product) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("minimum_quantity=")
 	builder.WriteString(fmt.Sprintf("%v", _m.MinimumQuantity))
+	builder.WriteString(", ")
+	builder.WriteString("price_quantity=")
+	builder.WriteString(fmt.Sprintf("%v", _m.PriceQuantity))
 	builder.WriteString(", ")
 	builder.WriteString("quantity_step=")
 	builder.WriteString(fmt.Sprintf("%v", _m.QuantityStep))

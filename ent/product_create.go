@@ -112,6 +112,20 @@ func (_c *ProductCreate) SetMinimumQuantity(v money.Decimal) *ProductCreate {
 	return _c
 }
 
+// SetPriceQuantity sets the "price_quantity" field.
+func (_c *ProductCreate) SetPriceQuantity(v money.Decimal) *ProductCreate {
+	_c.mutation.SetPriceQuantity(v)
+	return _c
+}
+
+// SetNillablePriceQuantity sets the "price_quantity" field if the given value is not nil.
+func (_c *ProductCreate) SetNillablePriceQuantity(v *money.Decimal) *ProductCreate {
+	if v != nil {
+		_c.SetPriceQuantity(*v)
+	}
+	return _c
+}
+
 // SetQuantityStep sets the "quantity_step" field.
 func (_c *ProductCreate) SetQuantityStep(v money.Decimal) *ProductCreate {
 	_c.mutation.SetQuantityStep(v)
@@ -219,6 +233,13 @@ func (_c *ProductCreate) defaults() error {
 		v := product.DefaultAutomatic
 		_c.mutation.SetAutomatic(v)
 	}
+	if _, ok := _c.mutation.PriceQuantity(); !ok {
+		if product.DefaultPriceQuantity == nil {
+			return fmt.Errorf("ent: uninitialized product.DefaultPriceQuantity (forgotten import ent/runtime?)")
+		}
+		v := product.DefaultPriceQuantity()
+		_c.mutation.SetPriceQuantity(v)
+	}
 	if _, ok := _c.mutation.Attributes(); !ok {
 		v := product.DefaultAttributes
 		_c.mutation.SetAttributes(v)
@@ -264,6 +285,9 @@ func (_c *ProductCreate) check() error {
 	}
 	if _, ok := _c.mutation.MinimumQuantity(); !ok {
 		return &ValidationError{Name: "minimum_quantity", err: errors.New(`ent: missing required field "Product.minimum_quantity"`)}
+	}
+	if _, ok := _c.mutation.PriceQuantity(); !ok {
+		return &ValidationError{Name: "price_quantity", err: errors.New(`ent: missing required field "Product.price_quantity"`)}
 	}
 	if _, ok := _c.mutation.QuantityStep(); !ok {
 		return &ValidationError{Name: "quantity_step", err: errors.New(`ent: missing required field "Product.quantity_step"`)}
@@ -351,6 +375,10 @@ func (_c *ProductCreate) createSpec() (*Product, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MinimumQuantity(); ok {
 		_spec.SetField(product.FieldMinimumQuantity, field.TypeInt64, value)
 		_node.MinimumQuantity = value
+	}
+	if value, ok := _c.mutation.PriceQuantity(); ok {
+		_spec.SetField(product.FieldPriceQuantity, field.TypeInt64, value)
+		_node.PriceQuantity = value
 	}
 	if value, ok := _c.mutation.QuantityStep(); ok {
 		_spec.SetField(product.FieldQuantityStep, field.TypeInt64, value)
@@ -558,6 +586,18 @@ func (u *ProductUpsert) SetMinimumQuantity(v money.Decimal) *ProductUpsert {
 // UpdateMinimumQuantity sets the "minimum_quantity" field to the value that was provided on create.
 func (u *ProductUpsert) UpdateMinimumQuantity() *ProductUpsert {
 	u.SetExcluded(product.FieldMinimumQuantity)
+	return u
+}
+
+// SetPriceQuantity sets the "price_quantity" field.
+func (u *ProductUpsert) SetPriceQuantity(v money.Decimal) *ProductUpsert {
+	u.Set(product.FieldPriceQuantity, v)
+	return u
+}
+
+// UpdatePriceQuantity sets the "price_quantity" field to the value that was provided on create.
+func (u *ProductUpsert) UpdatePriceQuantity() *ProductUpsert {
+	u.SetExcluded(product.FieldPriceQuantity)
 	return u
 }
 
@@ -774,6 +814,20 @@ func (u *ProductUpsertOne) SetMinimumQuantity(v money.Decimal) *ProductUpsertOne
 func (u *ProductUpsertOne) UpdateMinimumQuantity() *ProductUpsertOne {
 	return u.Update(func(s *ProductUpsert) {
 		s.UpdateMinimumQuantity()
+	})
+}
+
+// SetPriceQuantity sets the "price_quantity" field.
+func (u *ProductUpsertOne) SetPriceQuantity(v money.Decimal) *ProductUpsertOne {
+	return u.Update(func(s *ProductUpsert) {
+		s.SetPriceQuantity(v)
+	})
+}
+
+// UpdatePriceQuantity sets the "price_quantity" field to the value that was provided on create.
+func (u *ProductUpsertOne) UpdatePriceQuantity() *ProductUpsertOne {
+	return u.Update(func(s *ProductUpsert) {
+		s.UpdatePriceQuantity()
 	})
 }
 
@@ -1163,6 +1217,20 @@ func (u *ProductUpsertBulk) SetMinimumQuantity(v money.Decimal) *ProductUpsertBu
 func (u *ProductUpsertBulk) UpdateMinimumQuantity() *ProductUpsertBulk {
 	return u.Update(func(s *ProductUpsert) {
 		s.UpdateMinimumQuantity()
+	})
+}
+
+// SetPriceQuantity sets the "price_quantity" field.
+func (u *ProductUpsertBulk) SetPriceQuantity(v money.Decimal) *ProductUpsertBulk {
+	return u.Update(func(s *ProductUpsert) {
+		s.SetPriceQuantity(v)
+	})
+}
+
+// UpdatePriceQuantity sets the "price_quantity" field to the value that was provided on create.
+func (u *ProductUpsertBulk) UpdatePriceQuantity() *ProductUpsertBulk {
+	return u.Update(func(s *ProductUpsert) {
+		s.UpdatePriceQuantity()
 	})
 }
 

@@ -160,6 +160,20 @@ func (_u *ProductUpdate) SetNillableMinimumQuantity(v *money.Decimal) *ProductUp
 	return _u
 }
 
+// SetPriceQuantity sets the "price_quantity" field.
+func (_u *ProductUpdate) SetPriceQuantity(v money.Decimal) *ProductUpdate {
+	_u.mutation.SetPriceQuantity(v)
+	return _u
+}
+
+// SetNillablePriceQuantity sets the "price_quantity" field if the given value is not nil.
+func (_u *ProductUpdate) SetNillablePriceQuantity(v *money.Decimal) *ProductUpdate {
+	if v != nil {
+		_u.SetPriceQuantity(*v)
+	}
+	return _u
+}
+
 // SetQuantityStep sets the "quantity_step" field.
 func (_u *ProductUpdate) SetQuantityStep(v money.Decimal) *ProductUpdate {
 	_u.mutation.SetQuantityStep(v)
@@ -328,6 +342,9 @@ func (_u *ProductUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.MinimumQuantity(); ok {
 		_spec.SetField(product.FieldMinimumQuantity, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.PriceQuantity(); ok {
+		_spec.SetField(product.FieldPriceQuantity, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.QuantityStep(); ok {
 		_spec.SetField(product.FieldQuantityStep, field.TypeInt64, value)
@@ -565,6 +582,20 @@ func (_u *ProductUpdateOne) SetNillableMinimumQuantity(v *money.Decimal) *Produc
 	return _u
 }
 
+// SetPriceQuantity sets the "price_quantity" field.
+func (_u *ProductUpdateOne) SetPriceQuantity(v money.Decimal) *ProductUpdateOne {
+	_u.mutation.SetPriceQuantity(v)
+	return _u
+}
+
+// SetNillablePriceQuantity sets the "price_quantity" field if the given value is not nil.
+func (_u *ProductUpdateOne) SetNillablePriceQuantity(v *money.Decimal) *ProductUpdateOne {
+	if v != nil {
+		_u.SetPriceQuantity(*v)
+	}
+	return _u
+}
+
 // SetQuantityStep sets the "quantity_step" field.
 func (_u *ProductUpdateOne) SetQuantityStep(v money.Decimal) *ProductUpdateOne {
 	_u.mutation.SetQuantityStep(v)
@@ -763,6 +794,9 @@ func (_u *ProductUpdateOne) sqlSave(ctx context.Context) (_node *Product, err er
 	}
 	if value, ok := _u.mutation.MinimumQuantity(); ok {
 		_spec.SetField(product.FieldMinimumQuantity, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.PriceQuantity(); ok {
+		_spec.SetField(product.FieldPriceQuantity, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.QuantityStep(); ok {
 		_spec.SetField(product.FieldQuantityStep, field.TypeInt64, value)

@@ -54,6 +54,10 @@ type Tx struct {
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
+	// ImportReason is the client for interacting with the ImportReason builders.
+	ImportReason *ImportReasonClient
+	// ImportRun is the client for interacting with the ImportRun builders.
+	ImportRun *ImportRunClient
 	// InvoiceItem is the client for interacting with the InvoiceItem builders.
 	InvoiceItem *InvoiceItemClient
 	// Mail is the client for interacting with the Mail builders.
@@ -268,6 +272,8 @@ func (tx *Tx) init() {
 	tx.Extension = NewExtensionClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
+	tx.ImportReason = NewImportReasonClient(tx.config)
+	tx.ImportRun = NewImportRunClient(tx.config)
 	tx.InvoiceItem = NewInvoiceItemClient(tx.config)
 	tx.Mail = NewMailClient(tx.config)
 	tx.NeedApprover = NewNeedApproverClient(tx.config)

@@ -9,7 +9,7 @@ import (
 // kinds are the kinds of global IDs by the names of the API's types, for the subjects
 // of the audit log.
 var kinds = map[string]string{
-	"Contract": ent.KindContract, "CustomerNumber": ent.KindCustomerNumber, "Order": ent.KindOrder,
+	"Contract": ent.KindContract, "CustomerNumber": ent.KindCustomerNumber, "ImportRun": ent.KindImportRun, "Order": ent.KindOrder,
 	"Tenant": ent.KindTenant, "Transfer": ent.KindTransfer, "User": ent.KindUser,
 }
 

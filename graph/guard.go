@@ -87,6 +87,10 @@ func unlessByLink(ctx context.Context, quote *gid.ID) error {
 	return may(ctx, "quote.decide")
 }
 
+// MayUpload is why the viewer may not send files, or nil: asked before they are taken in. The one
+// operation that takes a file is importData.
+func MayUpload(ctx context.Context) error { return may(ctx, "data.import") }
+
 // errActing says that the agent may do this itself, and not for a customer.
 var errActing = errors.New("FORBIDDEN_WHILE_ACTING")
 

@@ -18,6 +18,7 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/importrun"
 	"kontor/ent/order"
 	"kontor/ent/product"
 	"kontor/ent/quote"
@@ -43,6 +44,7 @@ var tables = map[string]string{
 	ent.KindContract:        contract.Table,
 	ent.KindCustomerNumber:  customernumber.Table,
 	ent.KindDocument:        document.Table,
+	ent.KindImportRun:       importrun.Table,
 	ent.KindOrder:           order.Table,
 	ent.KindProduct:         product.Table,
 	ent.KindQuote:           quote.Table,

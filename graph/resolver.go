@@ -9,6 +9,7 @@ import (
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/company"
+	"kontor/internal/erp"
 	"kontor/internal/fault"
 	"kontor/internal/identity"
 	"kontor/internal/lang"
@@ -29,6 +30,7 @@ type Resolver struct {
 	cart      *cart.Service
 	ordering  *ordering.Service
 	company   *company.Service
+	imports   *erp.Runs
 	telephony *telephony.Service
 	files     Files
 }
@@ -43,6 +45,7 @@ type Rooms struct {
 	Cart      *cart.Service
 	Ordering  *ordering.Service
 	Company   *company.Service
+	Imports   *erp.Runs
 	Telephony *telephony.Service
 	Files     Files
 }
@@ -60,7 +63,7 @@ type Files interface {
 func NewResolver(r Rooms) *Resolver {
 	return &Resolver{
 		client: r.Client, identity: r.Identity, access: r.Access, audit: r.Audit, catalog: r.Catalog,
-		cart: r.Cart, ordering: r.Ordering, company: r.Company, telephony: r.Telephony, files: r.Files,
+		cart: r.Cart, ordering: r.Ordering, company: r.Company, imports: r.Imports, telephony: r.Telephony, files: r.Files,
 	}
 }
 

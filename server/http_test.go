@@ -122,7 +122,7 @@ func TestHTTPWhatTheEndpointTakes(t *testing.T) {
 			{"text", "POST", "text/plain", "", query, 415, "BAD_USER_INPUT"},
 			{"GraphQL", "POST", "application/graphql", "", "{ __typename }", 415, "BAD_USER_INPUT"},
 			{"a form", "POST", "application/x-www-form-urlencoded", "", "query={__typename}", 415, "BAD_USER_INPUT"},
-			{"a multipart form", "POST", "multipart/form-data; boundary=x", "", "--x--", 415, "BAD_USER_INPUT"},
+			{"a multipart form, of nobody", "POST", "multipart/form-data; boundary=x", "", "--x--", 401, "UNAUTHENTICATED"},
 			{"accepts the type of the specification", "POST", "application/json", "application/graphql-response+json", query, 200, ""},
 			{"accepts anything", "POST", "application/json", "text/html, */*;q=0.1", query, 200, ""},
 			{"accepts nothing that there is", "POST", "application/json", "text/html", query, 406, ""},

@@ -133,10 +133,14 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		'x', 10000, 0, 10000, 'EUR', '2026-11-01 00:00:00+00:00', '' FROM users WHERE username = 'sabine.kurz'`, uuid.Must(uuid.NewV7()), brandt))
 	alter(t, d, fmt.Sprintf(`INSERT INTO quote_items (id, tenant_id, quote_id, position, product_id, sku, product_name, unit, automatic, quantity, unit_price_amount, line_total_amount, tax_rate, currency)
 		SELECT '%s', q.tenant_id, q.id, 1, p.id, p.sku, p.name, p.unit, p.automatic, 10000, 10000, 10000, 0, 'EUR' FROM quotes q, products p WHERE q.number = 'BRANDT-Q000001' AND p.sku = 'MET-AL-0101'`, uuid.Must(uuid.NewV7())))
+	run := uuid.Must(uuid.NewV7())
+	alter(t, d, fmt.Sprintf(`INSERT INTO import_runs (id, tenant_id, kind, format, mode, state, filename, size, sha256, blob_key, buyer, read_bytes, records, created, updated, unchanged, refused, failure, takes, queued_at, ended_at)
+		VALUES ('%s', '%s', 'PRICES', 'CSV', 'GOOD_ROWS', 'COMPLETED', 'geheim.csv', 1, '', '', '', 0, 0, 0, 0, 0, 0, '', 0, '2026-11-01 00:00:00+00:00', '2026-11-01 00:00:00+00:00')`, run, brandt))
 	telephonyOf(t, d, brandt)
 	world := map[string]string{
-		ent.KindWizard: wizardOf(t, owner.Client, map[string]any{"portfolio": "Geheim"}).id,
-		ent.KindTenant: globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
+		ent.KindWizard:    wizardOf(t, owner.Client, map[string]any{"portfolio": "Geheim"}).id,
+		ent.KindImportRun: globalID(ent.KindImportRun, run.String()),
+		ent.KindTenant:    globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),
 		ent.KindCart:           added.String(t, "addCartItems.cart.id"), ent.KindCartItem: added.String(t, "addCartItems.cart.items.0.id"),
 		// A second login, so that ending it leaves the first.

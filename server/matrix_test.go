@@ -97,7 +97,7 @@ type row struct {
 // nodeKinds are the kinds of the types that implement Node.
 var nodeKinds = map[string]string{
 	"Address": ent.KindAddress, "AlloyGroup": ent.KindAlloyGroup, "ApprovalRule": ent.KindApprovalRule, "AuditEntry": ent.KindAuditEntry, "Booking": ent.KindBooking, "Cart": ent.KindCart, "CartItem": ent.KindCartItem, "Category": ent.KindCategory,
-	"Contract": ent.KindContract, "ContractPosition": ent.KindContractPosition, "CustomerNumber": ent.KindCustomerNumber, "Document": ent.KindDocument, "Order": ent.KindOrder,
+	"Contract": ent.KindContract, "ContractPosition": ent.KindContractPosition, "CustomerNumber": ent.KindCustomerNumber, "Document": ent.KindDocument, "ImportRun": ent.KindImportRun, "Order": ent.KindOrder,
 	"OrderItem": ent.KindOrderItem, "Product": ent.KindProduct, "Quote": ent.KindQuote, "QuoteItem": ent.KindQuoteItem, "SavedCart": ent.KindSavedCart, "SavedAccountAssignment": ent.KindSavedAssignment, "Tenant": ent.KindTenant,
 	"TelephonyUser": ent.KindTelephonyUser, "TelephonyUserOrder": ent.KindWizard, "Transfer": ent.KindTransfer, "User": ent.KindUser,
 }

@@ -19,6 +19,7 @@ import (
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
 	"kontor/ent/grant"
+	"kontor/ent/importrun"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/phonenumber"
@@ -167,6 +168,9 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	b.must("an audit entry", b.log.Record(b.ctx, b.tx, audit.Change{
 		Tenant: of.ID, Action: "user.roles", Kind: "User", Subject: owner.ID, Label: owner.Username, After: map[string]any{"roles": []string{}}, By: owner,
 	}))
+	imported, err := b.tx.ImportRun.Create().SetTenantID(of.ID).SetKind(importrun.KindPRICES).SetFormat(importrun.FormatCSV).SetMode(importrun.ModeGOOD_ROWS).
+		SetState(importrun.StateCOMPLETED).SetFilename(name).SetSize(1).SetSha256("").SetStartedByID(owner.ID).SetQueuedAt(now).SetEndedAt(now).Save(b.ctx)
+	b.must("an import", err)
 	entry, err := b.tx.AuditEntry.Query().Where(auditentry.TenantID(of.ID), auditentry.SubjectID(owner.ID)).Only(b.ctx)
 	b.must("an audit entry", err)
 	wizard, person, card, free, telephone := b.telephony(of, owner, product, name)
@@ -180,8 +184,9 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		ent.KindContract: id(agreement), ent.KindContractPosition: id(position), ent.KindOrder: id(placed), ent.KindOrderItem: id(item), ent.KindAddress: id(address),
 		ent.KindSavedAssignment: id(assignment), ent.KindCart: id(basket), ent.KindCartItem: id(line), ent.KindAuditEntry: id(entry), ent.KindSavedCart: id(kept),
 		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered), ent.KindAlloyGroup: id(metal), ent.KindBooking: id(receipt), ent.KindDocument: id(paper),
-		ent.KindTransfer: b.share(agreement, of.boss, receiver),
-		ent.KindWizard:   id(wizard), ent.KindEndUser: id(person), ent.KindSimCard: id(card), ent.KindPhoneNumber: id(free), ent.KindTelephonyUser: id(telephone),
+		ent.KindImportRun: id(imported),
+		ent.KindTransfer:  b.share(agreement, of.boss, receiver),
+		ent.KindWizard:    id(wizard), ent.KindEndUser: id(person), ent.KindSimCard: id(card), ent.KindPhoneNumber: id(free), ent.KindTelephonyUser: id(telephone),
 		"telephony user": telephone.DisplayName, "phone number": free.Number,
 		"sku": sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,

@@ -70,7 +70,7 @@ func something(t *testing.T, api *ast.Schema, of *ast.Type) string {
 		return "{" + strings.Join(fields, ", ") + "}"
 	case definition.Name == "Int":
 		return "1"
-	case definition.Name == "ID" || definition.Name == "String" || definition.Name == "Decimal":
+	case definition.Name == "ID" || definition.Name == "String" || definition.Name == "Decimal" || definition.Name == "Upload":
 		return `"1"`
 	case definition.Name == "Date":
 		return `"2026-12-31"`

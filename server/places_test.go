@@ -222,6 +222,7 @@ var (
 		"costCentre", "glAccount", "project", "plant", "name", "customerOrderNumber", "referenceNumber",
 		"title", "firstName", "lastName", "phone", "mobile", "email", "newEmail", "newUsername", "currency", "mandatoryContactFields", "recipientEmail",
 		"emailDomain", "organizationId", // of a new company
+		"buyer",                                                               // of an operator's catalogue, who may import for all its companies
 		"note", "reason", "text", "provider", "portNumbers", "contractNumber", // about an order; the last names a contract of its own company
 		"action",                                             // of the audit log, the same for all
 		"token", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed

@@ -26,6 +26,7 @@ import (
 	"kontor/internal/company"
 	"kontor/internal/db"
 	"kontor/internal/demo"
+	"kontor/internal/erp"
 	"kontor/internal/identity"
 	"kontor/internal/live"
 	"kontor/internal/mail"
@@ -180,6 +181,8 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,
 		Outside: outside, Now: o.now,
 	})
+	imports := erp.NewRuns(erp.Needs{DB: s.db, Store: s.blobs, Hasher: o.hasher, Audit: log, Log: s.log, Now: o.now, Changed: orders.Changed})
+	s.closers = append(s.closers, imports.Close)
 	s.rooms = graph.Rooms{
 		Client:   s.db.Client,
 		Identity: ways,
@@ -192,6 +195,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 			DB: s.db, Redis: s.redis, Catalog: products, Cart: carts, Ordering: orders, Audit: log, Hasher: o.hasher, Log: s.log, Now: o.now,
 		}),
 		Company: company.New(s.db, rights, s.blobs, o.now),
+		Imports: imports,
 		Files:   files{s},
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
@@ -307,6 +311,7 @@ func (s *Server) Work(ctx context.Context) {
 	}
 	go s.rooms.Ordering.KeepReminding(ctx)
 	go s.rooms.Telephony.KeepSweeping(ctx)
+	go s.rooms.Imports.KeepImporting(ctx)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 
@@ -315,6 +320,9 @@ func (s *Server) Work(ctx context.Context) {
 func (s *Server) Process(ctx context.Context) error {
 	return errors.Join(s.rooms.Ordering.Process(ctx), s.rooms.Telephony.Sweep(ctx))
 }
+
+// Import works on the imports that are due now, and returns then.
+func (s *Server) Import(ctx context.Context) error { return s.rooms.Imports.Process(ctx) }
 
 // Close gives back what New opened, the last first.
 func (s *Server) Close() error {

@@ -88,23 +88,33 @@ func read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, int, stri
 		return nil, http.StatusRequestEntityTooLarge, "the request is larger than 256 KiB"
 	case err != nil:
 		return nil, http.StatusBadRequest, "the request ended before it was complete"
-	case !utf8.Valid(body):
-		return nil, http.StatusBadRequest, "the request is not UTF-8"
 	}
-	params := &graphql.RawParams{ReadTime: graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}, Headers: r.Header}
+	params, why := decode(body, r.Header)
+	if why != "" {
+		return nil, http.StatusBadRequest, why
+	}
+	return params, http.StatusOK, ""
+}
+
+// decode reads the parameters of an operation, or says what is wrong with them.
+func decode(body []byte, header http.Header) (*graphql.RawParams, string) {
+	if !utf8.Valid(body) {
+		return nil, "the request is not UTF-8"
+	}
+	params := &graphql.RawParams{ReadTime: graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}, Headers: header}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	// The decoder's own error would quote the request, and with it a password.
 	if err := decoder.Decode(params); err != nil {
-		return nil, http.StatusBadRequest, "the request is not a JSON object with query, variables, operationName and extensions"
+		return nil, "the request is not a JSON object with query, variables, operationName and extensions"
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, http.StatusBadRequest, "there is something behind the JSON object"
+		return nil, "there is something behind the JSON object"
 	}
 	if params.Query == "" {
-		return nil, http.StatusBadRequest, "the query is missing"
+		return nil, "the query is missing"
 	}
-	return params, http.StatusOK, ""
+	return params, ""
 }
 
 // negotiate picks the media type of the answer.

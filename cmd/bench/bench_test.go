@@ -29,7 +29,7 @@ func TestRun(t *testing.T) {
 	}
 	o := options{
 		binary: binary, tenants: leastTenants, orders: listLength * leastTenants, grants: 10 * fewGrants,
-		connections: 2, repeats: 1, duration: 50 * time.Millisecond, operations: "../../clients/operations", out: table,
+		connections: 2, repeats: 1, duration: 50 * time.Millisecond, contracts: 3000, operations: "../../clients/operations", out: table,
 	}
 	if err := o.validate(); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestRun(t *testing.T) {
 		"| one order | Kontor |", "| one order | gqlgen + pgx |", "| one order | floor |", "| one order | Kontor, one wall |", "With row security, ", "A right check takes ",
 		"| dashboard (customers: 1) | Kontor |", "| dashboard (customers: 50) | Kontor |", "| dashboard (customers: 50) | Kontor, one wall |", "A dashboard of 50 customers takes ",
 		"| place order (clients: 1) |", "| place order (clients: 16) |", "| place order (clients: 64) |", "| place order (clients: 16, one company) |",
-		"| place order (clients: 64, one company) |", "have no gap and no double.",
+		"| place order (clients: 64, one company) |", "A file of 3000 contracts goes in in ", "have no gap and no double.",
 	} {
 		if !strings.Contains(string(content), row) {
 			t.Errorf("the table has no %q:\n%s", row, content)

@@ -27,6 +27,7 @@ type options struct {
 	operations  string
 	out         string
 	only        string
+	contracts   int
 }
 
 func main() {
@@ -51,6 +52,7 @@ func main() {
 	flag.StringVar(&o.operations, "operations", "clients/operations", "what the clients send, of which some is measured as it is")
 	flag.StringVar(&o.out, "out", "", "also write the table to this file")
 	flag.StringVar(&o.only, "only", "", "measure only the operations whose name has this in it")
+	flag.IntVar(&o.contracts, "contracts", 1_000_000, "contracts in the file that is imported; 0: none is")
 	flag.Parse()
 	err := o.validate()
 	if err == nil {

@@ -50,8 +50,9 @@ type figures struct {
 	rows     []operation
 	targets  []target
 	measured map[string][][]result
-	ofPage   int64   // statements of a dashboard
-	orders   *placed // nil where that was not wanted
+	ofPage   int64     // statements of a dashboard
+	orders   *placed   // nil where that was not wanted
+	imported *imported // nil where that was not wanted
 	checks   checkTimes
 	seeded   time.Duration
 }
@@ -89,6 +90,9 @@ func report(o options, m machine, f figures) error {
 	fmt.Fprintf(&b, "\nA dashboard of %d customers takes %d statements, and so does one of %d.\n", manyCustomers, f.ofPage, fewCustomers)
 	if f.orders != nil {
 		f.orders.report(&b)
+	}
+	if f.imported != nil {
+		f.imported.report(&b)
 	}
 	fmt.Fprintf(&b, "\nA right check takes %.0f µs (median) with %d grants in the table and %.0f µs with %d: %.2f times as long.\n",
 		f.checks.few, f.checks.fewGrants, f.checks.all, f.checks.allRows, f.checks.all/f.checks.few)

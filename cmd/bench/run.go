@@ -81,7 +81,8 @@ func run(ctx context.Context, o options) (err error) {
 	rows = append(rows, pages.operations()...)
 	rows = slices.DeleteFunc(rows, func(row operation) bool { return !strings.Contains(row.name, o.only) })
 	crowds := crowdsOf(o.only)
-	if len(rows)+len(crowds) == 0 {
+	imports := o.contracts > 0 && strings.Contains("import contracts", o.only)
+	if len(rows)+len(crowds) == 0 && !imports {
 		return fmt.Errorf("-only %q fits no operation", o.only)
 	}
 	if err := same(ctx, targets, rows); err != nil {
@@ -112,7 +113,13 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	return report(o, m, figures{rows, targets, measured, ofPage, orders, checks, seeded})
+	var imported *imported
+	if imports {
+		if imported, err = measureImports(ctx, o, postgres); err != nil {
+			return err
+		}
+	}
+	return report(o, m, figures{rows, targets, measured, ofPage, orders, imported, checks, seeded})
 }
 
 func prepare(ctx context.Context, postgres *kontortest.Postgres, o options) (*data, error) {

@@ -1,19 +1,22 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v3"
 
+	"kontor/ent"
+	"kontor/ent/importrun"
+	"kontor/internal/audit"
 	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/erp"
@@ -23,80 +26,140 @@ import (
 func importCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "import",
-		Usage:     "import tenants, users, products, prices, contracts, alloy groups, bookings or documents from CSV or NDJSON",
+		Usage:     "import tenants, users, products, prices, contracts, orders, alloy groups, bookings or documents from a file",
 		ArgsUsage: "FILE (or - for standard input)",
-		Description: "Repeatable: a second run of the same file changes nothing. Good rows go in, bad rows are reported\n" +
-			"with line and reason, and the command then ends with status 1.\n\n" + importHelp(),
+		Description: "Repeatable: a second run of the same file changes nothing, and one that was interrupted goes on where it was.\n" +
+			"Good rows go in (or with --mode all_or_none all or none), bad rows are reported with line and reason, and the\n" +
+			"command then ends with status 1.\n\n" + importHelp(),
 		Flags: []cli.Flag{
 			databaseFlag(), blobFlag(),
-			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: tenants, users, products, prices, contracts, alloy_groups, bookings or documents"},
-			&cli.StringFlag{Name: "format", Usage: "csv or ndjson; by the file's ending unless told"},
+			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + strings.ToLower(strings.Join(kindNames(), ", "))},
+			&cli.StringFlag{Name: "format", Usage: "csv, ndjson or bmecat; by the file's ending unless told"},
+			&cli.StringFlag{Name: "mode", Value: "good_rows", Usage: "good_rows, or all_or_none"},
+			&cli.StringFlag{Name: "buyer", Usage: "`ORGANIZATION` that pays the prices of a BMEcat file; whom the file names unless told"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			path := c.Args().First()
 			if path == "" || c.Args().Len() > 1 {
 				return errors.New("name one file to import, or - for standard input")
 			}
-			from, format, err := openImport(path, c.String("format"))
+			what, err := newRun(path, c)
 			if err != nil {
 				return err
 			}
-			defer from.Close()
-			kind := erp.Kind(strings.ToUpper(c.String("kind")))
+			content, err := openImport(path)
+			if err != nil {
+				return err
+			}
+			defer content.Close()
 			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
-				importer := erp.NewImporter(d, password.NewHasher(0, 0), time.Now)
-				if kind == erp.Documents && path != "-" {
-					folder, err := os.OpenRoot(filepath.Dir(path))
+				store, err := blobs.Open(ctx, c.String("blob-url"))
+				if err != nil {
+					return err
+				}
+				defer store.Close()
+				runs := erp.NewRuns(erp.Needs{DB: d, Store: store, Hasher: password.NewHasher(0, 0), Audit: audit.New(d, time.Now, nil), Log: slog.Default(), Now: time.Now})
+				defer runs.Close()
+				var folder fs.FS
+				if path != "-" {
+					root, err := os.OpenRoot(filepath.Dir(path))
 					if err != nil {
 						return fmt.Errorf("opening the folder of the file to import: %w", err)
 					}
-					defer folder.Close()
-					store, err := blobs.Open(ctx, c.String("blob-url"))
-					if err != nil {
-						return err
-					}
-					defer store.Close()
-					importer.WithFiles(folder.FS(), store)
+					defer root.Close()
+					folder = root.FS()
 				}
-				if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-					importer.Progress = func(rows int) { fmt.Fprintf(os.Stderr, "\r%d rows", rows) }
+				told, end := progress(what.Filename)
+				run, reasons, err := runs.Here(ctx, what, content, folder, told)
+				end()
+				if err != nil {
+					return err
 				}
-				result, err := importer.Run(ctx, kind, from, format)
-				report(result)
-				if err == nil && len(result.Rejected) > 0 {
-					err = fmt.Errorf("%d rows were rejected", result.Refused)
-				}
-				return err
+				return report(run, reasons)
 			})
 		},
 	}
 }
 
-func openImport(path, format string) (io.ReadCloser, erp.Format, error) {
+// newRun is what the flags say.
+func newRun(path string, c *cli.Command) (erp.NewRun, error) {
+	format := c.String("format")
 	if format == "" {
 		format = strings.TrimPrefix(filepath.Ext(path), ".")
+		if format == "xml" {
+			format = "bmecat"
+		}
 	}
-	chosen := erp.Format(strings.ToUpper(format))
-	if chosen != erp.CSV && chosen != erp.NDJSON {
-		return nil, "", fmt.Errorf("the format %q is not known: say --format csv or --format ndjson", format)
+	buyer := c.String("buyer")
+	what := erp.NewRun{
+		Kind: importrun.Kind(strings.ToUpper(c.String("kind"))), Format: importrun.Format(strings.ToUpper(format)), Mode: importrun.Mode(strings.ToUpper(c.String("mode"))),
+		Buyer: &buyer, Filename: path,
 	}
+	if err := importrun.KindValidator(what.Kind); err != nil {
+		return what, fmt.Errorf("the kind %q is not known: choose one of %s", c.String("kind"), strings.ToLower(strings.Join(kindNames(), ", ")))
+	}
+	if err := importrun.FormatValidator(what.Format); err != nil {
+		return what, fmt.Errorf("the format %q is not known: say --format csv, --format ndjson or --format bmecat", format)
+	}
+	if err := importrun.ModeValidator(what.Mode); err != nil {
+		return what, fmt.Errorf("the mode %q is not known: say --mode good_rows or --mode all_or_none", c.String("mode"))
+	}
+	return what, nil
+}
+
+// openImport opens the file to import. What comes on standard input is written down first: it is
+// read more than once.
+func openImport(path string) (*os.File, error) {
 	if path == "-" {
-		return os.Stdin, chosen, nil
+		return erp.Spool(os.Stdin)
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, "", fmt.Errorf("opening the file to import: %w", err)
+		return nil, fmt.Errorf("opening the file to import: %w", err)
 	}
-	return file, chosen, nil
+	return file, nil
 }
 
-func report(result erp.Result) {
-	slices.SortStableFunc(result.Rejected, func(a, b erp.Rejection) int { return cmp.Compare(a.Line, b.Line) })
-	for _, r := range result.Rejected {
-		fmt.Fprintln(os.Stderr, r)
+// progress shows a bar where somebody looks at a terminal.
+func progress(filename string) (told erp.Told, end func()) {
+	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return func(float64, int) {}, func() {}
 	}
-	fmt.Fprintf(os.Stdout, "created %d, updated %d, unchanged %d, rejected %d\n",
-		result.Created, result.Updated, result.Unchanged, result.Refused)
+	const whole = 1000
+	bar := progressbar.NewOptions(whole, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+	return func(done float64, rows int) {
+		bar.Describe(fmt.Sprintf("%s, %d rows", filepath.Base(filename), rows))
+		_ = bar.Set(int(done * whole))
+	}, func() { _ = bar.Finish() }
+}
+
+// report says what became of an import; what is not in is an error.
+func report(run *ent.ImportRun, reasons []*ent.ImportReason) error {
+	for _, r := range reasons {
+		fmt.Fprintf(os.Stderr, "line %d: %s\n", r.Line, r.Reason)
+	}
+	if len(reasons) == erp.MaxReasons {
+		fmt.Fprintln(os.Stderr, "… and more: these are the first reasons")
+	}
+	fmt.Fprintf(os.Stdout, "created %d, updated %d, unchanged %d, rejected %d\n", run.Created, run.Updated, run.Unchanged, run.Refused)
+	switch {
+	case run.State == importrun.StateFAILED:
+		return errors.New(run.Failure)
+	case run.State == importrun.StateREJECTED:
+		return fmt.Errorf("nothing was imported, because it was all or none and there are bad rows: %d", run.Refused)
+	case run.Refused > 0:
+		return fmt.Errorf("rows that were rejected: %d", run.Refused)
+	}
+	return nil
+}
+
+func kindNames() []string {
+	var names []string
+	for _, kind := range erp.Kinds() {
+		names = append(names, string(kind))
+	}
+	return names
 }
 
 func importHelp() string {

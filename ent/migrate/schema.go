@@ -533,6 +533,70 @@ var (
 		Columns:    IdempotencyKeysColumns,
 		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
 	}
+	// ImportReasonsColumns holds the columns for the "import_reasons" table.
+	ImportReasonsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "line", Type: field.TypeInt},
+		{Name: "column_name", Type: field.TypeString, Default: ""},
+		{Name: "reason", Type: field.TypeString},
+		{Name: "run_id", Type: field.TypeUUID},
+	}
+	// ImportReasonsTable holds the schema information for the "import_reasons" table.
+	ImportReasonsTable = &schema.Table{
+		Name:       "import_reasons",
+		Columns:    ImportReasonsColumns,
+		PrimaryKey: []*schema.Column{ImportReasonsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "import_reasons_import_runs_reasons",
+				Columns:    []*schema.Column{ImportReasonsColumns[5]},
+				RefColumns: []*schema.Column{ImportRunsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
+	// ImportRunsColumns holds the columns for the "import_runs" table.
+	ImportRunsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"TENANTS", "USERS", "PRODUCTS", "PRICES", "CONTRACTS", "ORDERS", "ALLOY_GROUPS", "BOOKINGS", "DOCUMENTS", "PORTFOLIOS", "PORTFOLIO_PRODUCTS", "END_USERS", "SIM_CARDS", "PHONE_NUMBERS", "TELEPHONY_USERS"}},
+		{Name: "format", Type: field.TypeEnum, Enums: []string{"CSV", "NDJSON", "BMECAT"}},
+		{Name: "mode", Type: field.TypeEnum, Enums: []string{"GOOD_ROWS", "ALL_OR_NONE"}},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"QUEUED", "RUNNING", "COMPLETED", "REJECTED", "FAILED"}, Default: "QUEUED"},
+		{Name: "filename", Type: field.TypeString},
+		{Name: "size", Type: field.TypeInt64},
+		{Name: "sha256", Type: field.TypeString},
+		{Name: "blob_key", Type: field.TypeString, Default: ""},
+		{Name: "buyer", Type: field.TypeString, Default: ""},
+		{Name: "read_bytes", Type: field.TypeInt64, Default: 0},
+		{Name: "records", Type: field.TypeInt, Default: 0},
+		{Name: "created", Type: field.TypeInt, Default: 0},
+		{Name: "updated", Type: field.TypeInt, Default: 0},
+		{Name: "unchanged", Type: field.TypeInt, Default: 0},
+		{Name: "refused", Type: field.TypeInt, Default: 0},
+		{Name: "failure", Type: field.TypeString, Default: ""},
+		{Name: "takes", Type: field.TypeInt, Default: 0},
+		{Name: "leased_until", Type: field.TypeTime, Nullable: true},
+		{Name: "queued_at", Type: field.TypeTime},
+		{Name: "started_at", Type: field.TypeTime, Nullable: true},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "started_by_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// ImportRunsTable holds the schema information for the "import_runs" table.
+	ImportRunsTable = &schema.Table{
+		Name:       "import_runs",
+		Columns:    ImportRunsColumns,
+		PrimaryKey: []*schema.Column{ImportRunsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "import_runs_users_started_by",
+				Columns:    []*schema.Column{ImportRunsColumns[23]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+	}
 	// InvoiceItemsColumns holds the columns for the "invoice_items" table.
 	InvoiceItemsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -687,6 +751,7 @@ var (
 		{Name: "details", Type: field.TypeJSON, Nullable: true},
 		{Name: "receipt_to", Type: field.TypeJSON, Nullable: true},
 		{Name: "automatic", Type: field.TypeBool, Default: false},
+		{Name: "imported", Type: field.TypeBool, Default: false},
 		{Name: "contract_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "placed_by_id", Type: field.TypeUUID},
 		{Name: "tenant_id", Type: field.TypeUUID},
@@ -700,25 +765,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "orders_contracts_orders",
-				Columns:    []*schema.Column{OrdersColumns[21]},
+				Columns:    []*schema.Column{OrdersColumns[22]},
 				RefColumns: []*schema.Column{ContractsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "orders_users_placed_by",
-				Columns:    []*schema.Column{OrdersColumns[22]},
+				Columns:    []*schema.Column{OrdersColumns[23]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "orders_tenants_tenant",
-				Columns:    []*schema.Column{OrdersColumns[23]},
+				Columns:    []*schema.Column{OrdersColumns[24]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "orders_quotes_order",
-				Columns:    []*schema.Column{OrdersColumns[24]},
+				Columns:    []*schema.Column{OrdersColumns[25]},
 				RefColumns: []*schema.Column{QuotesColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -950,6 +1015,7 @@ var (
 		{Name: "automatic", Type: field.TypeBool, Default: false},
 		{Name: "tax_rate", Type: field.TypeInt64},
 		{Name: "minimum_quantity", Type: field.TypeInt64},
+		{Name: "price_quantity", Type: field.TypeInt64},
 		{Name: "quantity_step", Type: field.TypeInt64},
 		{Name: "attributes", Type: field.TypeJSON},
 		{Name: "search_text", Type: field.TypeString},
@@ -964,7 +1030,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "products_categories_category",
-				Columns:    []*schema.Column{ProductsColumns[14]},
+				Columns:    []*schema.Column{ProductsColumns[15]},
 				RefColumns: []*schema.Column{CategoriesColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -1418,6 +1484,8 @@ var (
 		ExtensionsTable,
 		GrantsTable,
 		IdempotencyKeysTable,
+		ImportReasonsTable,
+		ImportRunsTable,
 		InvoiceItemsTable,
 		MailsTable,
 		NeedApproversTable,
@@ -1472,6 +1540,8 @@ func init() {
 	GrantsTable.ForeignKeys[0].RefTable = ContractsTable
 	GrantsTable.ForeignKeys[1].RefTable = UsersTable
 	GrantsTable.ForeignKeys[2].RefTable = UsersTable
+	ImportReasonsTable.ForeignKeys[0].RefTable = ImportRunsTable
+	ImportRunsTable.ForeignKeys[0].RefTable = UsersTable
 	InvoiceItemsTable.ForeignKeys[0].RefTable = TelephonyUsersTable
 	NeedApproversTable.ForeignKeys[0].RefTable = ApprovalNeedsTable
 	OneTimeLinksTable.ForeignKeys[0].RefTable = UsersTable

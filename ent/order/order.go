@@ -66,6 +66,8 @@ const (
 	FieldReceiptTo = "receipt_to"
 	// FieldAutomatic holds the string denoting the automatic field in the database.
 	FieldAutomatic = "automatic"
+	// FieldImported holds the string denoting the imported field in the database.
+	FieldImported = "imported"
 	// EdgeItems holds the string denoting the items edge name in mutations.
 	EdgeItems = "items"
 	// EdgeEvents holds the string denoting the events edge name in mutations.
@@ -187,6 +189,7 @@ var Columns = []string{
 	FieldDetails,
 	FieldReceiptTo,
 	FieldAutomatic,
+	FieldImported,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -217,6 +220,8 @@ var (
 	DefaultCalledOff bool
 	// DefaultAutomatic holds the default value on creation for the "automatic" field.
 	DefaultAutomatic bool
+	// DefaultImported holds the default value on creation for the "imported" field.
+	DefaultImported bool
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -412,6 +417,11 @@ func ByCurrency(opts ...sql.OrderTermOption) OrderOption {
 // ByAutomatic orders the results by the automatic field.
 func ByAutomatic(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAutomatic, opts...).ToFunc()
+}
+
+// ByImported orders the results by the imported field.
+func ByImported(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldImported, opts...).ToFunc()
 }
 
 // ByItemsCount orders the results by items count.

@@ -147,6 +147,11 @@ func Automatic(v bool) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldAutomatic, v))
 }
 
+// Imported applies equality check predicate on the "imported" field. It's identical to ImportedEQ.
+func Imported(v bool) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldImported, v))
+}
+
 // TenantIDEQ applies the EQ predicate on the "tenant_id" field.
 func TenantIDEQ(v uuid.UUID) predicate.Order {
 	return predicate.Order(sql.FieldEQ(FieldTenantID, v))
@@ -1040,6 +1045,16 @@ func AutomaticEQ(v bool) predicate.Order {
 // AutomaticNEQ applies the NEQ predicate on the "automatic" field.
 func AutomaticNEQ(v bool) predicate.Order {
 	return predicate.Order(sql.FieldNEQ(FieldAutomatic, v))
+}
+
+// ImportedEQ applies the EQ predicate on the "imported" field.
+func ImportedEQ(v bool) predicate.Order {
+	return predicate.Order(sql.FieldEQ(FieldImported, v))
+}
+
+// ImportedNEQ applies the NEQ predicate on the "imported" field.
+func ImportedNEQ(v bool) predicate.Order {
+	return predicate.Order(sql.FieldNEQ(FieldImported, v))
 }
 
 // HasItems applies the HasEdge predicate on the "items" edge.

@@ -69,6 +69,12 @@ type Grant func(*sql.Selector)
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
 
+// ImportReason is the predicate function for importreason builders.
+type ImportReason func(*sql.Selector)
+
+// ImportRun is the predicate function for importrun builders.
+type ImportRun func(*sql.Selector)
+
 // InvoiceItem is the predicate function for invoiceitem builders.
 type InvoiceItem func(*sql.Selector)
 

@@ -4,6 +4,7 @@ package product
 
 import (
 	"kontor/internal/account"
+	"kontor/internal/money"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -36,6 +37,8 @@ const (
 	FieldTaxRate = "tax_rate"
 	// FieldMinimumQuantity holds the string denoting the minimum_quantity field in the database.
 	FieldMinimumQuantity = "minimum_quantity"
+	// FieldPriceQuantity holds the string denoting the price_quantity field in the database.
+	FieldPriceQuantity = "price_quantity"
 	// FieldQuantityStep holds the string denoting the quantity_step field in the database.
 	FieldQuantityStep = "quantity_step"
 	// FieldAttributes holds the string denoting the attributes field in the database.
@@ -79,6 +82,7 @@ var Columns = []string{
 	FieldAutomatic,
 	FieldTaxRate,
 	FieldMinimumQuantity,
+	FieldPriceQuantity,
 	FieldQuantityStep,
 	FieldAttributes,
 	FieldSearchText,
@@ -109,6 +113,8 @@ var (
 	DefaultActive bool
 	// DefaultAutomatic holds the default value on creation for the "automatic" field.
 	DefaultAutomatic bool
+	// DefaultPriceQuantity holds the default value on creation for the "price_quantity" field.
+	DefaultPriceQuantity func() money.Decimal
 	// DefaultAttributes holds the default value on creation for the "attributes" field.
 	DefaultAttributes []account.Attribute
 	// DefaultID holds the default value on creation for the "id" field.
@@ -171,6 +177,11 @@ func ByTaxRate(opts ...sql.OrderTermOption) OrderOption {
 // ByMinimumQuantity orders the results by the minimum_quantity field.
 func ByMinimumQuantity(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMinimumQuantity, opts...).ToFunc()
+}
+
+// ByPriceQuantity orders the results by the price_quantity field.
+func ByPriceQuantity(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPriceQuantity, opts...).ToFunc()
 }
 
 // ByQuantityStep orders the results by the quantity_step field.

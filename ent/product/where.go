@@ -107,6 +107,11 @@ func MinimumQuantity(v money.Decimal) predicate.Product {
 	return predicate.Product(sql.FieldEQ(FieldMinimumQuantity, v))
 }
 
+// PriceQuantity applies equality check predicate on the "price_quantity" field. It's identical to PriceQuantityEQ.
+func PriceQuantity(v money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldEQ(FieldPriceQuantity, v))
+}
+
 // QuantityStep applies equality check predicate on the "quantity_step" field. It's identical to QuantityStepEQ.
 func QuantityStep(v money.Decimal) predicate.Product {
 	return predicate.Product(sql.FieldEQ(FieldQuantityStep, v))
@@ -540,6 +545,46 @@ func MinimumQuantityLT(v money.Decimal) predicate.Product {
 // MinimumQuantityLTE applies the LTE predicate on the "minimum_quantity" field.
 func MinimumQuantityLTE(v money.Decimal) predicate.Product {
 	return predicate.Product(sql.FieldLTE(FieldMinimumQuantity, v))
+}
+
+// PriceQuantityEQ applies the EQ predicate on the "price_quantity" field.
+func PriceQuantityEQ(v money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldEQ(FieldPriceQuantity, v))
+}
+
+// PriceQuantityNEQ applies the NEQ predicate on the "price_quantity" field.
+func PriceQuantityNEQ(v money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldNEQ(FieldPriceQuantity, v))
+}
+
+// PriceQuantityIn applies the In predicate on the "price_quantity" field.
+func PriceQuantityIn(vs ...money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldIn(FieldPriceQuantity, vs...))
+}
+
+// PriceQuantityNotIn applies the NotIn predicate on the "price_quantity" field.
+func PriceQuantityNotIn(vs ...money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldNotIn(FieldPriceQuantity, vs...))
+}
+
+// PriceQuantityGT applies the GT predicate on the "price_quantity" field.
+func PriceQuantityGT(v money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldGT(FieldPriceQuantity, v))
+}
+
+// PriceQuantityGTE applies the GTE predicate on the "price_quantity" field.
+func PriceQuantityGTE(v money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldGTE(FieldPriceQuantity, v))
+}
+
+// PriceQuantityLT applies the LT predicate on the "price_quantity" field.
+func PriceQuantityLT(v money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldLT(FieldPriceQuantity, v))
+}
+
+// PriceQuantityLTE applies the LTE predicate on the "price_quantity" field.
+func PriceQuantityLTE(v money.Decimal) predicate.Product {
+	return predicate.Product(sql.FieldLTE(FieldPriceQuantity, v))
 }
 
 // QuantityStepEQ applies the EQ predicate on the "quantity_step" field.

@@ -24,6 +24,8 @@ import (
 	"kontor/ent/extension"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
+	"kontor/ent/importreason"
+	"kontor/ent/importrun"
 	"kontor/ent/invoiceitem"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
@@ -57,6 +59,7 @@ import (
 	"kontor/ent/userrole"
 	"kontor/ent/wizard"
 	"kontor/internal/account"
+	"kontor/internal/money"
 
 	"github.com/google/uuid"
 )
@@ -418,6 +421,81 @@ func init() {
 	idempotencykeyDescID := idempotencykeyMixinFields0[0].Descriptor()
 	// idempotencykey.DefaultID holds the default value on creation for the id field.
 	idempotencykey.DefaultID = idempotencykeyDescID.Default.(func() uuid.UUID)
+	importreasonMixin := schema.ImportReason{}.Mixin()
+	importreasonMixinHooks0 := importreasonMixin[0].Hooks()
+	importreasonHooks := schema.ImportReason{}.Hooks()
+	importreason.Hooks[0] = importreasonMixinHooks0[0]
+	importreason.Hooks[1] = importreasonHooks[0]
+	importreason.Hooks[2] = importreasonHooks[1]
+	importreasonMixinInters0 := importreasonMixin[0].Interceptors()
+	importreason.Interceptors[0] = importreasonMixinInters0[0]
+	importreasonMixinFields0 := importreasonMixin[0].Fields()
+	_ = importreasonMixinFields0
+	importreasonFields := schema.ImportReason{}.Fields()
+	_ = importreasonFields
+	// importreasonDescColumn is the schema descriptor for column field.
+	importreasonDescColumn := importreasonFields[2].Descriptor()
+	// importreason.DefaultColumn holds the default value on creation for the column field.
+	importreason.DefaultColumn = importreasonDescColumn.Default.(string)
+	// importreasonDescID is the schema descriptor for id field.
+	importreasonDescID := importreasonMixinFields0[0].Descriptor()
+	// importreason.DefaultID holds the default value on creation for the id field.
+	importreason.DefaultID = importreasonDescID.Default.(func() uuid.UUID)
+	importrunMixin := schema.ImportRun{}.Mixin()
+	importrunMixinHooks0 := importrunMixin[0].Hooks()
+	importrunHooks := schema.ImportRun{}.Hooks()
+	importrun.Hooks[0] = importrunMixinHooks0[0]
+	importrun.Hooks[1] = importrunHooks[0]
+	importrunMixinInters0 := importrunMixin[0].Interceptors()
+	importrun.Interceptors[0] = importrunMixinInters0[0]
+	importrunMixinFields0 := importrunMixin[0].Fields()
+	_ = importrunMixinFields0
+	importrunFields := schema.ImportRun{}.Fields()
+	_ = importrunFields
+	// importrunDescBlobKey is the schema descriptor for blob_key field.
+	importrunDescBlobKey := importrunFields[7].Descriptor()
+	// importrun.DefaultBlobKey holds the default value on creation for the blob_key field.
+	importrun.DefaultBlobKey = importrunDescBlobKey.Default.(string)
+	// importrunDescBuyer is the schema descriptor for buyer field.
+	importrunDescBuyer := importrunFields[8].Descriptor()
+	// importrun.DefaultBuyer holds the default value on creation for the buyer field.
+	importrun.DefaultBuyer = importrunDescBuyer.Default.(string)
+	// importrunDescReadBytes is the schema descriptor for read_bytes field.
+	importrunDescReadBytes := importrunFields[9].Descriptor()
+	// importrun.DefaultReadBytes holds the default value on creation for the read_bytes field.
+	importrun.DefaultReadBytes = importrunDescReadBytes.Default.(int64)
+	// importrunDescRecords is the schema descriptor for records field.
+	importrunDescRecords := importrunFields[10].Descriptor()
+	// importrun.DefaultRecords holds the default value on creation for the records field.
+	importrun.DefaultRecords = importrunDescRecords.Default.(int)
+	// importrunDescCreated is the schema descriptor for created field.
+	importrunDescCreated := importrunFields[11].Descriptor()
+	// importrun.DefaultCreated holds the default value on creation for the created field.
+	importrun.DefaultCreated = importrunDescCreated.Default.(int)
+	// importrunDescUpdated is the schema descriptor for updated field.
+	importrunDescUpdated := importrunFields[12].Descriptor()
+	// importrun.DefaultUpdated holds the default value on creation for the updated field.
+	importrun.DefaultUpdated = importrunDescUpdated.Default.(int)
+	// importrunDescUnchanged is the schema descriptor for unchanged field.
+	importrunDescUnchanged := importrunFields[13].Descriptor()
+	// importrun.DefaultUnchanged holds the default value on creation for the unchanged field.
+	importrun.DefaultUnchanged = importrunDescUnchanged.Default.(int)
+	// importrunDescRefused is the schema descriptor for refused field.
+	importrunDescRefused := importrunFields[14].Descriptor()
+	// importrun.DefaultRefused holds the default value on creation for the refused field.
+	importrun.DefaultRefused = importrunDescRefused.Default.(int)
+	// importrunDescFailure is the schema descriptor for failure field.
+	importrunDescFailure := importrunFields[15].Descriptor()
+	// importrun.DefaultFailure holds the default value on creation for the failure field.
+	importrun.DefaultFailure = importrunDescFailure.Default.(string)
+	// importrunDescTakes is the schema descriptor for takes field.
+	importrunDescTakes := importrunFields[17].Descriptor()
+	// importrun.DefaultTakes holds the default value on creation for the takes field.
+	importrun.DefaultTakes = importrunDescTakes.Default.(int)
+	// importrunDescID is the schema descriptor for id field.
+	importrunDescID := importrunMixinFields0[0].Descriptor()
+	// importrun.DefaultID holds the default value on creation for the id field.
+	importrun.DefaultID = importrunDescID.Default.(func() uuid.UUID)
 	invoiceitemMixin := schema.InvoiceItem{}.Mixin()
 	invoiceitemMixinHooks0 := invoiceitemMixin[0].Hooks()
 	invoiceitemHooks := schema.InvoiceItem{}.Hooks()
@@ -545,6 +623,10 @@ func init() {
 	orderDescAutomatic := orderFields[21].Descriptor()
 	// order.DefaultAutomatic holds the default value on creation for the automatic field.
 	order.DefaultAutomatic = orderDescAutomatic.Default.(bool)
+	// orderDescImported is the schema descriptor for imported field.
+	orderDescImported := orderFields[22].Descriptor()
+	// order.DefaultImported holds the default value on creation for the imported field.
+	order.DefaultImported = orderDescImported.Default.(bool)
 	// orderDescID is the schema descriptor for id field.
 	orderDescID := orderMixinFields0[0].Descriptor()
 	// order.DefaultID holds the default value on creation for the id field.
@@ -727,8 +809,12 @@ func init() {
 	productDescAutomatic := productFields[6].Descriptor()
 	// product.DefaultAutomatic holds the default value on creation for the automatic field.
 	product.DefaultAutomatic = productDescAutomatic.Default.(bool)
+	// productDescPriceQuantity is the schema descriptor for price_quantity field.
+	productDescPriceQuantity := productFields[9].Descriptor()
+	// product.DefaultPriceQuantity holds the default value on creation for the price_quantity field.
+	product.DefaultPriceQuantity = productDescPriceQuantity.Default.(func() money.Decimal)
 	// productDescAttributes is the schema descriptor for attributes field.
-	productDescAttributes := productFields[10].Descriptor()
+	productDescAttributes := productFields[11].Descriptor()
 	// product.DefaultAttributes holds the default value on creation for the attributes field.
 	product.DefaultAttributes = productDescAttributes.Default.([]account.Attribute)
 	// productDescID is the schema descriptor for id field.

@@ -54,6 +54,8 @@ func (Order) Fields() []ent.Field {
 		field.JSON("receipt_to", []string{}).Optional().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 		// Whether it is processed without people: all that was ordered can be (OR-07).
 		field.Bool("automatic").Immutable().Default(false),
+		// Whether it came from the ERP, as orders by phone and on paper do (OR-09).
+		field.Bool("imported").Immutable().Default(false).Annotations(entgql.Skip(entgql.SkipAll)),
 	}
 }
 

@@ -59,6 +59,8 @@ func (Product) Fields() []ent.Field {
 		field.Bool("automatic").Default(false),
 		field.Int64("tax_rate").GoType(money.Decimal{}),
 		field.Int64("minimum_quantity").GoType(money.Decimal{}),
+		// How many units the prices of its catalogue are for: only the import of new prices asks for it.
+		field.Int64("price_quantity").GoType(money.Decimal{}).DefaultFunc(one).Annotations(entgql.Skip(entgql.SkipAll)),
 		field.Int64("quantity_step").GoType(money.Decimal{}),
 		field.JSON("attributes", []account.Attribute{}).Default([]account.Attribute{}),
 		// The stemmed words of number, name, description and attributes: what the
@@ -109,3 +111,5 @@ func (Price) Hooks() []ent.Hook { return []ent.Hook{systemOnly} }
 func (Price) Annotations() []entschema.Annotation {
 	return []entschema.Annotation{entgql.Skip(entgql.SkipAll)}
 }
+
+func one() money.Decimal { return money.FromInt(1) }

@@ -10,6 +10,7 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/importrun"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderjob"
@@ -571,6 +572,56 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"username":   nil,
 			"tenantName": nil,
+		},
+	},
+	"ImportDataPayload": {
+		Satisfies: importDataPayloadImplementors,
+		Fields: map[string][]string{
+			"run":    {"ImportRun"},
+			"errors": {"UserError"},
+		},
+	},
+	"ImportReason": {
+		Satisfies: importReasonImplementors,
+		Fields: map[string][]string{
+			"line":   nil,
+			"reason": nil,
+		},
+	},
+	"ImportRun": {
+		Satisfies: importRunImplementors,
+		Fields: map[string][]string{
+			"id":        nil,
+			"kind":      nil,
+			"format":    nil,
+			"mode":      nil,
+			"state":     nil,
+			"filename":  nil,
+			"size":      nil,
+			"records":   nil,
+			"created":   nil,
+			"updated":   nil,
+			"unchanged": nil,
+			"refused":   nil,
+			"queuedAt":  nil,
+			"startedAt": nil,
+			"endedAt":   nil,
+		},
+	},
+	"ImportRunConnection": {
+		Satisfies: importRunConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"ImportRunEdge"},
+			"nodes":      {"ImportRun"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"ImportRunEdge": {
+		Satisfies: importRunEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"ImportRun"},
+			"cursor": nil,
 		},
 	},
 	"Invitation": {
@@ -3025,6 +3076,137 @@ func selectionGrantedVia(ctx context.Context, w *direct.Writer, plan *direct.Pla
 		f := &plan.Fields[i]
 		w.Key(f)
 		if !fieldGrantedVia(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldImportDataPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ImportDataPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ImportDataPayload")
+	case "run":
+		return writeOImportRun2ᚖkontorᚋentᚐImportRun(ctx, w, f, obj.Run)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldImportReason(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.ImportReason) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ImportReason")
+	case "line":
+		return writeNInt2int(ctx, w, f, obj.Line)
+	case "reason":
+		return writeNString2string(ctx, w, f, obj.Reason)
+	default:
+		return false
+	}
+}
+
+func selectionImportReason(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.ImportReason) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldImportReason(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldImportRun(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.ImportRun) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ImportRun")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "kind":
+		return writeNImportKind2kontorᚋentᚋimportrunᚐKind(ctx, w, f, obj.Kind)
+	case "format":
+		return writeNImportFormat2kontorᚋentᚋimportrunᚐFormat(ctx, w, f, obj.Format)
+	case "mode":
+		return writeNImportMode2kontorᚋentᚋimportrunᚐMode(ctx, w, f, obj.Mode)
+	case "state":
+		return writeNImportState2kontorᚋentᚋimportrunᚐState(ctx, w, f, obj.State)
+	case "filename":
+		return writeNString2string(ctx, w, f, obj.Filename)
+	case "size":
+		return writeNInt2int64(ctx, w, f, obj.Size)
+	case "records":
+		return writeNInt2int(ctx, w, f, obj.Records)
+	case "created":
+		return writeNInt2int(ctx, w, f, obj.Created)
+	case "updated":
+		return writeNInt2int(ctx, w, f, obj.Updated)
+	case "unchanged":
+		return writeNInt2int(ctx, w, f, obj.Unchanged)
+	case "refused":
+		return writeNInt2int(ctx, w, f, obj.Refused)
+	case "queuedAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.QueuedAt)
+	case "startedAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.StartedAt)
+	case "endedAt":
+		return writeODateTime2ᚖtimeᚐTime(ctx, w, f, obj.EndedAt)
+	default:
+		return false
+	}
+}
+
+func selectionImportRun(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.ImportRun) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldImportRun(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldImportRunConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.ImportRunConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ImportRunConnection")
+	case "edges":
+		return writeOImportRunEdge2ᚕᚖkontorᚋentᚐImportRunEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNImportRun2ᚕᚖkontorᚋentᚐImportRunᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldImportRunEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.ImportRunEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ImportRunEdge")
+	case "node":
+		return writeOImportRun2ᚖkontorᚋentᚐImportRun(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionImportRunEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.ImportRunEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldImportRunEdge(ctx, w, f, obj) {
 			return false
 		}
 	}
@@ -6211,7 +6393,67 @@ func writeNID2ᚕkontorᚋinternalᚋgidᚐIDᚄ(ctx context.Context, w *direct.
 	return w.Close(']')
 }
 
+func writeNImportFormat2kontorᚋentᚋimportrunᚐFormat(ctx context.Context, w *direct.Writer, f *direct.Field, v importrun.Format) bool {
+	v.MarshalGQL(w)
+	return true
+}
+
+func writeNImportKind2kontorᚋentᚋimportrunᚐKind(ctx context.Context, w *direct.Writer, f *direct.Field, v importrun.Kind) bool {
+	v.MarshalGQL(w)
+	return true
+}
+
+func writeNImportMode2kontorᚋentᚋimportrunᚐMode(ctx context.Context, w *direct.Writer, f *direct.Field, v importrun.Mode) bool {
+	v.MarshalGQL(w)
+	return true
+}
+
+func writeNImportReason2ᚕᚖkontorᚋentᚐImportReasonᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.ImportReason) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNImportReason2ᚖkontorᚋentᚐImportReason(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNImportReason2ᚖkontorᚋentᚐImportReason(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.ImportReason) bool {
+	if v == nil {
+		return false
+	}
+	return selectionImportReason(ctx, w, f.Plans[0], v)
+}
+
+func writeNImportRun2ᚕᚖkontorᚋentᚐImportRunᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.ImportRun) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNImportRun2ᚖkontorᚋentᚐImportRun(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNImportRun2ᚖkontorᚋentᚐImportRun(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.ImportRun) bool {
+	if v == nil {
+		return false
+	}
+	return selectionImportRun(ctx, w, f.Plans[0], v)
+}
+
+func writeNImportState2kontorᚋentᚋimportrunᚐState(ctx context.Context, w *direct.Writer, f *direct.Field, v importrun.State) bool {
+	v.MarshalGQL(w)
+	return true
+}
+
 func writeNInt2int(ctx context.Context, w *direct.Writer, f *direct.Field, v int) bool {
+	return w.Int(int64(v))
+}
+
+func writeNInt2int64(ctx context.Context, w *direct.Writer, f *direct.Field, v int64) bool {
 	return w.Int(int64(v))
 }
 
@@ -7341,6 +7583,48 @@ func writeOID2ᚖkontorᚋinternalᚋgidᚐID(ctx context.Context, w *direct.Wri
 	return true
 }
 
+func writeOImportRun2ᚖkontorᚋentᚐImportRun(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.ImportRun) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionImportRun(ctx, w, f.Plans[0], v)
+}
+
+func writeOImportRunEdge2ᚕᚖkontorᚋentᚐImportRunEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.ImportRunEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOImportRunEdge2ᚖkontorᚋentᚐImportRunEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOImportRunEdge2ᚖkontorᚋentᚐImportRunEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.ImportRunEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionImportRunEdge(ctx, w, f.Plans[0], v)
+}
+
+func writeOImportState2ᚕkontorᚋentᚋimportrunᚐStateᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []importrun.State) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNImportState2kontorᚋentᚋimportrunᚐState(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
 func writeOInt2ᚖint(ctx context.Context, w *direct.Writer, f *direct.Field, v *int) bool {
 	if v == nil {
 		return w.Null()
@@ -7367,29 +7651,31 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	case nil:
 		return w.Null()
 	case *ent.User:
-		return v != nil && selectionUser(ctx, w, f.Plans[22], v)
+		return v != nil && selectionUser(ctx, w, f.Plans[23], v)
 	case *ent.Transfer:
-		return v != nil && selectionTransfer(ctx, w, f.Plans[21], v)
+		return v != nil && selectionTransfer(ctx, w, f.Plans[22], v)
 	case *ent.Tenant:
-		return v != nil && selectionTenant(ctx, w, f.Plans[20], v)
+		return v != nil && selectionTenant(ctx, w, f.Plans[21], v)
 	case *ent.Wizard:
-		return v != nil && selectionTelephonyUserOrder(ctx, w, f.Plans[19], v)
+		return v != nil && selectionTelephonyUserOrder(ctx, w, f.Plans[20], v)
 	case *ent.TelephonyUser:
-		return v != nil && selectionTelephonyUser(ctx, w, f.Plans[18], v)
+		return v != nil && selectionTelephonyUser(ctx, w, f.Plans[19], v)
 	case *ent.SavedCart:
-		return v != nil && selectionSavedCart(ctx, w, f.Plans[17], v)
+		return v != nil && selectionSavedCart(ctx, w, f.Plans[18], v)
 	case *ent.SavedAssignment:
-		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[16], v)
+		return v != nil && selectionSavedAccountAssignment(ctx, w, f.Plans[17], v)
 	case *ent.QuoteItem:
-		return v != nil && selectionQuoteItem(ctx, w, f.Plans[15], v)
+		return v != nil && selectionQuoteItem(ctx, w, f.Plans[16], v)
 	case *ent.Quote:
-		return v != nil && selectionQuote(ctx, w, f.Plans[14], v)
+		return v != nil && selectionQuote(ctx, w, f.Plans[15], v)
 	case *ent.Product:
-		return v != nil && selectionProduct(ctx, w, f.Plans[13], v)
+		return v != nil && selectionProduct(ctx, w, f.Plans[14], v)
 	case *ent.OrderItem:
-		return v != nil && selectionOrderItem(ctx, w, f.Plans[12], v)
+		return v != nil && selectionOrderItem(ctx, w, f.Plans[13], v)
 	case *ent.Order:
-		return v != nil && selectionOrder(ctx, w, f.Plans[11], v)
+		return v != nil && selectionOrder(ctx, w, f.Plans[12], v)
+	case *ent.ImportRun:
+		return v != nil && selectionImportRun(ctx, w, f.Plans[11], v)
 	case *ent.Document:
 		return v != nil && selectionDocument(ctx, w, f.Plans[10], v)
 	case *ent.CustomerNumber:

@@ -17,6 +17,7 @@ import (
 	"kontor/internal/catalog"
 	"kontor/internal/company"
 	"kontor/internal/day"
+	"kontor/internal/erp"
 	"kontor/internal/gid"
 	"kontor/internal/identity"
 	"kontor/internal/ordering"
@@ -54,6 +55,8 @@ type ResolverRoot interface {
 	Document() DocumentResolver
 	EndUser() EndUserResolver
 	FreeSim() FreeSimResolver
+	ImportReason() ImportReasonResolver
+	ImportRun() ImportRunResolver
 	Mutation() MutationResolver
 	OfferedQuote() OfferedQuoteResolver
 	Order() OrderResolver
@@ -524,6 +527,51 @@ type ComplexityRoot struct {
 		Username   func(childComplexity int) int
 	}
 
+	ImportDataPayload struct {
+		Errors func(childComplexity int) int
+		Run    func(childComplexity int) int
+	}
+
+	ImportReason struct {
+		Column func(childComplexity int) int
+		Line   func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
+	ImportRun struct {
+		Created   func(childComplexity int) int
+		EndedAt   func(childComplexity int) int
+		Failure   func(childComplexity int) int
+		Filename  func(childComplexity int) int
+		Format    func(childComplexity int) int
+		GlobalID  func(childComplexity int) int
+		Kind      func(childComplexity int) int
+		Mode      func(childComplexity int) int
+		Progress  func(childComplexity int) int
+		QueuedAt  func(childComplexity int) int
+		Records   func(childComplexity int) int
+		Refused   func(childComplexity int) int
+		Rejected  func(childComplexity int, first int, afterLine int) int
+		Size      func(childComplexity int) int
+		StartedAt func(childComplexity int) int
+		StartedBy func(childComplexity int) int
+		State     func(childComplexity int) int
+		Unchanged func(childComplexity int) int
+		Updated   func(childComplexity int) int
+	}
+
+	ImportRunConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	ImportRunEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Invitation struct {
 		BecomesMasterAdmin func(childComplexity int) int
 		ContactPerson      func(childComplexity int) int
@@ -627,6 +675,7 @@ type ComplexityRoot struct {
 		EndSessions               func(childComplexity int, input identity.EndSessionsInput) int
 		EnrolOtp                  func(childComplexity int) int
 		FinishCustomerCentreLogin func(childComplexity int, input access.FinishCustomerCentreLoginInput) int
+		ImportData                func(childComplexity int, input model.ImportDataInput) int
 		InviteCompany             func(childComplexity int, input identity.InviteCompanyInput) int
 		IssueOneTimePassword      func(childComplexity int, input access.IssueOneTimePasswordInput) int
 		LinkCustomerCentre        func(childComplexity int, input access.LinkCustomerCentreInput) int
@@ -899,6 +948,7 @@ type ComplexityRoot struct {
 		Contracts           func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
 		ConversionAccount   func(childComplexity int, tenantID *gid.ID) int
 		ExplainRight        func(childComplexity int, userID gid.ID, contractID gid.ID, right authz.Right) int
+		ImportRuns          func(childComplexity int, first *int, after *string, last *int, before *string, where *erp.RunFilter) int
 		Invitation          func(childComplexity int, token string) int
 		Node                func(childComplexity int, id gid.ID) int
 		Nodes               func(childComplexity int, ids []gid.ID) int
@@ -3142,6 +3192,196 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GrantedVia.Username(childComplexity), true
 
+	case "ImportDataPayload.errors":
+		if e.ComplexityRoot.ImportDataPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportDataPayload.Errors(childComplexity), true
+	case "ImportDataPayload.run":
+		if e.ComplexityRoot.ImportDataPayload.Run == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportDataPayload.Run(childComplexity), true
+
+	case "ImportReason.column":
+		if e.ComplexityRoot.ImportReason.Column == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportReason.Column(childComplexity), true
+	case "ImportReason.line":
+		if e.ComplexityRoot.ImportReason.Line == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportReason.Line(childComplexity), true
+	case "ImportReason.reason":
+		if e.ComplexityRoot.ImportReason.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportReason.Reason(childComplexity), true
+
+	case "ImportRun.created":
+		if e.ComplexityRoot.ImportRun.Created == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Created(childComplexity), true
+	case "ImportRun.endedAt":
+		if e.ComplexityRoot.ImportRun.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.EndedAt(childComplexity), true
+	case "ImportRun.failure":
+		if e.ComplexityRoot.ImportRun.Failure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Failure(childComplexity), true
+	case "ImportRun.filename":
+		if e.ComplexityRoot.ImportRun.Filename == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Filename(childComplexity), true
+	case "ImportRun.format":
+		if e.ComplexityRoot.ImportRun.Format == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Format(childComplexity), true
+	case "ImportRun.id":
+		if e.ComplexityRoot.ImportRun.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.GlobalID(childComplexity), true
+	case "ImportRun.kind":
+		if e.ComplexityRoot.ImportRun.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Kind(childComplexity), true
+	case "ImportRun.mode":
+		if e.ComplexityRoot.ImportRun.Mode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Mode(childComplexity), true
+	case "ImportRun.progress":
+		if e.ComplexityRoot.ImportRun.Progress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Progress(childComplexity), true
+	case "ImportRun.queuedAt":
+		if e.ComplexityRoot.ImportRun.QueuedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.QueuedAt(childComplexity), true
+	case "ImportRun.records":
+		if e.ComplexityRoot.ImportRun.Records == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Records(childComplexity), true
+	case "ImportRun.refused":
+		if e.ComplexityRoot.ImportRun.Refused == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Refused(childComplexity), true
+	case "ImportRun.rejected":
+		if e.ComplexityRoot.ImportRun.Rejected == nil {
+			break
+		}
+
+		args, err := ec.field_ImportRun_rejected_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ImportRun.Rejected(childComplexity, args["first"].(int), args["afterLine"].(int)), true
+	case "ImportRun.size":
+		if e.ComplexityRoot.ImportRun.Size == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Size(childComplexity), true
+	case "ImportRun.startedAt":
+		if e.ComplexityRoot.ImportRun.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.StartedAt(childComplexity), true
+	case "ImportRun.startedBy":
+		if e.ComplexityRoot.ImportRun.StartedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.StartedBy(childComplexity), true
+	case "ImportRun.state":
+		if e.ComplexityRoot.ImportRun.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.State(childComplexity), true
+	case "ImportRun.unchanged":
+		if e.ComplexityRoot.ImportRun.Unchanged == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Unchanged(childComplexity), true
+	case "ImportRun.updated":
+		if e.ComplexityRoot.ImportRun.Updated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Updated(childComplexity), true
+
+	case "ImportRunConnection.edges":
+		if e.ComplexityRoot.ImportRunConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRunConnection.Edges(childComplexity), true
+	case "ImportRunConnection.nodes":
+		if e.ComplexityRoot.ImportRunConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRunConnection.Nodes(childComplexity), true
+	case "ImportRunConnection.pageInfo":
+		if e.ComplexityRoot.ImportRunConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRunConnection.PageInfo(childComplexity), true
+	case "ImportRunConnection.totalCount":
+		if e.ComplexityRoot.ImportRunConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRunConnection.TotalCount(childComplexity), true
+
+	case "ImportRunEdge.cursor":
+		if e.ComplexityRoot.ImportRunEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRunEdge.Cursor(childComplexity), true
+	case "ImportRunEdge.node":
+		if e.ComplexityRoot.ImportRunEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRunEdge.Node(childComplexity), true
+
 	case "Invitation.becomesMasterAdmin":
 		if e.ComplexityRoot.Invitation.BecomesMasterAdmin == nil {
 			break
@@ -3702,6 +3942,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.FinishCustomerCentreLogin(childComplexity, args["input"].(access.FinishCustomerCentreLoginInput)), true
+	case "Mutation.importData":
+		if e.ComplexityRoot.Mutation.ImportData == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_importData_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ImportData(childComplexity, args["input"].(model.ImportDataInput)), true
 	case "Mutation.inviteCompany":
 		if e.ComplexityRoot.Mutation.InviteCompany == nil {
 			break
@@ -5056,6 +5307,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ExplainRight(childComplexity, args["userId"].(gid.ID), args["contractId"].(gid.ID), args["right"].(authz.Right)), true
+	case "Query.importRuns":
+		if e.ComplexityRoot.Query.ImportRuns == nil {
+			break
+		}
+
+		args, err := ec.field_Query_importRuns_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ImportRuns(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*erp.RunFilter)), true
 
 	case "Query.invitation":
 		if e.ComplexityRoot.Query.Invitation == nil {
@@ -7615,6 +7877,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
 			graphql.NewInputUnmarshaler("FinishCustomerCentreLoginInput", ec.unmarshalInputFinishCustomerCentreLoginInput),
+			graphql.NewInputUnmarshaler("ImportDataInput", ec.unmarshalInputImportDataInput),
+			graphql.NewInputUnmarshaler("ImportRunFilter", ec.unmarshalInputImportRunFilter),
 			graphql.NewInputUnmarshaler("InviteCompanyInput", ec.unmarshalInputInviteCompanyInput),
 			graphql.NewInputUnmarshaler("InvitedCompanyInput", ec.unmarshalInputInvitedCompanyInput),
 			graphql.NewInputUnmarshaler("InvoiceItemInput", ec.unmarshalInputInvoiceItemInput),
@@ -9129,6 +9393,10 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `VALUE_INVALID` + "`" + ` | contains characters that are not allowed, such as control characters |
 | ` + "`" + `TOO_MANY_ITEMS` + "`" + ` | more than can be handled at once |
 | ` + "`" + `NUMBER_OUT_OF_RANGE` + "`" + ` | smaller or larger than is possible |
+| ` + "`" + `FILE_MISSING` + "`" + ` | a file is sent as multipart/form-data: ` + "`" + `operations` + "`" + ` with null in its place, ` + "`" + `map` + "`" + `, and the file |
+| ` + "`" + `FILE_EMPTY` + "`" + ` | a file without content |
+| ` + "`" + `IMPORT_KIND_REFUSED` + "`" + ` | such rows are imported by the command line only |
+| ` + "`" + `IMPORT_FORMAT_UNFIT` + "`" + ` | rows of this kind are not written in this format |
 | ` + "`" + `CSV_LINE_INVALID` + "`" + ` | a line that is not a product number and a quantity |
 | ` + "`" + `CSV_HEADER_INVALID` + "`" + ` | the first line names columns, but not each of the two that are needed exactly once |
 | ` + "`" + `CSV_ENCODING` + "`" + ` | a text that lost characters when it was read: the file is not in UTF-8 |
@@ -9743,6 +10011,208 @@ extend type Query {
     "The company; the one that the viewer works for unless told."
     tenantId: ID
   ): ConversionAccount @can(do: "conversion.view")
+}
+`, BuiltIn: false},
+	{Name: "../schema/erp.graphqls", Input: `"A file, sent as the GraphQL multipart request specification has it: ` + "`" + `operations` + "`" + `, ` + "`" + `map` + "`" + `, and the file."
+scalar Upload
+
+"What the rows of an imported file are about. The columns of each are in ` + "`" + `docs/import.md` + "`" + `."
+enum ImportKind {
+  "Companies."
+  TENANTS
+  "Users: by the command line only, because they come with roles and passwords."
+  USERS
+  "Products of the catalogue."
+  PRODUCTS
+  "Prices: which company pays how much, from which quantity on."
+  PRICES
+  "Contracts and frame agreements with their positions."
+  CONTRACTS
+  "Orders placed by phone or paper."
+  ORDERS
+  "Alloy groups of conversion accounts."
+  ALLOY_GROUPS
+  "Bookings on conversion accounts."
+  BOOKINGS
+  "Documents: a ZIP archive with ` + "`" + `documents.csv` + "`" + ` or ` + "`" + `documents.ndjson` + "`" + ` and the files that it names."
+  DOCUMENTS
+  "Portfolios that companies are offered, with their contract terms."
+  PORTFOLIOS
+  "Products of portfolios: what fits what in the wizard for telephony users."
+  PORTFOLIO_PRODUCTS
+  "People who telephone."
+  END_USERS
+  "SIM cards that companies have in stock."
+  SIM_CARDS
+  "Phone numbers that companies have in stock."
+  PHONE_NUMBERS
+  "Telephony users that were there before."
+  TELEPHONY_USERS
+}
+
+"How the rows of a file are written."
+enum ImportFormat {
+  "Values between semicolons or commas, the first line names the columns."
+  CSV
+  "One JSON object a line."
+  NDJSON
+  "A catalogue as BMEcat 2005 or 1.2: products with their prices, or prices alone."
+  BMECAT
+}
+
+"What becomes of the good rows of a file that has bad ones, too."
+enum ImportMode {
+  "They go in."
+  GOOD_ROWS
+  "They stay out: all rows go in, or none."
+  ALL_OR_NONE
+}
+
+"How far an import has come."
+enum ImportState {
+  "It waits for another one of its kind."
+  QUEUED
+  "It is being done. Where its worker is gone, another one goes on with it."
+  RUNNING
+  "It has come to its end: what is good is in."
+  COMPLETED
+  "There were bad rows, and nothing is in: it was all or none."
+  REJECTED
+  "The file as a whole could not be imported; ` + "`" + `failure` + "`" + ` says why. What was done before stays."
+  FAILED
+}
+
+"An import of a file of the operator's ERP. The same file once more changes nothing."
+type ImportRun implements Node {
+  "Global ID."
+  id: ID!
+  "What the rows are about."
+  kind: ImportKind!
+  "How they are written."
+  format: ImportFormat!
+  "What becomes of good rows beside bad ones."
+  mode: ImportMode!
+  "How far it has come."
+  state: ImportState!
+  "Name of the file."
+  filename: String!
+  "Size of the file, in bytes."
+  size: Int!
+  "How much of the file is done, from 0 to 1."
+  progress: Float!
+  "How many rows are done."
+  records: Int!
+  "How many rows made something new."
+  created: Int!
+  "How many rows changed something."
+  updated: Int!
+  "How many rows said what was so already."
+  unchanged: Int!
+  "How many rows are bad."
+  refused: Int!
+  "What is wrong with bad rows, by line; of a very bad file the first ten thousand reasons are kept."
+  rejected(
+    "Of the first so many rows, at most 100."
+    first: Int! = 100
+    "Behind this line of the file."
+    afterLine: Int! = 0
+  ): [ImportReason!]!
+  "Why the file as a whole could not be imported; null unless it failed."
+  failure: String
+  "Who started it; null where that was the command line, or where the viewer does not see the person."
+  startedBy: User
+  "When it was put into the queue."
+  queuedAt: DateTime!
+  "When it was begun; null while it waits."
+  startedAt: DateTime
+  "When it ended; null until then."
+  endedAt: DateTime
+}
+
+"Why a row did not go in."
+type ImportReason {
+  "Where the row begins in the file; the first line is 1."
+  line: Int!
+  "The column or field that is wrong; null where the row as a whole is."
+  column: String
+  "What is wrong, and what to do. It names the column, too."
+  reason: String!
+}
+
+"An import in the page."
+type ImportRunEdge {
+  "The import."
+  node: ImportRun
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of imports, the newest first."
+type ImportRunConnection {
+  "The imports with their cursors."
+  edges: [ImportRunEdge]
+  "The imports."
+  nodes: [ImportRun!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"Which imports to list. Everything given must hold."
+input ImportRunFilter {
+  "What the rows are about."
+  kind: ImportKind
+  "Any of these states."
+  states: [ImportState!]
+}
+
+"A file to import."
+input ImportDataInput {
+  "What its rows are about; ` + "`" + `USERS` + "`" + ` is refused."
+  kind: ImportKind!
+  "How they are written; ` + "`" + `BMECAT` + "`" + ` for ` + "`" + `PRODUCTS` + "`" + ` and ` + "`" + `PRICES` + "`" + `."
+  format: ImportFormat!
+  "The file, up to 1 GiB."
+  file: Upload!
+  "What becomes of good rows beside bad ones."
+  mode: ImportMode! = GOOD_ROWS
+  "For ` + "`" + `BMECAT` + "`" + `: organization ID of the company that pays the prices; it counts before the buyer that the catalogue names, which often is a number of another system."
+  buyer: String
+}
+
+"What came of a file to import."
+type ImportDataPayload {
+  """
+  The import: of a small file as it has ended, of a large one as it has begun. Ask ` + "`" + `node(id:)` + "`" + ` how far it has come.
+  """
+  run: ImportRun
+  "What has to be put right; then there is no import."
+  errors: [UserError!]!
+}
+
+extend type Query {
+  "Imports of the operator's data."
+  importRuns(
+    "The first so many, at most 100."
+    first: Int
+    "After this cursor."
+    after: String
+    "The last so many, at most 100."
+    last: Int
+    "Before this cursor."
+    before: String
+    "Which ones."
+    where: ImportRunFilter
+  ): ImportRunConnection! @can(do: "data.import")
+}
+
+extend type Mutation {
+  """
+  Import a file of the operator's ERP: master data, contracts, prices, orders, bookings, documents. Bad rows are told with line and reason. One import at a
+  time is done of each kind, the next ones wait; it goes on where it was when its replica is gone.
+  """
+  importData(input: ImportDataInput!): ImportDataPayload! @can(do: "data.import")
 }
 `, BuiltIn: false},
 	{Name: "../schema/identity.graphqls", Input: `"How a client holds its session."
@@ -13292,6 +13762,96 @@ func (ec *executionContext) childFields_GrantedVia(ctx context.Context, field gr
 		return ec.fieldContext_GrantedVia_tenantName(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GrantedVia", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportDataPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "run":
+		return ec.fieldContext_ImportDataPayload_run(ctx, field)
+	case "errors":
+		return ec.fieldContext_ImportDataPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportDataPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportReason(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "line":
+		return ec.fieldContext_ImportReason_line(ctx, field)
+	case "column":
+		return ec.fieldContext_ImportReason_column(ctx, field)
+	case "reason":
+		return ec.fieldContext_ImportReason_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportReason", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportRun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ImportRun_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_ImportRun_kind(ctx, field)
+	case "format":
+		return ec.fieldContext_ImportRun_format(ctx, field)
+	case "mode":
+		return ec.fieldContext_ImportRun_mode(ctx, field)
+	case "state":
+		return ec.fieldContext_ImportRun_state(ctx, field)
+	case "filename":
+		return ec.fieldContext_ImportRun_filename(ctx, field)
+	case "size":
+		return ec.fieldContext_ImportRun_size(ctx, field)
+	case "progress":
+		return ec.fieldContext_ImportRun_progress(ctx, field)
+	case "records":
+		return ec.fieldContext_ImportRun_records(ctx, field)
+	case "created":
+		return ec.fieldContext_ImportRun_created(ctx, field)
+	case "updated":
+		return ec.fieldContext_ImportRun_updated(ctx, field)
+	case "unchanged":
+		return ec.fieldContext_ImportRun_unchanged(ctx, field)
+	case "refused":
+		return ec.fieldContext_ImportRun_refused(ctx, field)
+	case "rejected":
+		return ec.fieldContext_ImportRun_rejected(ctx, field)
+	case "failure":
+		return ec.fieldContext_ImportRun_failure(ctx, field)
+	case "startedBy":
+		return ec.fieldContext_ImportRun_startedBy(ctx, field)
+	case "queuedAt":
+		return ec.fieldContext_ImportRun_queuedAt(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_ImportRun_startedAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_ImportRun_endedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportRun", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportRunConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ImportRunConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ImportRunConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ImportRunConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ImportRunConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportRunConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportRunEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_ImportRunEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_ImportRunEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportRunEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

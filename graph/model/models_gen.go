@@ -9,6 +9,8 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/document"
+	"kontor/ent/importrun"
+	"kontor/graph/scalar"
 	"kontor/internal/access"
 	"kontor/internal/cart"
 	"kontor/internal/day"
@@ -19,6 +21,7 @@ import (
 	"time"
 
 	"entgo.io/contrib/entgql"
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
 )
 
@@ -310,6 +313,28 @@ type FinishCustomerCentreLoginPayload struct {
 	// The link; null when it did not work.
 	Link *access.CustomerCentreLink `json:"link,omitempty"`
 	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// A file to import.
+type ImportDataInput struct {
+	// What its rows are about; `USERS` is refused.
+	Kind importrun.Kind `json:"kind"`
+	// How they are written; `BMECAT` for `PRODUCTS` and `PRICES`.
+	Format importrun.Format `json:"format"`
+	// The file, up to 1 GiB.
+	File scalar.Upload `json:"file"`
+	// What becomes of good rows beside bad ones.
+	Mode importrun.Mode `json:"mode"`
+	// For `BMECAT`: organization ID of the company that pays the prices; it counts before the buyer that the catalogue names, which often is a number of another system.
+	Buyer graphql.Omittable[*string] `json:"buyer,omitempty"`
+}
+
+// What came of a file to import.
+type ImportDataPayload struct {
+	// The import: of a small file as it has ended, of a large one as it has begun. Ask `node(id:)` how far it has come.
+	Run *ent.ImportRun `json:"run,omitempty"`
+	// What has to be put right; then there is no import.
 	Errors []*UserError `json:"errors"`
 }
 
@@ -803,6 +828,10 @@ type UpdateTenantSettingsPayload struct {
 // | `VALUE_INVALID` | contains characters that are not allowed, such as control characters |
 // | `TOO_MANY_ITEMS` | more than can be handled at once |
 // | `NUMBER_OUT_OF_RANGE` | smaller or larger than is possible |
+// | `FILE_MISSING` | a file is sent as multipart/form-data: `operations` with null in its place, `map`, and the file |
+// | `FILE_EMPTY` | a file without content |
+// | `IMPORT_KIND_REFUSED` | such rows are imported by the command line only |
+// | `IMPORT_FORMAT_UNFIT` | rows of this kind are not written in this format |
 // | `CSV_LINE_INVALID` | a line that is not a product number and a quantity |
 // | `CSV_HEADER_INVALID` | the first line names columns, but not each of the two that are needed exactly once |
 // | `CSV_ENCODING` | a text that lost characters when it was read: the file is not in UTF-8 |

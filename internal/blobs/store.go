@@ -82,6 +82,36 @@ func (s *Store) Put(ctx context.Context, tenant uuid.UUID, content []byte) (Kept
 	return k, nil
 }
 
+// Stash keeps what somebody will fetch and Drop, under a key of its own and of any size: it is read
+// once and never held in memory.
+func (s *Store) Stash(ctx context.Context, key string, from io.Reader) (_ Kept, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // what is not complete is not written
+	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{ContentType: "application/octet-stream"})
+	if err != nil {
+		return Kept{}, fmt.Errorf("keeping a content: %w", err)
+	}
+	sum := sha256.New()
+	size, err := io.Copy(io.MultiWriter(w, sum), from)
+	if err != nil {
+		cancel()
+		_ = w.Close() // says that it was given up
+		return Kept{}, fmt.Errorf("keeping a content: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return Kept{}, fmt.Errorf("keeping a content: %w", err)
+	}
+	return Kept{Key: key, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: size}, nil
+}
+
+// Drop forgets what was stashed. It is no error where it is gone already.
+func (s *Store) Drop(ctx context.Context, key string) error {
+	if err := s.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return fmt.Errorf("dropping a content: %w", err)
+	}
+	return nil
+}
+
 // Open gives a content that was kept, from its beginning: ErrGone where it is not there,
 // ErrChanged where it is another one.
 func (s *Store) Open(ctx context.Context, k Kept) (io.ReadSeekCloser, error) {

@@ -6,6 +6,7 @@ import (
 
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
 
 	"kontor/ent"
 )
@@ -37,3 +38,14 @@ func AfterCommit(tx *ent.Tx, do func(context.Context)) {
 
 // Moment is a time as both databases keep it.
 func Moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// KeyAt is a fresh key that says it was made at that time, after 1969: what is older than its row
+// sorts by its own age.
+func KeyAt(at time.Time) uuid.UUID {
+	key := uuid.Must(uuid.NewV7())
+	milliseconds := at.UnixMilli()
+	for i := range 6 {
+		key[i] = byte(milliseconds >> (8 * (5 - i)))
+	}
+	return key
+}

@@ -77,7 +77,7 @@ var (
 	// secret are the tables that no viewer reads.
 	secret = []string{"mails", "one_time_links", "one_time_passwords", "order_jobs", "recovery_codes", "registrations"}
 	// imported are those that viewers do not write.
-	imported = []string{"alloy_groups", "audit_entries", "audit_heads", "bookings", "categories", "contract_positions", "contracts", "customer_numbers", "documents", "mails", "one_time_links", "one_time_passwords",
+	imported = []string{"alloy_groups", "audit_entries", "audit_heads", "bookings", "categories", "contract_positions", "contracts", "customer_numbers", "documents", "import_reasons", "import_runs", "mails", "one_time_links", "one_time_passwords",
 		"order_jobs", "portfolio_products", "portfolios", "prices", "products", "recovery_codes", "registrations", "tenants"}
 	// ofContracts are those whose rows come with the right to see a contract.
 	ofContracts = []string{"approval_needs", "contract_positions", "contracts", "documents", "need_approvers", "order_events", "order_items", "order_messages", "orders"}

@@ -1,8 +1,12 @@
 package demo
 
 import (
+	"archive/zip"
 	"bytes"
+	"context"
 	"fmt"
+	"io"
+	"io/fs"
 	"strings"
 
 	"kontor/ent"
@@ -11,7 +15,6 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderitem"
 	"kontor/ent/tenant"
-	"kontor/internal/company"
 	"kontor/internal/day"
 	"kontor/internal/export"
 )
@@ -41,38 +44,82 @@ var papers = []struct {
 	{"BRANDT", map[int][]paper{5: {confirmation, deliveryNote, invoice}, 7: {deliveryNote, invoice}}},
 }
 
-// documents writes documents of some past orders, and one about a contract itself.
-func (l loader) documents() error {
+// documentRows are documents of past orders, and one about a contract itself, as rows of a file and
+// the folder with what these name.
+func documentRows(ctx context.Context, client *ent.Client) (io.Reader, fs.FS, error) {
+	b := newBundle()
 	for _, of := range papers {
-		t, err := l.tx.Tenant.Query().Where(tenant.OrganizationID(of.tenant)).WithParent().Only(l.ctx)
+		t, err := client.Tenant.Query().Where(tenant.OrganizationID(of.tenant)).WithParent().Only(ctx)
 		if err != nil {
-			return fmt.Errorf("finding the company of documents: %w", err)
+			return nil, nil, fmt.Errorf("finding the company of documents: %w", err)
 		}
 		for n, kinds := range of.orders {
-			o, err := l.tx.Order.Query().Where(order.TenantID(t.ID), order.Number(fmt.Sprintf("%s-%06d", of.tenant, n))).
-				WithContract().WithItems(func(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) }).Only(l.ctx)
+			o, err := client.Order.Query().Where(order.TenantID(t.ID), order.Number(fmt.Sprintf("%s-%06d", of.tenant, n))).
+				WithContract().WithItems(func(q *ent.OrderItemQuery) { q.Order(orderitem.ByPosition()) }).Only(ctx)
 			if err != nil {
-				return fmt.Errorf("finding an order with documents: %w", err)
+				return nil, nil, fmt.Errorf("finding an order with documents: %w", err)
 			}
 			for _, p := range kinds {
 				at := o.PlacedAt.AddDate(0, 0, p.after)
 				number := fmt.Sprintf("%s-%d-%04d", p.prefix, at.Year(), 1000+7*n)
-				if err := l.keep(company.NewDocument{Tenant: t.ID, Order: o, Kind: p.kind, Number: number, IssuedOn: day.Of(at), At: at}, p.about(o, t, number)); err != nil {
-					return err
+				page := p.about(o, t, number)
+				page.Made = at
+				if err := b.add(page, of.tenant, string(p.kind), number, string(day.Of(at)), o.Number, ""); err != nil {
+					return nil, nil, err
 				}
 			}
 		}
 	}
-	c, err := l.tx.Contract.Query().Where(contract.Number("RV-300001"), contract.HasTenantWith(tenant.OrganizationID("BRANDT"))).WithTenant(func(q *ent.TenantQuery) { q.WithParent() }).Only(l.ctx)
+	c, err := client.Contract.Query().Where(contract.Number("RV-300001"), contract.HasTenantWith(tenant.OrganizationID("BRANDT"))).
+		WithTenant(func(q *ent.TenantQuery) { q.WithParent() }).Only(ctx)
 	if err != nil {
-		return fmt.Errorf("finding a contract with a document: %w", err)
+		return nil, nil, fmt.Errorf("finding a contract with a document: %w", err)
 	}
-	number := "VT-" + c.Number
-	return l.keep(company.NewDocument{Tenant: c.TenantID, Contract: c, Kind: document.KindOTHER, Number: number, IssuedOn: c.ValidFrom, At: l.now}, export.Document{
-		Title: "Rahmenvertrag " + c.Number, Language: "de", From: []string{c.Edges.Tenant.Edges.Parent.Name},
+	err = b.add(export.Document{
+		Title: "Rahmenvertrag " + c.Number, Language: "de", Made: c.CreatedAt, From: []string{c.Edges.Tenant.Edges.Parent.Name},
 		Facts:   []export.Fact{{Name: "Kunde", Value: c.Edges.Tenant.Name}, {Name: "Gültig ab", Value: c.ValidFrom}},
 		Closing: "Mengen und Preise stehen in den Positionen des Vertrags im Portal.\nAbrufe erfolgen über das Portal.",
-	})
+	}, "BRANDT", string(document.KindOTHER), "VT-"+c.Number, string(c.ValidFrom), "", c.Number)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.open()
+}
+
+// bundle is a file of documents with an archive of their contents, as they come from outside.
+type bundle struct {
+	rows    [][]string
+	content bytes.Buffer
+	archive *zip.Writer
+}
+
+func newBundle() *bundle {
+	b := &bundle{rows: [][]string{{"organization_id", "kind", "number", "issued_on", "order_number", "contract_number", "file"}}}
+	b.archive = zip.NewWriter(&b.content)
+	return b
+}
+
+// add makes the PDF of a document and a row that names it. Each company has a folder: their numbers coincide.
+func (b *bundle) add(page export.Document, row ...string) error {
+	name := row[0] + "/" + strings.ReplaceAll(page.Title, " ", "-") + ".pdf"
+	b.rows = append(b.rows, append(row, name))
+	into, err := b.archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+	if err != nil {
+		return fmt.Errorf("packing a document: %w", err)
+	}
+	return export.WriteDocument(into, page)
+}
+
+func (b *bundle) open() (io.Reader, fs.FS, error) {
+	if err := b.archive.Close(); err != nil {
+		return nil, nil, fmt.Errorf("packing documents: %w", err)
+	}
+	folder, err := zip.NewReader(bytes.NewReader(b.content.Bytes()), int64(b.content.Len()))
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening documents: %w", err)
+	}
+	rows, err := file(b.rows)
+	return rows, folder, err
 }
 
 // about is the page about an order.
@@ -107,14 +154,3 @@ func (p paper) about(o *ent.Order, t *ent.Tenant, number string) export.Document
 }
 
 var units = map[string]string{"piece": "Stück", "month": "Monat", "kg": "kg", "t": "t", "m": "m"}
-
-// keep makes the PDF of a document and keeps it.
-func (l loader) keep(n company.NewDocument, page export.Document) error {
-	var content bytes.Buffer
-	page.Made = n.At
-	if err := export.WriteDocument(&content, page); err != nil {
-		return err
-	}
-	n.Content, n.MediaType, n.Filename = content.Bytes(), "application/pdf", strings.ReplaceAll(page.Title, " ", "-")+".pdf"
-	return company.KeepDocument(l.ctx, l.tx, l.store, n)
-}

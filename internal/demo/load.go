@@ -4,22 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
-
-	"github.com/google/uuid"
 
 	"kontor/ent"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
 	"kontor/ent/grant"
-	"kontor/ent/numberseries"
-	"kontor/ent/order"
-	"kontor/ent/orderevent"
 	"kontor/ent/user"
 	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/erp"
-	"kontor/internal/money"
 	"kontor/internal/password"
 )
 
@@ -33,12 +28,13 @@ func Load(ctx context.Context, d *db.DB, store *blobs.Store, hasher *password.Ha
 	if some {
 		return nil
 	}
+	past, err := Orders(now.UTC())
+	if err != nil {
+		return err
+	}
 	importer := erp.NewImporter(d, hasher, func() time.Time { return now })
 	for _, kind := range erp.Kinds() {
-		if kind == erp.Documents { // which are made of the past orders
-			continue
-		}
-		if err := importKind(ctx, importer, kind); err != nil {
+		if err := load(ctx, d.Client, importer, store, kind, past); err != nil {
 			return err
 		}
 	}
@@ -47,10 +43,10 @@ func Load(ctx context.Context, d *db.DB, store *blobs.Store, hasher *password.Ha
 		return fmt.Errorf("hashing the demo password: %w", err)
 	}
 	_, err = db.InTx(ctx, d, func(tx *ent.Tx) (struct{}, error) {
-		l := loader{ctx: ctx, tx: tx, now: now.UTC(), store: store}
+		l := loader{ctx: ctx, tx: tx, now: now.UTC()}
 		for _, step := range []func() error{
 			func() error { return tx.User.Update().SetPasswordHash(hash).Exec(ctx) },
-			l.connect, l.delegate, l.addresses, l.rules, l.orders, l.documents,
+			l.connect, l.delegate, l.addresses, l.rules, func() error { return l.waiting(past) },
 		} {
 			if err := step(); err != nil {
 				return struct{}{}, err
@@ -64,18 +60,34 @@ func Load(ctx context.Context, d *db.DB, store *blobs.Store, hasher *password.Ha
 	return nil
 }
 
-func importKind(ctx context.Context, importer *erp.Importer, kind erp.Kind) error {
-	file, err := Open(kind)
+// load imports the rows of a kind, as an ERP would send them. Past orders are made for the moment, and
+// documents of these.
+func load(ctx context.Context, client *ent.Client, importer *erp.Importer, store *blobs.Store, kind erp.Kind, past []Order) error {
+	var from io.Reader
+	var err error
+	switch kind {
+	case erp.Orders:
+		from, err = orderRows(past)
+	case erp.Documents:
+		var folder fs.FS
+		from, folder, err = documentRows(ctx, client)
+		importer.WithFiles(folder, store)
+	default:
+		var file fs.File
+		if file, err = Open(kind); err == nil {
+			defer file.Close()
+			from = file
+		}
+	}
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	result, err := importer.Run(ctx, kind, io.Reader(file), erp.CSV)
+	result, err := importer.Run(ctx, kind, from, erp.CSV)
 	if err != nil {
 		return err
 	}
 	if len(result.Rejected) > 0 {
-		return fmt.Errorf("the demo data of %s has a bad row: line %d: %s", kind, result.Rejected[0].Line, result.Rejected[0].Reason)
+		return fmt.Errorf("the demo data of %s has a bad row: %s", kind, result.Rejected[0])
 	}
 	return nil
 }
@@ -84,8 +96,6 @@ type loader struct {
 	ctx context.Context
 	tx  *ent.Tx
 	now time.Time
-	// store keeps the contents of documents.
-	store *blobs.Store
 }
 
 func (l loader) user(username string) (*ent.User, error) {
@@ -169,111 +179,4 @@ func (l loader) addresses() error {
 		}
 	}
 	return nil
-}
-
-// orders writes the past orders, as they were placed then.
-func (l loader) orders() error {
-	past, err := Orders(l.now)
-	if err != nil {
-		return err
-	}
-	products, err := l.tx.Product.Query().All(l.ctx)
-	if err != nil {
-		return fmt.Errorf("reading products: %w", err)
-	}
-	bySKU := make(map[string]*ent.Product, len(products))
-	for _, p := range products {
-		bySKU[p.Sku] = p
-	}
-	counts := map[uuid.UUID]int64{}
-	for _, o := range past {
-		u, err := l.user(o.Username)
-		if err != nil {
-			return err
-		}
-		if err := l.order(o, u, bySKU); err != nil {
-			return fmt.Errorf("writing order %s: %w", o.Number, err)
-		}
-		counts[u.TenantID]++
-	}
-	for tenantID, n := range counts {
-		if err := l.tx.NumberSeries.Create().SetTenantID(tenantID).SetKind(numberseries.KindORDER).SetNext(n + 1).Exec(l.ctx); err != nil {
-			return fmt.Errorf("setting the next order number: %w", err)
-		}
-	}
-	return nil
-}
-
-func (l loader) order(o Order, u *ent.User, products map[string]*ent.Product) error {
-	taxed := make([]money.Taxed, len(o.Items))
-	lines := make([]money.Decimal, len(o.Items))
-	for i, item := range o.Items {
-		line, err := money.Line(item.Quantity, item.UnitPrice)
-		if err != nil {
-			return err
-		}
-		lines[i], taxed[i] = line, money.Taxed{Net: line, RatePercent: products[item.SKU].TaxRate}
-	}
-	totals, err := money.Sum(taxed)
-	if err != nil {
-		return err
-	}
-	// Past orders get keys of their time, so that they sort by it.
-	create := l.tx.Order.Create().SetID(keyAt(o.PlacedAt)).SetTenantID(u.TenantID).SetNumber(o.Number).SetName(o.Name).
-		SetCustomerOrderNumber(o.CustomerOrderNumber).SetReferenceNumber(o.ReferenceNumber).SetState(order.State(o.State)).
-		SetBusinessCase(order.BusinessCase(o.BusinessCase)).SetChannel(order.Channel(o.Channel)).SetPlacedAt(o.PlacedAt).SetPlacedByID(u.ID).
-		SetNetAmount(totals.Net).SetTaxAmount(totals.Tax).SetGrossAmount(totals.Gross).SetCurrency(o.Items[0].Currency)
-	if o.ContractNumber != "" {
-		c, err := l.tx.Contract.Query().Where(contract.TenantID(u.TenantID), contract.Number(o.ContractNumber)).Only(l.ctx)
-		if err != nil {
-			return err
-		}
-		create.SetContractID(c.ID)
-	}
-	placed, err := create.Save(l.ctx)
-	if err != nil {
-		return err
-	}
-	items := make([]*ent.OrderItemCreate, len(o.Items))
-	for i, item := range o.Items {
-		p := products[item.SKU]
-		items[i] = l.tx.OrderItem.Create().SetTenantID(placed.TenantID).SetOrderID(placed.ID).SetPlacedByID(u.ID).SetNillableContractID(placed.ContractID).
-			SetPosition(i + 1).SetProductID(p.ID).SetSku(p.Sku).SetProductName(p.Name).SetUnit(p.Unit).SetQuantity(item.Quantity).
-			SetUnitPriceAmount(item.UnitPrice).SetLineTotalAmount(lines[i]).SetTaxRate(p.TaxRate).SetCurrency(item.Currency)
-	}
-	if err := l.tx.OrderItem.CreateBulk(items...).Exec(l.ctx); err != nil {
-		return err
-	}
-	return l.history(o, placed)
-}
-
-func (l loader) history(o Order, placed *ent.Order) error {
-	event := func(at time.Time, state orderevent.State, note string) *ent.OrderEventCreate {
-		return l.tx.OrderEvent.Create().SetTenantID(placed.TenantID).SetOrderID(placed.ID).SetPlacedByID(placed.PlacedByID).
-			SetNillableContractID(placed.ContractID).SetAt(at).SetState(state).SetNote(note)
-	}
-	first := orderevent.StateIN_PROGRESS
-	if placed.State == order.StatePENDING_APPROVAL {
-		first = orderevent.StatePENDING_APPROVAL
-		if err := l.wait(placed); err != nil {
-			return err
-		}
-	}
-	if err := event(o.PlacedAt, first, "").SetActorID(placed.PlacedByID).Exec(l.ctx); err != nil {
-		return err
-	}
-	if placed.State == order.State(first) {
-		return nil
-	}
-	return event(o.SettledAt, orderevent.State(o.State), o.Note).Exec(l.ctx)
-}
-
-// keyAt is a fresh key that says it was made at that time.
-func keyAt(at time.Time) uuid.UUID {
-	key := uuid.Must(uuid.NewV7())
-	milliseconds := at.UnixMilli()
-	for i := range 6 {
-		key[i] = byte(milliseconds >> (8 * (5 - i)))
-	}
-	return key
 }

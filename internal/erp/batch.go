@@ -1,10 +1,13 @@
 package erp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+
+	"kontor/internal/day"
 )
 
 // batchRows are how many rows go in with one transaction.
@@ -82,22 +85,27 @@ type unit struct {
 	spoilt bool
 }
 
+// unreadable is what is wrong with a file as a whole.
+type unreadable string
+
+func (u unreadable) Error() string { return string(u) }
+
 func (i *Importer) open(f file) (*batches, error) {
 	if f.kind == Documents && i.folder == nil {
-		return nil, errors.New("documents need the folder with their contents: give a file on the command line, or a ZIP archive to the API")
+		return nil, unreadable("documents need the folder with their contents: give a file on the command line, or a ZIP archive to the API")
 	}
-	reader, err := NewReader(f.from, f.kind, f.format)
+	reader, err := NewReader(f.from, f.kind, f.format, WithBuyer(i.buyer), On(cmp.Or(f.on, day.Of(i.now()))))
 	if err != nil {
-		return nil, err
+		return nil, unreadable(err.Error())
 	}
 	b := &batches{reader: reader, most: most(f.kind)}
 	for b.records < f.skip {
 		if _, end, err := b.next(); err != nil || end && b.records < f.skip {
-			return nil, errors.Join(err, fmt.Errorf("the file has %d rows, fewer than have been imported from it already", b.records))
+			return nil, cmp.Or(err, error(unreadable(fmt.Sprintf("the file has %d rows, fewer than have been imported from it already", b.records))))
 		}
 	}
 	if b.records > f.skip {
-		return nil, errors.New("the import was begun by another version of the program: begin it again")
+		return nil, unreadable("the import was begun by another version of the program: begin it again")
 	}
 	return b, nil
 }
@@ -155,8 +163,10 @@ func (b *batches) peek() (item, error) {
 	case errors.As(err, &bad):
 		name, known := b.reader.unit()
 		b.ahead = &item{bad: bad, line: bad[0].Line, unit: name, unknown: !known}
+	case errors.Is(err, io.EOF):
+		return item{}, io.EOF
 	case err != nil:
-		return item{}, err
+		return item{}, unreadable(err.Error())
 	default:
 		b.ahead = &item{row: row, line: row.Line, unit: row.unit}
 	}

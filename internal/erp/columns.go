@@ -76,6 +76,7 @@ var tables = map[Kind]*table{
 			{Name: "automatic", Type: boolean, Default: "false", Meaning: "whether orders are processed without a person", Example: "false"},
 			{Name: "minimum_quantity", Type: above0, Default: "1", Meaning: "smallest quantity of an order", Example: "1"},
 			{Name: "quantity_step", Type: above0, Default: "1", Meaning: "quantities are multiples of this", Example: "0,5"},
+			{Name: "price_quantity", Type: above0, Default: "1", Meaning: "how many units the prices of a BMEcat catalogue are for, where a file with new prices does not repeat it; prices of other files are always for one unit", Example: "100"},
 			{Name: "attributes", Type: attributes, Meaning: "properties of the product", Example: "Gewicht=0,9 kg|Farbe=schwarz"},
 		},
 	},
@@ -110,6 +111,32 @@ var tables = map[Kind]*table{
 			{Name: "unit_price", Type: from0, Meaning: "net price of one unit, up to 4 decimal places", Example: "2,9850"},
 		},
 		together: []func(*Row) *RowError{numberHasLine, positionComplete, datesInOrder, calledOffWithinAgreed},
+	},
+	Orders: {
+		filled: []string{"orders", "order_items", "order_events"},
+		unit:   []string{"organization_id", "number"},
+		columns: []Column{
+			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that ordered", Example: "HANSA"},
+			{Name: "number", Required: true, Type: key, Meaning: "number of the order, unique in the tenant; the positions of an order are rows with the same number, one after the other, that repeat its columns. They go in as a whole or not at all, and an order stays as it was placed. One of the form that Kontor gives, such as HANSA-000123, has Kontor go on after it", Example: "AU-2026-0815"},
+			{Name: "channel", Required: true, Type: oneOf("PHONE", "PAPER", "ONLINE"), Meaning: "way that it was placed; ONLINE for orders of an earlier portal", Example: "PHONE"},
+			{Name: "placed_at", Required: true, Type: moments, Meaning: "when it was placed", Example: "2026-03-31"},
+			{Name: "ordered_by", Required: true, Type: textOf(1, 254), Meaning: "username or e-mail address of the user of the tenant that ordered", Example: "martha.hansen"},
+			{Name: "business_case", Type: oneOf("NEW_ORDER", "ADDITIONAL_ORDER", "CONTRACT_RENEWAL", "TARIFF_CHANGE", "CONTRACT_AMENDMENT", "NEW_SITE_WITH_PROVIDER_SWITCH", "NEW_NUMBERS_FOR_SITE", "PROVIDER_SWITCH_FOR_SITE"), Default: "NEW_ORDER", Meaning: "what it is for", Example: "ADDITIONAL_ORDER"},
+			{Name: "contract_number", Type: key, Meaning: "contract of the tenant that it is about or that came of it; nothing is called off from it, which the contract's called_off_quantity says", Example: "SV-100004"},
+			{Name: "state", Type: oneOf("IN_PROGRESS", "COMPLETED", "ERROR"), Default: "COMPLETED", Meaning: "how far it is; a later import may move it on until it is COMPLETED", Example: "COMPLETED"},
+			{Name: "settled_on", Type: moments, Meaning: "when it came into its state; empty: when it was placed, and for an order that is moved on, now", Example: "2026-04-02T14:30:00+02:00"},
+			{Name: "note", Type: longText(1000), Meaning: "remark on its state; for ERROR, what went wrong", Example: "geliefert mit LS-2026-4711"},
+			{Name: "name", Type: short, Meaning: "name that the customer gave it", Example: "Lager Bremen"},
+			{Name: "customer_order_number", Type: textOf(1, 60), Meaning: "number that the customer gave it", Example: "4500123"},
+			{Name: "reference_number", Type: textOf(1, 60), Meaning: "reference of the customer", Example: "HL-123"},
+			{Name: "currency", Type: currency, Meaning: "currency of the prices; empty: that of the tenant, and there is no other", Example: "EUR"},
+			{Name: "position", Required: true, Type: position, Meaning: "number of the position in the order", Example: "1"},
+			{Name: "sku", Required: true, Type: key, Meaning: "product of the position", Example: "TEL-DT-0101"},
+			{Name: "quantity", Required: true, Type: above0, Meaning: "quantity, in the unit of the product", Example: "12"},
+			{Name: "unit_price", Required: true, Type: from0, Meaning: "net price of one unit, up to 4 decimal places; the tax is that of the product", Example: "119,90"},
+			{Name: "wished_date", Type: date, Meaning: "day that the customer wished it for", Example: "2026-04-15"},
+		},
+		together: []func(*Row) *RowError{contractOfCase, settledAfterPlaced, errorExplained},
 	},
 	AlloyGroups: {
 		filled: []string{"alloy_groups"},
@@ -249,8 +276,10 @@ Decimals: 1234.50, 1234,50 or 1.234,50. Dots separate thousands only together wi
 decimal comma. What could be meant either way, such as 1.234, is refused: write 1234
 or 1.2340. The dot of a JSON number is always a decimal point. At most 14 digits
 before the decimal point and 4 after it.
-Dates: YYYY-MM-DD. White space around values does not count, except in passwords.
-A row takes at most 1 MiB.
+Dates: YYYY-MM-DD. Moments: a date, or one with time and zone, 2026-11-23T09:30:00+01:00.
+White space around values does not count, except in passwords. A row takes at most 1 MiB.
+BMEcat 2005 and 1.2 (.xml) have products and prices: T_NEW_CATALOG and T_UPDATE_PRODUCTS
+come as products, with the prices of their buyer, and T_UPDATE_PRICES as prices.
 `
 
 // Help explains the columns of a kind on a terminal; * marks those that every row

@@ -11,6 +11,7 @@ import (
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/tenant"
+	"kontor/internal/account"
 	"kontor/internal/catalog"
 )
 
@@ -72,18 +73,27 @@ func (w *writer) writeProduct(row *Row) (outcome, error) {
 	if err != nil {
 		return 0, err
 	}
-	in, err := w.category(row.List("category"))
+	existing, err := w.tx.Product.Query().Where(product.TenantID(operator.ID), product.Sku(row.Text("sku"))).Only(w.ctx)
+	if err != nil && !ent.IsNotFound(err) {
+		return 0, fmt.Errorf("finding the product: %w", err)
+	}
+	if err := w.keeping(row, existing); err != nil {
+		return 0, err
+	}
+	in, err := w.categoryOf(row, existing)
 	if err != nil {
 		return 0, err
 	}
 	attributes := row.Attributes("attributes")
+	if attributes == nil && row.kept != nil {
+		attributes = []account.Attribute{} // the row says that there are none
+	}
 	search := catalog.SearchText(row.Text("sku"), row.Text("name"), row.Text("description"), attributes)
-	existing, err := w.tx.Product.Query().Where(product.TenantID(operator.ID), product.Sku(row.Text("sku"))).Only(w.ctx)
-	if ent.IsNotFound(err) {
+	if existing == nil {
 		create := w.tx.Product.Create().SetTenantID(operator.ID).SetCategoryID(in).SetSku(row.Text("sku")).SetName(row.Text("name")).
 			SetDescription(row.Text("description")).SetUnit(row.Text("unit")).SetTaxRate(row.Decimal("tax_rate")).
 			SetActive(row.Bool("orderable")).SetAutomatic(row.Bool("automatic")).SetMinimumQuantity(row.Decimal("minimum_quantity")).
-			SetQuantityStep(row.Decimal("quantity_step")).SetSearchText(search).SetCreatedAt(w.now().UTC())
+			SetQuantityStep(row.Decimal("quantity_step")).SetPriceQuantity(row.Decimal("price_quantity")).SetSearchText(search).SetCreatedAt(w.now().UTC())
 		if attributes != nil {
 			create.SetAttributes(attributes)
 		}
@@ -92,12 +102,9 @@ func (w *writer) writeProduct(row *Row) (outcome, error) {
 		}
 		return created, nil
 	}
-	if err != nil {
-		return 0, fmt.Errorf("finding the product: %w", err)
-	}
 	update := existing.Update().SetCategoryID(in).SetName(row.Text("name")).SetDescription(row.Text("description")).
 		SetUnit(row.Text("unit")).SetTaxRate(row.Decimal("tax_rate")).SetActive(row.Bool("orderable")).SetAutomatic(row.Bool("automatic")).
-		SetMinimumQuantity(row.Decimal("minimum_quantity")).SetQuantityStep(row.Decimal("quantity_step")).SetSearchText(search)
+		SetMinimumQuantity(row.Decimal("minimum_quantity")).SetQuantityStep(row.Decimal("quantity_step")).SetPriceQuantity(row.Decimal("price_quantity")).SetSearchText(search)
 	if attributes != nil {
 		update.SetAttributes(attributes)
 	}
@@ -149,10 +156,18 @@ func (w *writer) writePrice(row *Row) (outcome, error) {
 	if currency := row.Text("currency"); currency != t.Currency {
 		return 0, refusal("currency", "%s buys in %s, not in %s", t.OrganizationID, t.Currency, currency)
 	}
+	amount, err := w.amountOf(row, of)
+	if err != nil {
+		return 0, err
+	}
+	dropped, err := w.dropPrices(row, t.ID, of)
+	if err != nil {
+		return 0, err
+	}
 	existing, err := w.tx.Price.Query().Where(price.TenantID(t.ID), price.ProductID(of), price.FromQuantity(row.Decimal("from_quantity"))).Only(w.ctx)
 	if ent.IsNotFound(err) {
 		err := w.tx.Price.Create().SetTenantID(t.ID).SetProductID(of).SetFromQuantity(row.Decimal("from_quantity")).
-			SetAmount(row.Decimal("amount")).SetCurrency(row.Text("currency")).Exec(w.ctx)
+			SetAmount(amount).SetCurrency(row.Text("currency")).Exec(w.ctx)
 		if err != nil {
 			return 0, fmt.Errorf("writing the price: %w", err)
 		}
@@ -161,10 +176,13 @@ func (w *writer) writePrice(row *Row) (outcome, error) {
 	if err != nil {
 		return 0, fmt.Errorf("finding the price: %w", err)
 	}
-	if existing.Amount.Cmp(row.Decimal("amount")) == 0 && existing.Currency == row.Text("currency") {
+	if existing.Amount.Cmp(amount) == 0 && existing.Currency == row.Text("currency") {
+		if dropped {
+			return updated, nil
+		}
 		return unchanged, nil
 	}
-	if err := existing.Update().SetAmount(row.Decimal("amount")).SetCurrency(row.Text("currency")).Exec(w.ctx); err != nil {
+	if err := existing.Update().SetAmount(amount).SetCurrency(row.Text("currency")).Exec(w.ctx); err != nil {
 		return 0, fmt.Errorf("changing the price: %w", err)
 	}
 	return updated, nil

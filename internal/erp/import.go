@@ -10,6 +10,7 @@ import (
 
 	"kontor/ent"
 	"kontor/internal/blobs"
+	"kontor/internal/day"
 	"kontor/internal/db"
 	"kontor/internal/password"
 )
@@ -87,9 +88,13 @@ type Importer struct {
 	keepPasswords bool
 	// within is the operator whose companies the rows may be about; nil: all.
 	within *ent.Tenant
+	// changed, if set, is told of each order that came in or moved on, in its transaction.
+	changed func(tx *ent.Tx, o *ent.Order)
 	// folder has the files that rows name, and store is where they are kept.
 	folder fs.FS
 	store  *blobs.Store
+	// buyer is who pays the prices of BMEcat files; empty: whom they name.
+	buyer string
 }
 
 // NewImporter writes to a database. The context of Run must be authz.System.
@@ -125,9 +130,14 @@ func (i *Importer) Run(ctx context.Context, kind Kind, from io.Reader, format Fo
 // RunWhole is Run where all rows go in or none: where one is bad, the result says what is wrong and
 // nothing was written.
 func (i *Importer) RunWhole(ctx context.Context, kind Kind, from io.ReadSeeker, format Format) (Result, error) {
-	all, err := i.allOrNone(ctx, file{kind: kind, format: format}, from, func(context.Context, *ent.Tx, Result) error { return nil })
-	if errors.Is(err, errBadRows) {
-		return Result{Records: all.Records, Refused: all.Refused, Rejected: all.Rejected}, nil
+	var all Result
+	err := i.allOrNone(ctx, file{kind: kind, format: format}, from, func(_ context.Context, _ *ent.Tx, done Result) error {
+		all = done
+		return nil
+	})
+	var found *badRows
+	if errors.As(err, &found) {
+		return found.found, nil
 	}
 	return all, err
 }
@@ -138,6 +148,8 @@ type file struct {
 	format Format
 	from   io.Reader
 	skip   int
+	// on is the day on which prices of a catalogue have to be valid; none: today.
+	on day.Day
 }
 
 // settle notes what became of a batch, in its transaction.
@@ -170,13 +182,19 @@ func (i *Importer) goodRows(ctx context.Context, f file, done settle) error {
 	return nil
 }
 
-// errBadRows undoes an import that lets in all or none.
-var errBadRows = errors.New("there are bad rows")
+// badRows undoes an import that lets in all or none: with what is wrong.
+type badRows struct{ found Result }
+
+func (b *badRows) Error() string { return fmt.Sprintf("%d rows are bad", b.found.Refused) }
+
+// bad is what an import found that did not let anything in.
+func bad(found Result) error {
+	return &badRows{Result{Records: found.Records, Refused: found.Refused, Rejected: found.Rejected}}
+}
 
 // allOrNone writes all rows of a file in one transaction, or none where one is bad: then it
-// returns errBadRows, and what is wrong with how many. What can be seen in the file alone is looked
-// for before the database is asked.
-func (i *Importer) allOrNone(ctx context.Context, f file, from io.ReadSeeker, done settle) (Result, error) {
+// returns badRows. What can be seen in the file alone is looked for before the database is asked.
+func (i *Importer) allOrNone(ctx context.Context, f file, from io.ReadSeeker, done settle) error {
 	var checked Result
 	f.from = from
 	err := i.each(ctx, f, func(b batch) error {
@@ -184,14 +202,13 @@ func (i *Importer) allOrNone(ctx context.Context, f file, from io.ReadSeeker, do
 		return nil
 	})
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	if checked.Refused > 0 {
-		return checked, errBadRows
+		return bad(checked)
 	}
-	var all Result
 	_, err = db.InTx(ctx, i.db, func(tx *ent.Tx) (struct{}, error) {
-		all = Result{}
+		var all Result
 		if _, err := from.Seek(0, io.SeekStart); err != nil {
 			return struct{}{}, fmt.Errorf("going back to the beginning of the file: %w", err)
 		}
@@ -205,11 +222,11 @@ func (i *Importer) allOrNone(ctx context.Context, f file, from io.ReadSeeker, do
 		case err != nil:
 			return struct{}{}, fmt.Errorf("importing %s: %w", f.kind, err)
 		case all.Refused > 0:
-			return struct{}{}, errBadRows
+			return struct{}{}, bad(all)
 		}
 		return struct{}{}, done(ctx, tx, all)
 	})
-	return all, err
+	return err
 }
 
 // each reads a file to its end.

@@ -1,10 +1,13 @@
 package erp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"kontor/internal/money"
 )
 
 // Format is how the rows of a file are written.
@@ -14,6 +17,7 @@ type Format string
 const (
 	CSV    Format = "CSV"
 	NDJSON Format = "NDJSON"
+	BMECAT Format = "BMECAT"
 )
 
 // maxRow bounds one row in bytes (1 MiB): with it, memory stays flat however large
@@ -39,6 +43,17 @@ type source interface{ next() (record, error) }
 type record struct {
 	line  int
 	cells map[string]cell
+
+	// kind is set where it is not that of the file.
+	kind Kind
+	// partial rows keep what is stored in the columns that they have no cell for.
+	partial bool
+	// perCatalogue: the amount is for as many units as the catalogue of the product said.
+	perCatalogue bool
+	// only are all quantities that the buyer of this row has a price of the product from.
+	only []money.Decimal
+	// bad is what was found wrong already.
+	bad RowErrors
 }
 
 // cell is one value as it was written. A number of JSON is exact: its dot is a
@@ -49,8 +64,10 @@ type cell struct {
 }
 
 // NewReader reads rows of a kind. For CSV it reads the header line at once and
-// fails with a *HeaderError that names everything wrong with it.
-func NewReader(from io.Reader, kind Kind, format Format) (*Reader, error) {
+// fails with a *HeaderError that names everything wrong with it. BMEcat is of the kinds Products and
+// Prices, needs an io.ReadSeeker, and is read once to its end at once; products come with their
+// prices, so rows of two kinds (CO-06).
+func NewReader(from io.Reader, kind Kind, format Format, chosen ...Option) (*Reader, error) {
 	t, known := tables[kind]
 	if !known {
 		return nil, fmt.Errorf("unknown kind of rows %q: choose one of %s", clip(string(kind)), strings.Join(kindNames(), ", "))
@@ -64,8 +81,14 @@ func NewReader(from io.Reader, kind Kind, format Format) (*Reader, error) {
 		return &Reader{kind: kind, table: t, source: s}, nil
 	case NDJSON:
 		return &Reader{kind: kind, table: t, source: newNDJSON(from, t)}, nil
+	case BMECAT:
+		s, err := newBMEcat(from, kind, chosen...)
+		if err != nil {
+			return nil, fmt.Errorf("reading the BMEcat file: %w", err)
+		}
+		return &Reader{kind: kind, table: t, source: s}, nil
 	default:
-		return nil, fmt.Errorf("unknown format %q: choose one of %s, %s", clip(string(format)), CSV, NDJSON)
+		return nil, fmt.Errorf("unknown format %q: choose one of %s, %s, %s", clip(string(format)), CSV, NDJSON, BMECAT)
 	}
 }
 
@@ -86,11 +109,12 @@ func (r *Reader) Next() (*Row, error) {
 		r.failed = err
 		return nil, err
 	}
-	row, err := r.table.check(next)
+	kind := cmp.Or(next.kind, r.kind)
+	row, err := tables[kind].check(next)
 	if err != nil {
 		return nil, err
 	}
-	row.Kind = r.kind
+	row.Kind = kind
 	row.unit, _ = r.unit()
 	return row, nil
 }

@@ -20,8 +20,8 @@ type seen struct {
 }
 
 // readAll reads to the end; an error that is not about one row is returned.
-func readAll(text string, kind Kind, format Format) ([]seen, error) {
-	reader, err := NewReader(strings.NewReader(text), kind, format)
+func readAll(text string, kind Kind, format Format, chosen ...Option) ([]seen, error) {
+	reader, err := NewReader(strings.NewReader(text), kind, format, chosen...)
 	if err != nil {
 		return nil, err
 	}

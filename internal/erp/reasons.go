@@ -23,6 +23,7 @@ const (
 	CodeDecimalAmbiguous  = "DECIMAL_AMBIGUOUS"
 	CodeNumberOutOfRange  = "NUMBER_OUT_OF_RANGE"
 	CodeDateInvalid       = "DATE_INVALID"
+	CodeMomentInvalid     = "MOMENT_INVALID"
 	CodeBooleanInvalid    = "BOOLEAN_INVALID"
 	CodeChoiceInvalid     = "CHOICE_INVALID"
 	CodeEmailInvalid      = "EMAIL_INVALID"
@@ -37,6 +38,23 @@ const (
 	CodeReversalUnclear   = "REVERSAL_UNCLEAR"
 	CodePhoneInvalid      = "PHONE_INVALID"
 	CodeIccidInvalid      = "ICCID_INVALID"
+
+	// Codes of BMEcat (CO-06).
+	CodeProductTooLarge = "PRODUCT_TOO_LARGE"
+	CodeModeUnknown     = "MODE_UNKNOWN"
+	CodeBuyerMissing    = "BUYER_MISSING"
+	CodeGroupMissing    = "GROUP_MISSING"
+	CodeGroupUnknown    = "GROUP_UNKNOWN"
+	CodeUnitUnknown     = "UNIT_UNKNOWN"
+	CodeTaxTwofold      = "TAX_TWOFOLD"
+	CodeNumberInvalid   = "NUMBER_INVALID"
+	CodeTooManyPlaces   = "TOO_MANY_PLACES"
+	CodePriceNotNet     = "PRICE_NOT_NET"
+	CodePriceNotToday   = "PRICE_NOT_TODAY"
+	CodePriceElsewhere  = "PRICE_ELSEWHERE"
+	CodePriceFormula    = "PRICE_FORMULA"
+	CodePriceBase       = "PRICE_BASE"
+	CodePriceRepeated   = "PRICE_REPEATED"
 )
 
 // RowError is one thing wrong with one row. The other rows are not concerned.
@@ -76,6 +94,7 @@ var reasons = map[string]struct{ german, english string }{
 	CodeDecimalAmbiguous:  {"%s ist nicht eindeutig: Tausendertrennung oder Nachkommastellen? Schreiben Sie %s oder %s.", "%s is ambiguous: thousands or decimal places? Write %s or %s."},
 	CodeNumberOutOfRange:  {"Die Zahl muss %s sein.", "The number must be %s."},
 	CodeDateInvalid:       {"%s ist kein Datum. Schreiben Sie es wie 2026-11-23.", "%s is not a date. Write it like 2026-11-23."},
+	CodeMomentInvalid:     {"%s ist kein Zeitpunkt seit 1970. Schreiben Sie ihn wie 2026-11-23 oder 2026-11-23T09:30:00+01:00.", "%s is not a moment since 1970. Write it like 2026-11-23 or 2026-11-23T09:30:00+01:00."},
 	CodeBooleanInvalid:    {"%s ist weder ja noch nein. Schreiben Sie true oder false.", "%s is neither yes nor no. Write true or false."},
 	CodeChoiceInvalid:     {"%s gibt es hier nicht. Möglich sind: %s.", "%s is not possible here. Choose from: %s."},
 	CodeEmailInvalid:      {"%s ist keine E-Mail-Adresse. Schreiben Sie sie wie name@firma.example.", "%s is not an e-mail address. Write it like name@company.example."},
@@ -87,6 +106,21 @@ var reasons = map[string]struct{ german, english string }{
 	CodeColumnsTogether:   {"Diese Spalten gehören zusammen: %s. Füllen Sie alle aus oder keine.", "These columns belong together: %s. Fill in all of them or none."},
 	CodeDatesReversed:     {"Das Ende liegt vor dem Beginn (%s). Vertauschen oder korrigieren Sie die Daten.", "The end lies before the beginning (%s). Swap or correct the dates."},
 	CodeCalledOffTooMuch:  {"Abgerufen ist mehr als vereinbart (%s). Korrigieren Sie eine der beiden Mengen.", "More is called off than agreed (%s). Correct one of the two quantities."},
+	CodeProductTooLarge:   {"%s ist zu groß: möglich sind %d Byte und %d Elemente, Anfänge, Enden und Texte zusammen. Lassen Sie Unnötiges weg.", "%s is too large: possible are %d bytes and %d elements, counting starts, ends and texts. Leave out what is not needed."},
+	CodeModeUnknown:       {"mode=%s gibt es hier nicht. Möglich sind: %s.", "mode=%s is not possible here. Choose from: %s."},
+	CodeBuyerMissing:      {"Die Datei nennt keinen Käufer (BUYER), darum bleiben ihre Preise weg. Geben Sie den Mandanten an, der sie zahlt.", "The file names no BUYER, so its prices are left out. Name the tenant that pays them."},
+	CodeGroupMissing:      {"Das Produkt ist in keiner Gruppe. Ordnen Sie es in PRODUCT_TO_CATALOGGROUP_MAP (1.2: ARTICLE_TO_CATALOGGROUP_MAP) zu.", "The product is in no group. Put it into one by PRODUCT_TO_CATALOGGROUP_MAP (1.2: ARTICLE_TO_CATALOGGROUP_MAP)."},
+	CodeGroupUnknown:      {"Die Gruppe %s des Produkts steht nicht in CATALOG_GROUP_SYSTEM. Ergänzen Sie dort eine CATALOG_STRUCTURE.", "The group %s of the product is not in CATALOG_GROUP_SYSTEM. Add a CATALOG_STRUCTURE there."},
+	CodeUnitUnknown:       {"Die Einheit %s ist nicht bekannt. Möglich sind: %s.", "The unit %s is not known. Possible are: %s."},
+	CodeTaxTwofold:        {"Die Preise des Produkts haben zwei Steuersätze, %s und %s. Nennen Sie einen.", "The prices of the product have two tax rates, %s and %s. Give one."},
+	CodeNumberInvalid:     {"%s ist keine Zahl, wie BMEcat sie schreibt. Schreiben Sie 1234.50.", "%s is not a number as BMEcat writes it. Write 1234.50."},
+	CodeTooManyPlaces:     {"%s lässt sich nicht mit %d Nachkommastellen schreiben. Runden Sie den Wert in der Datei.", "%s cannot be written with %d decimal places. Round it in the file."},
+	CodePriceNotNet:       {"Das Produkt hat nur Preise der Arten %s. Genommen werden Nettopreise: %s.", "The product has only prices of the types %s. Net prices are taken: %s."},
+	CodePriceNotToday:     {"Der Preis gilt am %s nicht (%s). Importieren Sie die Datei, wenn er gilt.", "The price is not valid on %s (%s). Import the file when it is."},
+	CodePriceElsewhere:    {"Der Preis gilt nur in Gebieten, für die der Katalog nicht gilt (%s).", "The price is only for territories that the catalogue is not for (%s)."},
+	CodePriceFormula:      {"Der Preis wird aus einer Formel oder dem Tageskurs berechnet. Nennen Sie einen Betrag (PRICE_AMOUNT).", "The price comes from a formula or changes daily. Give an amount (PRICE_AMOUNT)."},
+	CodePriceBase:         {"Der Preis gilt für die Einheit %s, bestellt wird in %s. Nennen Sie den Preis der Bestelleinheit.", "The price is for the unit %s, orders are in %s. Give the price of the unit of orders."},
+	CodePriceRepeated:     {"Ab der Menge %s gibt es mehrere verschiedene Preise. Nennen Sie einen.", "There are several different prices from the quantity %s. Give one."},
 	CodeReversalUnclear:   {"Eine Stornobuchung (REVERSAL) nennt die Buchung, die sie zurücknimmt, und keine andere Buchung tut das.", "A REVERSAL names the booking that it takes back, and no other kind of booking does."},
 	CodePhoneInvalid:      {"%s ist keine Rufnummer. Schreiben Sie sie mit Land, wie +49 40 66969 301.", "%s is not a phone number. Write it with its country, like +49 40 66969 301."},
 	CodeIccidInvalid:      {"%s ist keine Kartennummer (ICCID). Schreiben Sie 18 bis 22 Ziffern.", "%s is not the number of a card (ICCID). Write 18 to 22 digits."},

@@ -13,14 +13,16 @@ import (
 type Kind string
 
 // The kinds of rows, in the order in which they depend on each other: users and
-// contracts need their tenants, prices their products, bookings their alloy groups, documents their
-// orders and contracts, telephony users all before them.
+// contracts need their tenants, prices their products, orders their users and contracts, bookings
+// their alloy groups, documents their orders and contracts,
+// telephony users all before them.
 const (
 	Tenants     Kind = "TENANTS"
 	Users       Kind = "USERS"
 	Products    Kind = "PRODUCTS"
 	Prices      Kind = "PRICES"
 	Contracts   Kind = "CONTRACTS"
+	Orders      Kind = "ORDERS"
 	AlloyGroups Kind = "ALLOY_GROUPS"
 	Bookings    Kind = "BOOKINGS"
 	Documents   Kind = "DOCUMENTS"
@@ -35,7 +37,7 @@ const (
 
 // Kinds are all kinds, in the order in which an empty database takes them.
 func Kinds() []Kind {
-	return []Kind{Tenants, Users, Products, Prices, Contracts, AlloyGroups, Bookings, Documents,
+	return []Kind{Tenants, Users, Products, Prices, Contracts, Orders, AlloyGroups, Bookings, Documents,
 		Portfolios, PortfolioProducts, EndUsers, SimCards, PhoneNumbers, TelephonyUsers}
 }
 
@@ -60,7 +62,15 @@ type Row struct {
 	table  *table
 	unit   string
 	values map[string]any
+	// kept are columns that the row says nothing about, not even that they are empty.
+	kept []string
+	// perCatalogue and only are as in record.
+	perCatalogue bool
+	only         []money.Decimal
 }
+
+// keeps tells whether the row leaves in a column what is stored.
+func (r *Row) keeps(column string) bool { return slices.Contains(r.kept, column) }
 
 // Given tells whether the row itself has a value for the column.
 func (r *Row) Given(column string) bool {
@@ -144,10 +154,14 @@ func (t *table) column(name string) Column {
 
 // check turns a record into a row, or says everything that is wrong with it.
 func (t *table) check(from record) (*Row, error) {
-	row := &Row{Line: from.line, table: t, values: make(map[string]any, len(from.cells))}
-	var bad RowErrors
+	row := &Row{Line: from.line, table: t, values: make(map[string]any, len(from.cells)), only: from.only, perCatalogue: from.perCatalogue}
+	bad := from.bad
 	for _, c := range t.columns {
-		written := from.cells[c.Name]
+		written, there := from.cells[c.Name]
+		if from.partial && !there {
+			row.kept = append(row.kept, c.Name)
+			continue
+		}
 		if !c.Type.verbatim {
 			written.text = trim(written.text)
 		}

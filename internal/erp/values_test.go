@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"kontor/internal/account"
 	"kontor/internal/lang"
@@ -46,6 +47,8 @@ func TestTypes(t *testing.T) {
 		want any // a string beginning with ! is the code of the flaw
 	}{
 		{date, "2028-02-29", "2028-02-29"}, {date, "2027-02-29", "!" + CodeDateInvalid}, {date, "23.11.2026", "!" + CodeDateInvalid},
+		{moments, "2026-03-29", moment{time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC), true}}, {moments, "2026-03-29T01:30:00.1234567+02:00", moment{time.Date(2026, 3, 28, 23, 30, 0, 123456000, time.UTC), false}},
+		{moments, "2026-03-29T01:30:00", "!" + CodeMomentInvalid}, {moments, "2026-02-29T01:30:00Z", "!" + CodeMomentInvalid}, {moments, "1969-12-31", "!" + CodeMomentInvalid}, {moments, "1970-01-01T00:30:00+01:00", "!" + CodeMomentInvalid},
 		{boolean, "WAHR", true}, {boolean, "nein", false}, {boolean, "vielleicht", "!" + CodeBooleanInvalid},
 		{units, "kg", "kg"}, {units, "KG", "!" + CodeChoiceInvalid},
 		{someOf("A", "B"), "B | A|B", []string{"B", "A"}}, {someOf("A"), "A|", "!" + CodeChoiceInvalid},
@@ -89,6 +92,15 @@ func TestRulesOverColumns(t *testing.T) {
 		"B;4;FRAME_AGREEMENT;2026-01-01;;;;;;;5;;\n", Contracts, CSV),
 		"2", "3 :COLUMNS_TOGETHER valid_to:DATES_REVERSED called_off_quantity:CALLED_OFF_TOO_MUCH", "4 :COLUMNS_TOGETHER",
 		"5 position:VALUE_REQUIRED called_off_quantity:CALLED_OFF_TOO_MUCH")
+	orders := "organization_id;number;channel;placed_at;ordered_by;business_case;contract_number;state;settled_on;note;position;sku;quantity;unit_price\n"
+	expect(t, mustRead(t, orders+
+		"B;1;PHONE;2026-03-31T15:00:00Z;u;;;;2026-03-31;;1;S;1;2\n"+ // the same day is not before it
+		"B;2;PHONE;2026-03-31T15:00:00Z;u;;;;2026-03-30;;1;S;1;2\n"+
+		"B;3;PHONE;2026-03-31;u;TARIFF_CHANGE;;ERROR;2026-03-31T11:59:59Z;;1;S;0;-1\n"+
+		"B;4;PHONE;2026-03-31;u;TARIFF_CHANGE;;ERROR;;;1;S;1;0\n"+
+		"B;5;MAIL;2026-03-31;u;NEW_SITE_WITH_PROVIDER_SWITCH;;REJECTED;;;;S;1;0\n", Orders, CSV),
+		"2", "3 settled_on:DATES_REVERSED", "4 quantity:NUMBER_OUT_OF_RANGE unit_price:NUMBER_OUT_OF_RANGE", "5 contract_number:VALUE_REQUIRED note:VALUE_REQUIRED",
+		"6 channel:CHOICE_INVALID state:CHOICE_INVALID position:VALUE_REQUIRED")
 }
 
 // Requirement: CO-05
@@ -112,8 +124,11 @@ func TestReasonsInAllLanguages(t *testing.T) {
 	args := map[string][]any{
 		CodeRowMalformed: {"x"}, CodeRowTooLong: {1}, CodeColumnCount: {1, 2, ";"}, CodeFieldUnknown: {"x", "y"}, CodeFieldRepeated: {"x"},
 		CodeValueTooShort: {1}, CodeValueTooLong: {1}, CodeCharacterInvalid: {'\x01'}, CodeDecimalInvalid: {"x"}, CodeDecimalAmbiguous: {"x", "y", "z"},
-		CodeNumberOutOfRange: {"x"}, CodeDateInvalid: {"x"}, CodeBooleanInvalid: {"x"}, CodeChoiceInvalid: {"x", "y"}, CodeEmailInvalid: {"x"},
+		CodeNumberOutOfRange: {"x"}, CodeDateInvalid: {"x"}, CodeMomentInvalid: {"x"}, CodeBooleanInvalid: {"x"}, CodeChoiceInvalid: {"x", "y"}, CodeEmailInvalid: {"x"},
 		CodeDomainInvalid: {"x"}, CodeCurrencyInvalid: {"x"}, CodePathInvalid: {"x"}, CodeAttributesInvalid: {"x"},
+		CodeProductTooLarge: {"x", 1, 2}, CodeModeUnknown: {"x", "y"}, CodeGroupUnknown: {"x"}, CodeUnitUnknown: {"x", "y"}, CodeTaxTwofold: {"x", "y"},
+		CodeNumberInvalid: {"x"}, CodeTooManyPlaces: {"x", 4}, CodePriceNotNet: {"x", "y"}, CodePriceNotToday: {"x", "y"}, CodePriceElsewhere: {"x"},
+		CodePriceBase: {"x", "y"}, CodePriceRepeated: {"x"},
 		CodePhoneInvalid: {"x"}, CodeIccidInvalid: {"x"}, CodeColumnsTogether: {"x"}, CodeDatesReversed: {"x"}, CodeCalledOffTooMuch: {"x"},
 	}
 	for code := range reasons {

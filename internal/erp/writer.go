@@ -35,8 +35,11 @@ type writer struct {
 
 // writeRows writes rows and says what became of each. An error ends the import.
 func (w *writer) writeRows(rows []*Row) ([]verdict, error) {
-	if rows[0].Kind == Contracts {
+	switch rows[0].Kind {
+	case Contracts:
 		return w.writeContracts(rows)
+	case Orders:
+		return w.writeOrders(rows)
 	}
 	verdicts := make([]verdict, len(rows))
 	for i, row := range rows {

@@ -19,6 +19,7 @@ import (
 	"kontor/internal/company"
 	"kontor/internal/day"
 	"kontor/internal/fault"
+	"kontor/internal/series"
 )
 
 // renewalMonths is how long a contract is renewed for where the order does not say.
@@ -72,7 +73,7 @@ func (s *Service) newContract(ctx context.Context, tx *ent.Tx, o *ent.Order, ite
 			return nil, fmt.Errorf("reading whose contract it is: %w", err)
 		}
 		for taken := true; taken; { // by a contract that the ERP brought
-			if number, err = s.nextNumber(ctx, tx, of, numberseries.KindCONTRACT); err != nil {
+			if number, err = series.Next(ctx, tx, of, numberseries.KindCONTRACT); err != nil {
 				return nil, err
 			}
 			if taken, err = tx.Contract.Query().Where(contract.TenantID(o.TenantID), contract.Number(number)).Exist(ctx); err != nil {

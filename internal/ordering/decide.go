@@ -211,7 +211,7 @@ func (s *Service) happened(ctx context.Context, tx *ent.Tx, o *ent.Order, to ord
 	if err != nil {
 		return err
 	}
-	s.changed(tx, o)
+	s.Changed(tx, o)
 	return nil
 }
 

@@ -32,8 +32,8 @@ const (
 	maxWaiting  = 500
 )
 
-// changed tells the replicas of an order, once it is committed.
-func (s *Service) changed(tx *ent.Tx, o *ent.Order) {
+// Changed tells the replicas of an order, once it is committed: also of one that came from the ERP.
+func (s *Service) Changed(tx *ent.Tx, o *ent.Order) {
 	news := live.News{Kind: live.Order, Tenant: o.TenantID, Order: o.ID}
 	if o.ContractID != nil {
 		news.Contract = *o.ContractID

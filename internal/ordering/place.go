@@ -21,6 +21,7 @@ import (
 	"kontor/internal/gid"
 	"kontor/internal/money"
 	"kontor/internal/once"
+	"kontor/internal/series"
 )
 
 // PlaceOrderInput is what placing an order needs besides the cart.
@@ -114,7 +115,7 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 		return nil, err
 	}
 	// As late as possible: who orders for the same company waits from here on.
-	if p.number, err = s.nextNumber(ctx, tx, p.receipt.company, numberseries.KindORDER); err != nil {
+	if p.number, err = series.Next(ctx, tx, p.receipt.company, numberseries.KindORDER); err != nil {
 		return nil, err
 	}
 	placed, err := s.write(ctx, tx, v, c, p)
@@ -134,7 +135,7 @@ func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err != nil {
 		return nil, err
 	}
-	s.changed(tx, placed)
+	s.Changed(tx, placed)
 	return placed, nil
 }
 

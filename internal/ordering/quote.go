@@ -18,6 +18,7 @@ import (
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/once"
+	"kontor/internal/series"
 	"kontor/internal/token"
 )
 
@@ -142,7 +143,7 @@ func (s *Service) offer(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *car
 	if err != nil {
 		return nil, fmt.Errorf("reading whose quote it is: %w", err)
 	}
-	number, err := s.nextNumber(ctx, tx, customer, numberseries.KindQUOTE)
+	number, err := series.Next(ctx, tx, customer, numberseries.KindQUOTE)
 	if err != nil {
 		return nil, err
 	}

@@ -97,6 +97,12 @@ func (c *Client) Post(t testing.TB, body []byte) *Answer {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	return c.answer(t, request)
+}
+
+// answer sends a request and reads what comes back.
+func (c *Client) answer(t testing.TB, request *http.Request) *Answer {
+	t.Helper()
 	request.Header.Set("Accept", "application/graphql-response+json")
 	c.sign(request.Header)
 	response, err := c.HTTP.Do(request)

@@ -188,6 +188,14 @@ func (k *Kontor) Process(t testing.TB) {
 	}
 }
 
+// Import works on the imports that are due now.
+func (k *Kontor) Import(t testing.TB) {
+	t.Helper()
+	if err := k.server.Import(t.Context()); err != nil {
+		t.Errorf("importing: %v", err)
+	}
+}
+
 // Both are this replica and another one, where the database takes two: SQLite is for
 // one.
 func (k *Kontor) Both(t *testing.T) []*Kontor {
