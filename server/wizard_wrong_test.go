@@ -21,7 +21,7 @@ func filled(t *testing.T, c *servertest.Client, extension string) sandra {
 	s.must("sim", map[string]any{"productSku": "TEL-SI-3101", "mode": "ACTIVATE_NOW", "lastFour": ending})
 	id, _ := s.free("freeNumbers", "number", 0)
 	s.must("number", map[string]any{"kind": "NEW", "numberId": id})
-	s.must("fmc", map[string]any{"extension": extension, "name": "Platz " + extension, "pin": "4711"})
+	s.must("fmc", map[string]any{"extension": extension, "name": "Platz " + extension, "pin": "47110815"})
 	return s
 }
 

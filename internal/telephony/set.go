@@ -49,7 +49,7 @@ func (s *Service) Start(ctx context.Context, in StartTelephonyUserOrderInput) (*
 		return nil, fault.New("TENANT_UNKNOWN", "tenantId")
 	}
 	made, err := db.InTx(ctx, s.db, func(tx *ent.Tx) (*ent.Wizard, error) {
-		// The company is held: of several requests the bound stops the right one.
+		// A bound against wizards that are forgotten: two at once may go one beyond.
 		open, err := tx.Wizard.Query().Where(entwizard.OrderIDIsNil()).Count(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("counting wizards: %w", err)
