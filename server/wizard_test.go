@@ -146,8 +146,6 @@ func telephonyUser(t *testing.T, c *servertest.Client, name string) map[string]a
 	return nil
 }
 
-var newEndUser = map[string]any{"new": map[string]any{"username": "a.vandam", "firstName": "Anke", "prefix": "van", "lastName": "Dam", "email": "anke.vandam@hansa.example", "language": "en"}}
-
 // A client walks all eight steps, for every kind of voice product, with a card now and one
 // later, with a new number and one that is ported in; it leaves in the middle and goes on with
 // another device.
