@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -148,11 +147,36 @@ func (c command) run(ctx context.Context, args ...string) (finished, error) {
 	cmd := exec.CommandContext(ctx, c.binary, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), c.env...), &said, &said
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
+	err := cmd.Start()
+	peak := 0
+	if err == nil {
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		peak, err = watch(cmd.Process.Pid, ended)
+	}
+	if err != nil {
 		return finished{}, fmt.Errorf("kontor %s: %w: %s", strings.Join(args, " "), err, said.String())
 	}
-	used, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return finished{time.Since(began), int(used.Maxrss >> 10), said.String()}, nil
+	return finished{time.Since(began), peak, said.String()}, nil
+}
+
+// watch asks for the peak of a process's memory, in MiB, until it has ended. What the system says
+// of it afterwards has the memory of this process in it, which it was forked from.
+func watch(pid int, ended <-chan error) (peak int, err error) {
+	for {
+		select {
+		case err := <-ended:
+			return peak, err
+		case <-time.After(20 * time.Millisecond):
+		}
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // there is none at its end, and elsewhere than on Linux
+		if _, after, found := strings.Cut(string(status), "VmHWM:"); found {
+			var kib int
+			if _, err := fmt.Sscan(after, &kib); err == nil {
+				peak = kib >> 10
+			}
+		}
+	}
 }
 
 func (m *imported) report(b *strings.Builder) {
