@@ -104,7 +104,13 @@ func (r *Resolver) nodes(ctx context.Context, ids []gid.ID) ([]ent.Noder, error)
 	for i, n := range found {
 		result[places[i]] = n
 		if w, ok := n.(*ent.Wizard); ok {
-			r.telephony.Shown(ctx, w)
+			open, err := r.telephony.Resumed(ctx, w)
+			if err != nil {
+				return nil, err
+			}
+			if !open {
+				result[places[i]] = nil
+			}
 		}
 	}
 	for _, err := range graphql.GetErrors(quiet) {

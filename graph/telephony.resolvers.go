@@ -70,7 +70,11 @@ func (r *queryResolver) TelephonyUserOrders(ctx context.Context, first *int, aft
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.telephony.Open().Paginate(ctx, from, first, to, last, ent.WithWizardOrder(&ent.WizardOrder{Direction: descending, Field: ent.DefaultWizardOrder.Field}))
+	open, err := r.telephony.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := open.Paginate(ctx, from, first, to, last, ent.WithWizardOrder(&ent.WizardOrder{Direction: descending, Field: ent.DefaultWizardOrder.Field}))
 	if err == nil {
 		r.telephony.Shown(ctx, found.Nodes()...)
 	}
@@ -166,7 +170,11 @@ func (r *wizardChoicesResolver) EndUsers(ctx context.Context, obj *telephony.Cho
 	if err != nil {
 		return nil, err
 	}
-	return r.telephony.EndUsers().Paginate(ctx, from, first, to, last)
+	ctx, people, err := r.telephony.EndUsers(ctx, obj)
+	if err != nil {
+		return nil, err
+	}
+	return people.Paginate(ctx, from, first, to, last)
 }
 
 func (r *wizardChoicesResolver) SimProducts(ctx context.Context, obj *telephony.Choices) ([]*ent.Product, error) {

@@ -196,8 +196,34 @@ func TestWizardForACustomer(t *testing.T) {
 		start := func(tenant string) []string {
 			return faultsOf(t, paul.Operation(t, "spa/wizard", "StartTelephonyUserOrder", servertest.Vars{"input": map[string]any{"tenantId": tenant}}), "startTelephonyUserOrder")
 		}
-		if got := start(hansa); !slices.Equal(got, []string{"TENANT_UNKNOWN tenantId"}) {
-			t.Errorf("without acting: %v", got)
+		for _, foreign := range []string{tenantID(t, d, "BRANDT"), "ten_nobody"} {
+			if got := start(foreign); !slices.Equal(got, []string{"TENANT_UNKNOWN tenantId"}) {
+				t.Errorf("for somebody else's customer: %v", got)
+			}
+		}
+		// The agent need not act for its customer.
+		home := wizardOf(t, paul, map[string]any{"tenantId": hansa})
+		home.must("connection", map[string]any{"voiceSku": home.named("voiceProducts", "Professional")})
+		_, ending := home.free("freeSims", "lastFour", 0)
+		home.must("sim", map[string]any{"productSku": "TEL-SI-3101", "mode": "ACTIVATE_NOW", "lastFour": ending})
+		if got := said(home.resume(), "node.customer.tenant.name", "node.connection.voice.sku", "node.sim.lastFour", "node.summary.monthly.amount"); got !=
+			"Hansa Logistik GmbH TEL-VP-1106 "+ending+" 13.22" {
+			t.Errorf("as itself the agent sees %s", got)
+		}
+		mine := func() any {
+			return paul.Do(t, `{ telephonyUserOrders(first: 10) { totalCount nodes { customer { tenant { name } } currentStep } } }`, nil).OK(t).Get("telephonyUserOrders.totalCount")
+		}
+		if got := mine(); got != float64(1) {
+			t.Errorf("as itself the agent has %v drafts", got)
+		}
+		// With the customer go its drafts.
+		alter(t, d, `UPDATE tenants SET parent_id = (SELECT parent_id FROM tenants WHERE organization_id = 'FERNRUF'), path = (SELECT path FROM tenants WHERE organization_id = 'SERVICE') || id || '/' WHERE organization_id = 'HANSA'`)
+		if got := fmt.Sprintln(mine(), home.set("createInvoiceItems", true).Code(), home.Operation(t, "spa/wizard", "ResumeTelephonyUserOrder", servertest.Vars{"id": home.id}).Get("node")); got != "0 NOT_FOUND <nil>\n" {
+			t.Errorf("without the customer: %s", got)
+		}
+		alter(t, d, `UPDATE tenants SET parent_id = (SELECT id FROM tenants WHERE organization_id = 'FERNRUF'), path = (SELECT path FROM tenants WHERE organization_id = 'FERNRUF') || id || '/' WHERE organization_id = 'HANSA'`)
+		if got := home.abandon(); len(got) > 0 {
+			t.Errorf("giving up: %v", got)
 		}
 		actFor(t, paul, hansa).OK(t)
 		if got := start(alster); !slices.Equal(got, []string{"TENANT_UNKNOWN tenantId"}) {

@@ -12310,7 +12310,7 @@ input TelephonyUserFilter {
 
 "How a wizard begins. What is not said is entered later, by the step ` + "`" + `CUSTOMER` + "`" + `."
 input StartTelephonyUserOrderInput {
-  "The company that it is for: the one that the viewer works for, which is the default. An agent acts for its customer first."
+  "The company that it is for: the one that the viewer works for, which is the default, or a customer that an agent may act for."
   tenantId: ID
   "Name of a portfolio that the company is offered."
   portfolio: String
@@ -12542,7 +12542,7 @@ extend type Query {
     "Global ID."
     id: ID!
   ): TelephonyUserOrder @can(do: "telephony.order")
-  "Wizards of the viewer's that are not ordered yet, for the company that it works for; the newest first."
+  "Wizards of the viewer's that are not ordered yet, for the company that it works for, or an agent's own for all its customers; the newest first."
   telephonyUserOrders(
     "How many from the beginning, 1 to 100."
     first: Int
@@ -12569,7 +12569,7 @@ extend type Query {
 }
 
 extend type Mutation {
-  "Begin a wizard for the company that the viewer works for."
+  "Begin a wizard for the company that the viewer works for, or for a customer of the agent's."
   startTelephonyUserOrder(input: StartTelephonyUserOrderInput!): StartTelephonyUserOrderPayload! @can(do: "telephony.order")
   "Set one step of a wizard. It is validated on its own; what no longer fits in other steps is taken out, and their problems say so."
   setTelephonyUserOrderStep(input: SetTelephonyUserOrderStepInput!): SetTelephonyUserOrderStepPayload! @can(do: "telephony.order")

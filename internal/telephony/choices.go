@@ -97,6 +97,10 @@ func (s *Service) FreeSIMs(ctx context.Context, c *Choices, which FreeSims) ([]*
 	if err := checkFirst(which.First); err != nil {
 		return nil, err
 	}
+	ctx, err := s.within(ctx, c.Wizard.TenantID)
+	if err != nil {
+		return nil, err
+	}
 	q := s.db.Client.SimCard.Query().Where(s.asChange(c).mayTakeSIM()).Order(simcard.ByIccid()).Limit(which.First)
 	if ending := fault.Sought(which.Ending); ending != "" {
 		q.Where(simcard.IccidHasSuffix(ending))
@@ -126,6 +130,10 @@ func (s *Service) FreeNumbers(ctx context.Context, c *Choices, first int) ([]*en
 	if err := checkFirst(first); err != nil {
 		return nil, err
 	}
+	ctx, err := s.within(ctx, c.Wizard.TenantID)
+	if err != nil {
+		return nil, err
+	}
 	numbers, err := s.db.Client.PhoneNumber.Query().Where(s.asChange(c).mayTakeNumber(), phonenumber.OriginEQ(phonenumber.OriginSTOCK)).
 		Order(phonenumber.ByNumber()).Limit(first).All(ctx)
 	if err != nil {
@@ -136,6 +144,10 @@ func (s *Service) FreeNumbers(ctx context.Context, c *Choices, first int) ([]*en
 
 // TakenExtensions are the extensions that somebody else has or has reserved (WZ-07).
 func (s *Service) TakenExtensions(ctx context.Context, c *Choices) ([]string, error) {
+	ctx, err := s.within(ctx, c.Wizard.TenantID)
+	if err != nil {
+		return nil, err
+	}
 	taken, err := s.db.Client.Extension.Query().Where(extension.Not(s.asChange(c).mayTakeExtension())).Order(extension.ByExtension()).
 		Select(extension.FieldExtension).Strings(ctx)
 	if err != nil {
@@ -147,8 +159,11 @@ func (s *Service) TakenExtensions(ctx context.Context, c *Choices) ([]string, er
 // asChange is who asks what can be taken.
 func (s *Service) asChange(c *Choices) *change { return &change{Service: s, w: c.Wizard} }
 
-// EndUsers is the query for the end users of the company.
-func (s *Service) EndUsers() *ent.EndUserQuery { return s.db.Client.EndUser.Query() }
+// EndUsers is the query for the end users of the company, and the context to ask it in.
+func (s *Service) EndUsers(ctx context.Context, c *Choices) (context.Context, *ent.EndUserQuery, error) {
+	ctx, err := s.within(ctx, c.Wizard.TenantID)
+	return ctx, s.db.Client.EndUser.Query(), err
+}
 
 // Masked is the number of a card of which only the end is shown.
 func Masked(c *ent.SimCard) string {

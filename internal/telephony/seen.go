@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"kontor/authz"
+	"kontor/authz/rows"
 	"kontor/ent"
 	entwizard "kontor/ent/wizard"
 	"kontor/internal/fault"
@@ -64,6 +66,9 @@ func (s *Service) Shown(ctx context.Context, all ...*ent.Wizard) {
 	}
 	_, err = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, w := range all {
+			if w.Version == 0 { // nothing of it was selected
+				continue
+			}
 			p.Set(ctx, seenKey(w.ID, v.Session), strconv.Itoa(w.Version), keptFor)
 		}
 		return nil
@@ -92,11 +97,40 @@ func (s *Service) shown(ctx context.Context, id uuid.UUID) (*ent.Wizard, error) 
 	if err != nil {
 		return nil, fmt.Errorf("reading a wizard: %w", err)
 	}
+	if _, err := s.within(ctx, w.TenantID); err != nil {
+		return nil, err
+	}
 	s.Shown(ctx, w)
 	return w, nil
 }
 
-// Open is the query for the wizards of the viewer that were not ordered yet.
-func (s *Service) Open() *ent.WizardQuery {
-	return s.db.Client.Wizard.Query().Where(entwizard.OrderIDIsNil())
+// Resumed is whether the viewer may still go on with a wizard of its own, which it is shown then.
+func (s *Service) Resumed(ctx context.Context, w *ent.Wizard) (bool, error) {
+	_, err := s.of(ctx, w.GlobalID()) // of the wizard itself only what was selected is loaded
+	if errors.Is(err, fault.ErrNotFound) {
+		return false, nil
+	}
+	if err == nil {
+		s.Shown(ctx, w)
+	}
+	return err == nil, err
+}
+
+// Open is the query for the wizards of the viewer that were not ordered yet: those of an agent
+// for the customers that it may act for now.
+func (s *Service) Open(ctx context.Context) (*ent.WizardQuery, error) {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := s.db.Client.Wizard.Query().Where(entwizard.OrderIDIsNil())
+	scope, err := authz.Scope(v, "tenant.act")
+	if err != nil || slices.Contains(scope, authz.All) {
+		return q, err
+	}
+	customers, err := rows.Visible(v, "tenant.act", rows.Columns{Tenant: entwizard.FieldTenantID})
+	if err != nil {
+		return nil, err
+	}
+	return q.Where(entwizard.Or(entwizard.TenantID(v.Tenant), customers)), nil
 }

@@ -39,6 +39,10 @@ func (s *Service) Submit(ctx context.Context, in SubmitTelephonyUserOrderInput) 
 	if err := request.Check(); err != nil {
 		return nil, nil, err
 	}
+	ctx, err := s.of(ctx, in.WizardID)
+	if err != nil {
+		return nil, nil, err
+	}
 	placed, err := db.InTx(ctx, s.db, func(tx *ent.Tx) (*ent.Order, error) {
 		w, err := s.hold(ctx, tx, in.WizardID)
 		if err != nil {
@@ -202,7 +206,11 @@ func stateOf(ordered order.State, card *uuid.UUID) telephonyuser.State {
 
 // Abandon gives a wizard up, and all that it has reserved back (WZ-11).
 func (s *Service) Abandon(ctx context.Context, in AbandonTelephonyUserOrderInput) error {
-	_, err := db.InTx(ctx, s.db, func(tx *ent.Tx) (struct{}, error) {
+	ctx, err := s.of(ctx, in.WizardID)
+	if err != nil {
+		return err
+	}
+	_, err = db.InTx(ctx, s.db, func(tx *ent.Tx) (struct{}, error) {
 		w, err := s.hold(ctx, tx, in.WizardID)
 		if err != nil {
 			return struct{}{}, err

@@ -3,6 +3,7 @@ package telephony
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,10 +72,14 @@ type SummaryLine struct {
 // Sim is the card of a telephony user.
 type Sim struct{ LastFour string }
 
-// known are the facts of a wizard and of all that were loaded with it.
+// known are the facts of a wizard and of all of the same company that were loaded with it.
 func (s *Service) known(ctx context.Context, w *ent.Wizard) (*facts, error) {
-	return ent.Load(ctx, w.Siblings(), "facts", func(ctx context.Context, all []*ent.Wizard) (*facts, error) {
-		return s.facts(ctx, s.db.Client, all)
+	return ent.Load(ctx, w.Siblings(), "facts of "+w.TenantID.String(), func(ctx context.Context, all []*ent.Wizard) (*facts, error) {
+		ctx, err := s.within(ctx, w.TenantID)
+		if err != nil {
+			return nil, err
+		}
+		return s.facts(ctx, s.db.Client, slices.DeleteFunc(slices.Clone(all), func(other *ent.Wizard) bool { return other.TenantID != w.TenantID }))
 	})
 }
 

@@ -183,7 +183,7 @@ CREATE INDEX extensions_reserved ON extensions (reserved_until) WHERE reserved_u
 SELECT kontor_wall('portfolios', 'telephony.stock', false);
 SELECT kontor_wall('portfolio_products', 'portfolio.view', false, 'tenant_id = (SELECT kontor_operator())');
 SELECT kontor_wall('end_users', 'telephony.stock');
-SELECT kontor_wall('wizards', 'telephony.order');
+SELECT kontor_wall('wizards', 'telephony.order', also => 'user_id = (SELECT kontor_user())');
 SELECT kontor_wall('telephony_users', 'telephony.view');
 SELECT kontor_wall('invoice_items', 'telephony.view');
 SELECT kontor_wall('sim_cards', 'telephony.stock');
