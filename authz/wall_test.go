@@ -72,6 +72,8 @@ func TestWhoWorksAsTheSystem(t *testing.T) {
 		// Rights between companies: both sides of a transfer, and all that hangs on a right.
 		"internal/access/billing.go", "internal/access/centre.go", "internal/access/connect.go", "internal/access/delegate.go", "internal/access/explain.go", "internal/access/history.go",
 		"internal/access/holders.go", "internal/access/target.go", "internal/access/transfer.go",
+		// What becomes of telephony users with their orders, whoever moves those; and reservations of everybody.
+		"internal/telephony/claim.go", "internal/telephony/sweep.go",
 		// Names on orders, also of people of other companies.
 		"internal/ordering/people.go",
 		// What orders call off from agreements, also of other companies: nobody but the server writes contracts.

@@ -273,6 +273,28 @@ func (_m *Document) GlobalID() gid.ID { return gid.New(KindDocument, _m.ID) }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *EndUserQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.EndUser(p))
+	}
+}
+
+// KindEndUser is the kind of a EndUser in global IDs.
+const KindEndUser = "eus"
+
+// GlobalID names the EndUser in the API.
+func (_m *EndUser) GlobalID() gid.ID { return gid.New(KindEndUser, _m.ID) }
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *ExtensionQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Extension(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *GrantQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Grant(p))
@@ -316,6 +338,14 @@ func (_m *ImportRun) Siblings() *Siblings[ImportRun] {
 		return &Siblings[ImportRun]{All: []*ImportRun{_m}}
 	}
 	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *InvoiceItemQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.InvoiceItem(p))
+	}
 }
 
 // WhereP adds a predicate that does not know the entity: the walls of package
@@ -442,6 +472,36 @@ func (_m *OrderMessage) Siblings() *Siblings[OrderMessage] {
 func (_q *PasswordHashQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.PasswordHash(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *PhoneNumberQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.PhoneNumber(p))
+	}
+}
+
+// KindPhoneNumber is the kind of a PhoneNumber in global IDs.
+const KindPhoneNumber = "num"
+
+// GlobalID names the PhoneNumber in the API.
+func (_m *PhoneNumber) GlobalID() gid.ID { return gid.New(KindPhoneNumber, _m.ID) }
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *PortfolioQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Portfolio(p))
+	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *PortfolioProductQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.PortfolioProduct(p))
 	}
 }
 
@@ -576,6 +636,43 @@ func (_m *SavedCart) Siblings() *Siblings[SavedCart] {
 
 // WhereP adds a predicate that does not know the entity: the walls of package
 // schema are built of them.
+func (_q *SimCardQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.SimCard(p))
+	}
+}
+
+// KindSimCard is the kind of a SimCard in global IDs.
+const KindSimCard = "sim"
+
+// GlobalID names the SimCard in the API.
+func (_m *SimCard) GlobalID() gid.ID { return gid.New(KindSimCard, _m.ID) }
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *TelephonyUserQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.TelephonyUser(p))
+	}
+}
+
+// KindTelephonyUser is the kind of a TelephonyUser in global IDs.
+const KindTelephonyUser = "tel"
+
+// GlobalID names the TelephonyUser in the API.
+func (_m *TelephonyUser) GlobalID() gid.ID { return gid.New(KindTelephonyUser, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *TelephonyUser) Siblings() *Siblings[TelephonyUser] {
+	if _m.siblings == nil {
+		return &Siblings[TelephonyUser]{All: []*TelephonyUser{_m}}
+	}
+	return _m.siblings
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
 func (_q *TenantQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.Tenant(p))
@@ -649,6 +746,29 @@ func (_q *UserRoleQuery) WhereP(ps ...func(*sql.Selector)) {
 	for _, p := range ps {
 		_q.predicates = append(_q.predicates, predicate.UserRole(p))
 	}
+}
+
+// WhereP adds a predicate that does not know the entity: the walls of package
+// schema are built of them.
+func (_q *WizardQuery) WhereP(ps ...func(*sql.Selector)) {
+	for _, p := range ps {
+		_q.predicates = append(_q.predicates, predicate.Wizard(p))
+	}
+}
+
+// KindWizard is the kind of a Wizard in global IDs.
+const KindWizard = "wiz"
+
+// GlobalID names the Wizard in the API.
+func (_m *Wizard) GlobalID() gid.ID { return gid.New(KindWizard, _m.ID) }
+
+// Siblings are the entities that the same query loaded, this one among them. One that
+// was written, not loaded, is alone; its fields are asked for at once, so nothing is set.
+func (_m *Wizard) Siblings() *Siblings[Wizard] {
+	if _m.siblings == nil {
+		return &Siblings[Wizard]{All: []*Wizard{_m}}
+	}
+	return _m.siblings
 }
 
 // Nodes are the entities of the page, without their cursors.
@@ -760,6 +880,15 @@ func (c *DocumentConnection) Nodes() []*Document {
 }
 
 // Nodes are the entities of the page, without their cursors.
+func (c *EndUserConnection) Nodes() []*EndUser {
+	nodes := make([]*EndUser, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
 func (c *ImportRunConnection) Nodes() []*ImportRun {
 	nodes := make([]*ImportRun, len(c.Edges))
 	for i, edge := range c.Edges {
@@ -780,6 +909,15 @@ func (c *OrderConnection) Nodes() []*Order {
 // Nodes are the entities of the page, without their cursors.
 func (c *OrderItemConnection) Nodes() []*OrderItem {
 	nodes := make([]*OrderItem, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *PhoneNumberConnection) Nodes() []*PhoneNumber {
+	nodes := make([]*PhoneNumber, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}
@@ -832,6 +970,24 @@ func (c *SavedCartConnection) Nodes() []*SavedCart {
 }
 
 // Nodes are the entities of the page, without their cursors.
+func (c *SimCardConnection) Nodes() []*SimCard {
+	nodes := make([]*SimCard, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *TelephonyUserConnection) Nodes() []*TelephonyUser {
+	nodes := make([]*TelephonyUser, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
 func (c *TenantConnection) Nodes() []*Tenant {
 	nodes := make([]*Tenant, len(c.Edges))
 	for i, edge := range c.Edges {
@@ -852,6 +1008,15 @@ func (c *TransferConnection) Nodes() []*Transfer {
 // Nodes are the entities of the page, without their cursors.
 func (c *UserConnection) Nodes() []*User {
 	nodes := make([]*User, len(c.Edges))
+	for i, edge := range c.Edges {
+		nodes[i] = edge.Node
+	}
+	return nodes
+}
+
+// Nodes are the entities of the page, without their cursors.
+func (c *WizardConnection) Nodes() []*Wizard {
+	nodes := make([]*Wizard, len(c.Edges))
 	for i, edge := range c.Edges {
 		nodes[i] = edge.Node
 	}

@@ -28,10 +28,13 @@ import (
 	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
+	"kontor/ent/extension"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
@@ -43,6 +46,9 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
+	"kontor/ent/phonenumber"
+	"kontor/ent/portfolio"
+	"kontor/ent/portfolioproduct"
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/quote"
@@ -52,10 +58,13 @@ import (
 	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/ent/wizard"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect"
@@ -103,6 +112,10 @@ type Client struct {
 	CustomerNumber *CustomerNumberClient
 	// Document is the client for interacting with the Document builders.
 	Document *DocumentClient
+	// EndUser is the client for interacting with the EndUser builders.
+	EndUser *EndUserClient
+	// Extension is the client for interacting with the Extension builders.
+	Extension *ExtensionClient
 	// Grant is the client for interacting with the Grant builders.
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
@@ -111,6 +124,8 @@ type Client struct {
 	ImportReason *ImportReasonClient
 	// ImportRun is the client for interacting with the ImportRun builders.
 	ImportRun *ImportRunClient
+	// InvoiceItem is the client for interacting with the InvoiceItem builders.
+	InvoiceItem *InvoiceItemClient
 	// Mail is the client for interacting with the Mail builders.
 	Mail *MailClient
 	// NeedApprover is the client for interacting with the NeedApprover builders.
@@ -133,6 +148,12 @@ type Client struct {
 	OrderMessage *OrderMessageClient
 	// PasswordHash is the client for interacting with the PasswordHash builders.
 	PasswordHash *PasswordHashClient
+	// PhoneNumber is the client for interacting with the PhoneNumber builders.
+	PhoneNumber *PhoneNumberClient
+	// Portfolio is the client for interacting with the Portfolio builders.
+	Portfolio *PortfolioClient
+	// PortfolioProduct is the client for interacting with the PortfolioProduct builders.
+	PortfolioProduct *PortfolioProductClient
 	// Price is the client for interacting with the Price builders.
 	Price *PriceClient
 	// Product is the client for interacting with the Product builders.
@@ -151,6 +172,10 @@ type Client struct {
 	SavedAssignment *SavedAssignmentClient
 	// SavedCart is the client for interacting with the SavedCart builders.
 	SavedCart *SavedCartClient
+	// SimCard is the client for interacting with the SimCard builders.
+	SimCard *SimCardClient
+	// TelephonyUser is the client for interacting with the TelephonyUser builders.
+	TelephonyUser *TelephonyUserClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
 	// Transfer is the client for interacting with the Transfer builders.
@@ -159,6 +184,8 @@ type Client struct {
 	User *UserClient
 	// UserRole is the client for interacting with the UserRole builders.
 	UserRole *UserRoleClient
+	// Wizard is the client for interacting with the Wizard builders.
+	Wizard *WizardClient
 }
 
 // NewClient creates a new client configured with the given options.
@@ -187,10 +214,13 @@ func (c *Client) init() {
 	c.CustomerCentreLink = NewCustomerCentreLinkClient(c.config)
 	c.CustomerNumber = NewCustomerNumberClient(c.config)
 	c.Document = NewDocumentClient(c.config)
+	c.EndUser = NewEndUserClient(c.config)
+	c.Extension = NewExtensionClient(c.config)
 	c.Grant = NewGrantClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.ImportReason = NewImportReasonClient(c.config)
 	c.ImportRun = NewImportRunClient(c.config)
+	c.InvoiceItem = NewInvoiceItemClient(c.config)
 	c.Mail = NewMailClient(c.config)
 	c.NeedApprover = NewNeedApproverClient(c.config)
 	c.NumberSeries = NewNumberSeriesClient(c.config)
@@ -202,6 +232,9 @@ func (c *Client) init() {
 	c.OrderJob = NewOrderJobClient(c.config)
 	c.OrderMessage = NewOrderMessageClient(c.config)
 	c.PasswordHash = NewPasswordHashClient(c.config)
+	c.PhoneNumber = NewPhoneNumberClient(c.config)
+	c.Portfolio = NewPortfolioClient(c.config)
+	c.PortfolioProduct = NewPortfolioProductClient(c.config)
 	c.Price = NewPriceClient(c.config)
 	c.Product = NewProductClient(c.config)
 	c.Quote = NewQuoteClient(c.config)
@@ -211,10 +244,13 @@ func (c *Client) init() {
 	c.RuleApprover = NewRuleApproverClient(c.config)
 	c.SavedAssignment = NewSavedAssignmentClient(c.config)
 	c.SavedCart = NewSavedCartClient(c.config)
+	c.SimCard = NewSimCardClient(c.config)
+	c.TelephonyUser = NewTelephonyUserClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.Transfer = NewTransferClient(c.config)
 	c.User = NewUserClient(c.config)
 	c.UserRole = NewUserRoleClient(c.config)
+	c.Wizard = NewWizardClient(c.config)
 }
 
 type (
@@ -324,10 +360,13 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		CustomerCentreLink: NewCustomerCentreLinkClient(cfg),
 		CustomerNumber:     NewCustomerNumberClient(cfg),
 		Document:           NewDocumentClient(cfg),
+		EndUser:            NewEndUserClient(cfg),
+		Extension:          NewExtensionClient(cfg),
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		ImportReason:       NewImportReasonClient(cfg),
 		ImportRun:          NewImportRunClient(cfg),
+		InvoiceItem:        NewInvoiceItemClient(cfg),
 		Mail:               NewMailClient(cfg),
 		NeedApprover:       NewNeedApproverClient(cfg),
 		NumberSeries:       NewNumberSeriesClient(cfg),
@@ -339,6 +378,9 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		OrderJob:           NewOrderJobClient(cfg),
 		OrderMessage:       NewOrderMessageClient(cfg),
 		PasswordHash:       NewPasswordHashClient(cfg),
+		PhoneNumber:        NewPhoneNumberClient(cfg),
+		Portfolio:          NewPortfolioClient(cfg),
+		PortfolioProduct:   NewPortfolioProductClient(cfg),
 		Price:              NewPriceClient(cfg),
 		Product:            NewProductClient(cfg),
 		Quote:              NewQuoteClient(cfg),
@@ -348,10 +390,13 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		RuleApprover:       NewRuleApproverClient(cfg),
 		SavedAssignment:    NewSavedAssignmentClient(cfg),
 		SavedCart:          NewSavedCartClient(cfg),
+		SimCard:            NewSimCardClient(cfg),
+		TelephonyUser:      NewTelephonyUserClient(cfg),
 		Tenant:             NewTenantClient(cfg),
 		Transfer:           NewTransferClient(cfg),
 		User:               NewUserClient(cfg),
 		UserRole:           NewUserRoleClient(cfg),
+		Wizard:             NewWizardClient(cfg),
 	}, nil
 }
 
@@ -388,10 +433,13 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		CustomerCentreLink: NewCustomerCentreLinkClient(cfg),
 		CustomerNumber:     NewCustomerNumberClient(cfg),
 		Document:           NewDocumentClient(cfg),
+		EndUser:            NewEndUserClient(cfg),
+		Extension:          NewExtensionClient(cfg),
 		Grant:              NewGrantClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		ImportReason:       NewImportReasonClient(cfg),
 		ImportRun:          NewImportRunClient(cfg),
+		InvoiceItem:        NewInvoiceItemClient(cfg),
 		Mail:               NewMailClient(cfg),
 		NeedApprover:       NewNeedApproverClient(cfg),
 		NumberSeries:       NewNumberSeriesClient(cfg),
@@ -403,6 +451,9 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		OrderJob:           NewOrderJobClient(cfg),
 		OrderMessage:       NewOrderMessageClient(cfg),
 		PasswordHash:       NewPasswordHashClient(cfg),
+		PhoneNumber:        NewPhoneNumberClient(cfg),
+		Portfolio:          NewPortfolioClient(cfg),
+		PortfolioProduct:   NewPortfolioProductClient(cfg),
 		Price:              NewPriceClient(cfg),
 		Product:            NewProductClient(cfg),
 		Quote:              NewQuoteClient(cfg),
@@ -412,10 +463,13 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		RuleApprover:       NewRuleApproverClient(cfg),
 		SavedAssignment:    NewSavedAssignmentClient(cfg),
 		SavedCart:          NewSavedCartClient(cfg),
+		SimCard:            NewSimCardClient(cfg),
+		TelephonyUser:      NewTelephonyUserClient(cfg),
 		Tenant:             NewTenantClient(cfg),
 		Transfer:           NewTransferClient(cfg),
 		User:               NewUserClient(cfg),
 		UserRole:           NewUserRoleClient(cfg),
+		Wizard:             NewWizardClient(cfg),
 	}, nil
 }
 
@@ -448,12 +502,14 @@ func (c *Client) Use(hooks ...Hook) {
 		c.ActingSession, c.Address, c.AlloyGroup, c.ApprovalNeed, c.ApprovalRule,
 		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
 		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
-		c.CustomerNumber, c.Document, c.Grant, c.IdempotencyKey, c.ImportReason,
-		c.ImportRun, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
-		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.Quote, c.QuoteItem,
-		c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart,
-		c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.CustomerNumber, c.Document, c.EndUser, c.Extension, c.Grant,
+		c.IdempotencyKey, c.ImportReason, c.ImportRun, c.InvoiceItem, c.Mail,
+		c.NeedApprover, c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order,
+		c.OrderEvent, c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash,
+		c.PhoneNumber, c.Portfolio, c.PortfolioProduct, c.Price, c.Product, c.Quote,
+		c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment,
+		c.SavedCart, c.SimCard, c.TelephonyUser, c.Tenant, c.Transfer, c.User,
+		c.UserRole, c.Wizard,
 	} {
 		n.Use(hooks...)
 	}
@@ -466,12 +522,14 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.ActingSession, c.Address, c.AlloyGroup, c.ApprovalNeed, c.ApprovalRule,
 		c.AuditEntry, c.AuditHead, c.Booking, c.Cart, c.CartItem, c.Category,
 		c.Connection, c.Contract, c.ContractPosition, c.CustomerCentreLink,
-		c.CustomerNumber, c.Document, c.Grant, c.IdempotencyKey, c.ImportReason,
-		c.ImportRun, c.Mail, c.NeedApprover, c.NumberSeries, c.OneTimeLink,
-		c.OneTimePassword, c.Order, c.OrderEvent, c.OrderItem, c.OrderJob,
-		c.OrderMessage, c.PasswordHash, c.Price, c.Product, c.Quote, c.QuoteItem,
-		c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment, c.SavedCart,
-		c.Tenant, c.Transfer, c.User, c.UserRole,
+		c.CustomerNumber, c.Document, c.EndUser, c.Extension, c.Grant,
+		c.IdempotencyKey, c.ImportReason, c.ImportRun, c.InvoiceItem, c.Mail,
+		c.NeedApprover, c.NumberSeries, c.OneTimeLink, c.OneTimePassword, c.Order,
+		c.OrderEvent, c.OrderItem, c.OrderJob, c.OrderMessage, c.PasswordHash,
+		c.PhoneNumber, c.Portfolio, c.PortfolioProduct, c.Price, c.Product, c.Quote,
+		c.QuoteItem, c.RecoveryCode, c.Registration, c.RuleApprover, c.SavedAssignment,
+		c.SavedCart, c.SimCard, c.TelephonyUser, c.Tenant, c.Transfer, c.User,
+		c.UserRole, c.Wizard,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -514,6 +572,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.CustomerNumber.mutate(ctx, m)
 	case *DocumentMutation:
 		return c.Document.mutate(ctx, m)
+	case *EndUserMutation:
+		return c.EndUser.mutate(ctx, m)
+	case *ExtensionMutation:
+		return c.Extension.mutate(ctx, m)
 	case *GrantMutation:
 		return c.Grant.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
@@ -522,6 +584,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.ImportReason.mutate(ctx, m)
 	case *ImportRunMutation:
 		return c.ImportRun.mutate(ctx, m)
+	case *InvoiceItemMutation:
+		return c.InvoiceItem.mutate(ctx, m)
 	case *MailMutation:
 		return c.Mail.mutate(ctx, m)
 	case *NeedApproverMutation:
@@ -544,6 +608,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.OrderMessage.mutate(ctx, m)
 	case *PasswordHashMutation:
 		return c.PasswordHash.mutate(ctx, m)
+	case *PhoneNumberMutation:
+		return c.PhoneNumber.mutate(ctx, m)
+	case *PortfolioMutation:
+		return c.Portfolio.mutate(ctx, m)
+	case *PortfolioProductMutation:
+		return c.PortfolioProduct.mutate(ctx, m)
 	case *PriceMutation:
 		return c.Price.mutate(ctx, m)
 	case *ProductMutation:
@@ -562,6 +632,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.SavedAssignment.mutate(ctx, m)
 	case *SavedCartMutation:
 		return c.SavedCart.mutate(ctx, m)
+	case *SimCardMutation:
+		return c.SimCard.mutate(ctx, m)
+	case *TelephonyUserMutation:
+		return c.TelephonyUser.mutate(ctx, m)
 	case *TenantMutation:
 		return c.Tenant.mutate(ctx, m)
 	case *TransferMutation:
@@ -570,6 +644,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.User.mutate(ctx, m)
 	case *UserRoleMutation:
 		return c.UserRole.mutate(ctx, m)
+	case *WizardMutation:
+		return c.Wizard.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
 	}
@@ -3238,6 +3314,276 @@ func (c *DocumentClient) mutate(ctx context.Context, m *DocumentMutation) (Value
 	}
 }
 
+// EndUserClient is a client for the EndUser schema.
+type EndUserClient struct {
+	config
+}
+
+// NewEndUserClient returns a client for the EndUser from the given config.
+func NewEndUserClient(c config) *EndUserClient {
+	return &EndUserClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `enduser.Hooks(f(g(h())))`.
+func (c *EndUserClient) Use(hooks ...Hook) {
+	c.hooks.EndUser = append(c.hooks.EndUser, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `enduser.Intercept(f(g(h())))`.
+func (c *EndUserClient) Intercept(interceptors ...Interceptor) {
+	c.inters.EndUser = append(c.inters.EndUser, interceptors...)
+}
+
+// Create returns a builder for creating a EndUser entity.
+func (c *EndUserClient) Create() *EndUserCreate {
+	mutation := newEndUserMutation(c.config, OpCreate)
+	return &EndUserCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of EndUser entities.
+func (c *EndUserClient) CreateBulk(builders ...*EndUserCreate) *EndUserCreateBulk {
+	return &EndUserCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *EndUserClient) MapCreateBulk(slice any, setFunc func(*EndUserCreate, int)) *EndUserCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &EndUserCreateBulk{err: fmt.Errorf("calling to EndUserClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*EndUserCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &EndUserCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for EndUser.
+func (c *EndUserClient) Update() *EndUserUpdate {
+	mutation := newEndUserMutation(c.config, OpUpdate)
+	return &EndUserUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *EndUserClient) UpdateOne(_m *EndUser) *EndUserUpdateOne {
+	mutation := newEndUserMutation(c.config, OpUpdateOne, withEndUser(_m))
+	return &EndUserUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *EndUserClient) UpdateOneID(id uuid.UUID) *EndUserUpdateOne {
+	mutation := newEndUserMutation(c.config, OpUpdateOne, withEndUserID(id))
+	return &EndUserUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for EndUser.
+func (c *EndUserClient) Delete() *EndUserDelete {
+	mutation := newEndUserMutation(c.config, OpDelete)
+	return &EndUserDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *EndUserClient) DeleteOne(_m *EndUser) *EndUserDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *EndUserClient) DeleteOneID(id uuid.UUID) *EndUserDeleteOne {
+	builder := c.Delete().Where(enduser.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &EndUserDeleteOne{builder}
+}
+
+// Query returns a query builder for EndUser.
+func (c *EndUserClient) Query() *EndUserQuery {
+	return &EndUserQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeEndUser},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a EndUser entity by its id.
+func (c *EndUserClient) Get(ctx context.Context, id uuid.UUID) (*EndUser, error) {
+	return c.Query().Where(enduser.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *EndUserClient) GetX(ctx context.Context, id uuid.UUID) *EndUser {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *EndUserClient) Hooks() []Hook {
+	hooks := c.hooks.EndUser
+	return append(hooks[:len(hooks):len(hooks)], enduser.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *EndUserClient) Interceptors() []Interceptor {
+	inters := c.inters.EndUser
+	return append(inters[:len(inters):len(inters)], enduser.Interceptors[:]...)
+}
+
+func (c *EndUserClient) mutate(ctx context.Context, m *EndUserMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&EndUserCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&EndUserUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&EndUserUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&EndUserDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown EndUser mutation op: %q", m.Op())
+	}
+}
+
+// ExtensionClient is a client for the Extension schema.
+type ExtensionClient struct {
+	config
+}
+
+// NewExtensionClient returns a client for the Extension from the given config.
+func NewExtensionClient(c config) *ExtensionClient {
+	return &ExtensionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `extension.Hooks(f(g(h())))`.
+func (c *ExtensionClient) Use(hooks ...Hook) {
+	c.hooks.Extension = append(c.hooks.Extension, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `extension.Intercept(f(g(h())))`.
+func (c *ExtensionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Extension = append(c.inters.Extension, interceptors...)
+}
+
+// Create returns a builder for creating a Extension entity.
+func (c *ExtensionClient) Create() *ExtensionCreate {
+	mutation := newExtensionMutation(c.config, OpCreate)
+	return &ExtensionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Extension entities.
+func (c *ExtensionClient) CreateBulk(builders ...*ExtensionCreate) *ExtensionCreateBulk {
+	return &ExtensionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ExtensionClient) MapCreateBulk(slice any, setFunc func(*ExtensionCreate, int)) *ExtensionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ExtensionCreateBulk{err: fmt.Errorf("calling to ExtensionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ExtensionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ExtensionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Extension.
+func (c *ExtensionClient) Update() *ExtensionUpdate {
+	mutation := newExtensionMutation(c.config, OpUpdate)
+	return &ExtensionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ExtensionClient) UpdateOne(_m *Extension) *ExtensionUpdateOne {
+	mutation := newExtensionMutation(c.config, OpUpdateOne, withExtension(_m))
+	return &ExtensionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ExtensionClient) UpdateOneID(id uuid.UUID) *ExtensionUpdateOne {
+	mutation := newExtensionMutation(c.config, OpUpdateOne, withExtensionID(id))
+	return &ExtensionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Extension.
+func (c *ExtensionClient) Delete() *ExtensionDelete {
+	mutation := newExtensionMutation(c.config, OpDelete)
+	return &ExtensionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ExtensionClient) DeleteOne(_m *Extension) *ExtensionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ExtensionClient) DeleteOneID(id uuid.UUID) *ExtensionDeleteOne {
+	builder := c.Delete().Where(extension.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ExtensionDeleteOne{builder}
+}
+
+// Query returns a query builder for Extension.
+func (c *ExtensionClient) Query() *ExtensionQuery {
+	return &ExtensionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeExtension},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Extension entity by its id.
+func (c *ExtensionClient) Get(ctx context.Context, id uuid.UUID) (*Extension, error) {
+	return c.Query().Where(extension.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ExtensionClient) GetX(ctx context.Context, id uuid.UUID) *Extension {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ExtensionClient) Hooks() []Hook {
+	hooks := c.hooks.Extension
+	return append(hooks[:len(hooks):len(hooks)], extension.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ExtensionClient) Interceptors() []Interceptor {
+	inters := c.inters.Extension
+	return append(inters[:len(inters):len(inters)], extension.Interceptors[:]...)
+}
+
+func (c *ExtensionClient) mutate(ctx context.Context, m *ExtensionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ExtensionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ExtensionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ExtensionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ExtensionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Extension mutation op: %q", m.Op())
+	}
+}
+
 // GrantClient is a client for the Grant schema.
 type GrantClient struct {
 	config
@@ -3871,6 +4217,157 @@ func (c *ImportRunClient) mutate(ctx context.Context, m *ImportRunMutation) (Val
 		return (&ImportRunDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown ImportRun mutation op: %q", m.Op())
+	}
+}
+
+// InvoiceItemClient is a client for the InvoiceItem schema.
+type InvoiceItemClient struct {
+	config
+}
+
+// NewInvoiceItemClient returns a client for the InvoiceItem from the given config.
+func NewInvoiceItemClient(c config) *InvoiceItemClient {
+	return &InvoiceItemClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `invoiceitem.Hooks(f(g(h())))`.
+func (c *InvoiceItemClient) Use(hooks ...Hook) {
+	c.hooks.InvoiceItem = append(c.hooks.InvoiceItem, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `invoiceitem.Intercept(f(g(h())))`.
+func (c *InvoiceItemClient) Intercept(interceptors ...Interceptor) {
+	c.inters.InvoiceItem = append(c.inters.InvoiceItem, interceptors...)
+}
+
+// Create returns a builder for creating a InvoiceItem entity.
+func (c *InvoiceItemClient) Create() *InvoiceItemCreate {
+	mutation := newInvoiceItemMutation(c.config, OpCreate)
+	return &InvoiceItemCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of InvoiceItem entities.
+func (c *InvoiceItemClient) CreateBulk(builders ...*InvoiceItemCreate) *InvoiceItemCreateBulk {
+	return &InvoiceItemCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *InvoiceItemClient) MapCreateBulk(slice any, setFunc func(*InvoiceItemCreate, int)) *InvoiceItemCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &InvoiceItemCreateBulk{err: fmt.Errorf("calling to InvoiceItemClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*InvoiceItemCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &InvoiceItemCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for InvoiceItem.
+func (c *InvoiceItemClient) Update() *InvoiceItemUpdate {
+	mutation := newInvoiceItemMutation(c.config, OpUpdate)
+	return &InvoiceItemUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *InvoiceItemClient) UpdateOne(_m *InvoiceItem) *InvoiceItemUpdateOne {
+	mutation := newInvoiceItemMutation(c.config, OpUpdateOne, withInvoiceItem(_m))
+	return &InvoiceItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *InvoiceItemClient) UpdateOneID(id uuid.UUID) *InvoiceItemUpdateOne {
+	mutation := newInvoiceItemMutation(c.config, OpUpdateOne, withInvoiceItemID(id))
+	return &InvoiceItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for InvoiceItem.
+func (c *InvoiceItemClient) Delete() *InvoiceItemDelete {
+	mutation := newInvoiceItemMutation(c.config, OpDelete)
+	return &InvoiceItemDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *InvoiceItemClient) DeleteOne(_m *InvoiceItem) *InvoiceItemDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *InvoiceItemClient) DeleteOneID(id uuid.UUID) *InvoiceItemDeleteOne {
+	builder := c.Delete().Where(invoiceitem.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &InvoiceItemDeleteOne{builder}
+}
+
+// Query returns a query builder for InvoiceItem.
+func (c *InvoiceItemClient) Query() *InvoiceItemQuery {
+	return &InvoiceItemQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeInvoiceItem},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a InvoiceItem entity by its id.
+func (c *InvoiceItemClient) Get(ctx context.Context, id uuid.UUID) (*InvoiceItem, error) {
+	return c.Query().Where(invoiceitem.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *InvoiceItemClient) GetX(ctx context.Context, id uuid.UUID) *InvoiceItem {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTelephonyUser queries the telephony_user edge of a InvoiceItem.
+func (c *InvoiceItemClient) QueryTelephonyUser(_m *InvoiceItem) *TelephonyUserQuery {
+	query := (&TelephonyUserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(invoiceitem.Table, invoiceitem.FieldID, id),
+			sqlgraph.To(telephonyuser.Table, telephonyuser.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, invoiceitem.TelephonyUserTable, invoiceitem.TelephonyUserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *InvoiceItemClient) Hooks() []Hook {
+	hooks := c.hooks.InvoiceItem
+	return append(hooks[:len(hooks):len(hooks)], invoiceitem.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *InvoiceItemClient) Interceptors() []Interceptor {
+	inters := c.inters.InvoiceItem
+	return append(inters[:len(inters):len(inters)], invoiceitem.Interceptors[:]...)
+}
+
+func (c *InvoiceItemClient) mutate(ctx context.Context, m *InvoiceItemMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&InvoiceItemCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&InvoiceItemUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&InvoiceItemUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&InvoiceItemDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown InvoiceItem mutation op: %q", m.Op())
 	}
 }
 
@@ -4817,6 +5314,22 @@ func (c *OrderClient) QueryQuote(_m *Order) *QuoteQuery {
 	return query
 }
 
+// QueryTelephonyUser queries the telephony_user edge of a Order.
+func (c *OrderClient) QueryTelephonyUser(_m *Order) *TelephonyUserQuery {
+	query := (&TelephonyUserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, id),
+			sqlgraph.To(telephonyuser.Table, telephonyuser.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, order.TelephonyUserTable, order.TelephonyUserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryTenant queries the tenant edge of a Order.
 func (c *OrderClient) QueryTenant(_m *Order) *TenantQuery {
 	query := (&TenantClient{config: c.config}).Query()
@@ -5612,6 +6125,427 @@ func (c *PasswordHashClient) mutate(ctx context.Context, m *PasswordHashMutation
 		return (&PasswordHashDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown PasswordHash mutation op: %q", m.Op())
+	}
+}
+
+// PhoneNumberClient is a client for the PhoneNumber schema.
+type PhoneNumberClient struct {
+	config
+}
+
+// NewPhoneNumberClient returns a client for the PhoneNumber from the given config.
+func NewPhoneNumberClient(c config) *PhoneNumberClient {
+	return &PhoneNumberClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `phonenumber.Hooks(f(g(h())))`.
+func (c *PhoneNumberClient) Use(hooks ...Hook) {
+	c.hooks.PhoneNumber = append(c.hooks.PhoneNumber, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `phonenumber.Intercept(f(g(h())))`.
+func (c *PhoneNumberClient) Intercept(interceptors ...Interceptor) {
+	c.inters.PhoneNumber = append(c.inters.PhoneNumber, interceptors...)
+}
+
+// Create returns a builder for creating a PhoneNumber entity.
+func (c *PhoneNumberClient) Create() *PhoneNumberCreate {
+	mutation := newPhoneNumberMutation(c.config, OpCreate)
+	return &PhoneNumberCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of PhoneNumber entities.
+func (c *PhoneNumberClient) CreateBulk(builders ...*PhoneNumberCreate) *PhoneNumberCreateBulk {
+	return &PhoneNumberCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PhoneNumberClient) MapCreateBulk(slice any, setFunc func(*PhoneNumberCreate, int)) *PhoneNumberCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PhoneNumberCreateBulk{err: fmt.Errorf("calling to PhoneNumberClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PhoneNumberCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PhoneNumberCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for PhoneNumber.
+func (c *PhoneNumberClient) Update() *PhoneNumberUpdate {
+	mutation := newPhoneNumberMutation(c.config, OpUpdate)
+	return &PhoneNumberUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PhoneNumberClient) UpdateOne(_m *PhoneNumber) *PhoneNumberUpdateOne {
+	mutation := newPhoneNumberMutation(c.config, OpUpdateOne, withPhoneNumber(_m))
+	return &PhoneNumberUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PhoneNumberClient) UpdateOneID(id uuid.UUID) *PhoneNumberUpdateOne {
+	mutation := newPhoneNumberMutation(c.config, OpUpdateOne, withPhoneNumberID(id))
+	return &PhoneNumberUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for PhoneNumber.
+func (c *PhoneNumberClient) Delete() *PhoneNumberDelete {
+	mutation := newPhoneNumberMutation(c.config, OpDelete)
+	return &PhoneNumberDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PhoneNumberClient) DeleteOne(_m *PhoneNumber) *PhoneNumberDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PhoneNumberClient) DeleteOneID(id uuid.UUID) *PhoneNumberDeleteOne {
+	builder := c.Delete().Where(phonenumber.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PhoneNumberDeleteOne{builder}
+}
+
+// Query returns a query builder for PhoneNumber.
+func (c *PhoneNumberClient) Query() *PhoneNumberQuery {
+	return &PhoneNumberQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePhoneNumber},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a PhoneNumber entity by its id.
+func (c *PhoneNumberClient) Get(ctx context.Context, id uuid.UUID) (*PhoneNumber, error) {
+	return c.Query().Where(phonenumber.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PhoneNumberClient) GetX(ctx context.Context, id uuid.UUID) *PhoneNumber {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *PhoneNumberClient) Hooks() []Hook {
+	hooks := c.hooks.PhoneNumber
+	return append(hooks[:len(hooks):len(hooks)], phonenumber.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *PhoneNumberClient) Interceptors() []Interceptor {
+	inters := c.inters.PhoneNumber
+	return append(inters[:len(inters):len(inters)], phonenumber.Interceptors[:]...)
+}
+
+func (c *PhoneNumberClient) mutate(ctx context.Context, m *PhoneNumberMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PhoneNumberCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PhoneNumberUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PhoneNumberUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PhoneNumberDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown PhoneNumber mutation op: %q", m.Op())
+	}
+}
+
+// PortfolioClient is a client for the Portfolio schema.
+type PortfolioClient struct {
+	config
+}
+
+// NewPortfolioClient returns a client for the Portfolio from the given config.
+func NewPortfolioClient(c config) *PortfolioClient {
+	return &PortfolioClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `portfolio.Hooks(f(g(h())))`.
+func (c *PortfolioClient) Use(hooks ...Hook) {
+	c.hooks.Portfolio = append(c.hooks.Portfolio, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `portfolio.Intercept(f(g(h())))`.
+func (c *PortfolioClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Portfolio = append(c.inters.Portfolio, interceptors...)
+}
+
+// Create returns a builder for creating a Portfolio entity.
+func (c *PortfolioClient) Create() *PortfolioCreate {
+	mutation := newPortfolioMutation(c.config, OpCreate)
+	return &PortfolioCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Portfolio entities.
+func (c *PortfolioClient) CreateBulk(builders ...*PortfolioCreate) *PortfolioCreateBulk {
+	return &PortfolioCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PortfolioClient) MapCreateBulk(slice any, setFunc func(*PortfolioCreate, int)) *PortfolioCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PortfolioCreateBulk{err: fmt.Errorf("calling to PortfolioClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PortfolioCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PortfolioCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Portfolio.
+func (c *PortfolioClient) Update() *PortfolioUpdate {
+	mutation := newPortfolioMutation(c.config, OpUpdate)
+	return &PortfolioUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PortfolioClient) UpdateOne(_m *Portfolio) *PortfolioUpdateOne {
+	mutation := newPortfolioMutation(c.config, OpUpdateOne, withPortfolio(_m))
+	return &PortfolioUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PortfolioClient) UpdateOneID(id uuid.UUID) *PortfolioUpdateOne {
+	mutation := newPortfolioMutation(c.config, OpUpdateOne, withPortfolioID(id))
+	return &PortfolioUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Portfolio.
+func (c *PortfolioClient) Delete() *PortfolioDelete {
+	mutation := newPortfolioMutation(c.config, OpDelete)
+	return &PortfolioDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PortfolioClient) DeleteOne(_m *Portfolio) *PortfolioDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PortfolioClient) DeleteOneID(id uuid.UUID) *PortfolioDeleteOne {
+	builder := c.Delete().Where(portfolio.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PortfolioDeleteOne{builder}
+}
+
+// Query returns a query builder for Portfolio.
+func (c *PortfolioClient) Query() *PortfolioQuery {
+	return &PortfolioQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePortfolio},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Portfolio entity by its id.
+func (c *PortfolioClient) Get(ctx context.Context, id uuid.UUID) (*Portfolio, error) {
+	return c.Query().Where(portfolio.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PortfolioClient) GetX(ctx context.Context, id uuid.UUID) *Portfolio {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *PortfolioClient) Hooks() []Hook {
+	hooks := c.hooks.Portfolio
+	return append(hooks[:len(hooks):len(hooks)], portfolio.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *PortfolioClient) Interceptors() []Interceptor {
+	inters := c.inters.Portfolio
+	return append(inters[:len(inters):len(inters)], portfolio.Interceptors[:]...)
+}
+
+func (c *PortfolioClient) mutate(ctx context.Context, m *PortfolioMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PortfolioCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PortfolioUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PortfolioUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PortfolioDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Portfolio mutation op: %q", m.Op())
+	}
+}
+
+// PortfolioProductClient is a client for the PortfolioProduct schema.
+type PortfolioProductClient struct {
+	config
+}
+
+// NewPortfolioProductClient returns a client for the PortfolioProduct from the given config.
+func NewPortfolioProductClient(c config) *PortfolioProductClient {
+	return &PortfolioProductClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `portfolioproduct.Hooks(f(g(h())))`.
+func (c *PortfolioProductClient) Use(hooks ...Hook) {
+	c.hooks.PortfolioProduct = append(c.hooks.PortfolioProduct, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `portfolioproduct.Intercept(f(g(h())))`.
+func (c *PortfolioProductClient) Intercept(interceptors ...Interceptor) {
+	c.inters.PortfolioProduct = append(c.inters.PortfolioProduct, interceptors...)
+}
+
+// Create returns a builder for creating a PortfolioProduct entity.
+func (c *PortfolioProductClient) Create() *PortfolioProductCreate {
+	mutation := newPortfolioProductMutation(c.config, OpCreate)
+	return &PortfolioProductCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of PortfolioProduct entities.
+func (c *PortfolioProductClient) CreateBulk(builders ...*PortfolioProductCreate) *PortfolioProductCreateBulk {
+	return &PortfolioProductCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PortfolioProductClient) MapCreateBulk(slice any, setFunc func(*PortfolioProductCreate, int)) *PortfolioProductCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PortfolioProductCreateBulk{err: fmt.Errorf("calling to PortfolioProductClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PortfolioProductCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PortfolioProductCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for PortfolioProduct.
+func (c *PortfolioProductClient) Update() *PortfolioProductUpdate {
+	mutation := newPortfolioProductMutation(c.config, OpUpdate)
+	return &PortfolioProductUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PortfolioProductClient) UpdateOne(_m *PortfolioProduct) *PortfolioProductUpdateOne {
+	mutation := newPortfolioProductMutation(c.config, OpUpdateOne, withPortfolioProduct(_m))
+	return &PortfolioProductUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PortfolioProductClient) UpdateOneID(id uuid.UUID) *PortfolioProductUpdateOne {
+	mutation := newPortfolioProductMutation(c.config, OpUpdateOne, withPortfolioProductID(id))
+	return &PortfolioProductUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for PortfolioProduct.
+func (c *PortfolioProductClient) Delete() *PortfolioProductDelete {
+	mutation := newPortfolioProductMutation(c.config, OpDelete)
+	return &PortfolioProductDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PortfolioProductClient) DeleteOne(_m *PortfolioProduct) *PortfolioProductDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PortfolioProductClient) DeleteOneID(id uuid.UUID) *PortfolioProductDeleteOne {
+	builder := c.Delete().Where(portfolioproduct.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PortfolioProductDeleteOne{builder}
+}
+
+// Query returns a query builder for PortfolioProduct.
+func (c *PortfolioProductClient) Query() *PortfolioProductQuery {
+	return &PortfolioProductQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePortfolioProduct},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a PortfolioProduct entity by its id.
+func (c *PortfolioProductClient) Get(ctx context.Context, id uuid.UUID) (*PortfolioProduct, error) {
+	return c.Query().Where(portfolioproduct.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PortfolioProductClient) GetX(ctx context.Context, id uuid.UUID) *PortfolioProduct {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryProduct queries the product edge of a PortfolioProduct.
+func (c *PortfolioProductClient) QueryProduct(_m *PortfolioProduct) *ProductQuery {
+	query := (&ProductClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(portfolioproduct.Table, portfolioproduct.FieldID, id),
+			sqlgraph.To(product.Table, product.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, portfolioproduct.ProductTable, portfolioproduct.ProductColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *PortfolioProductClient) Hooks() []Hook {
+	hooks := c.hooks.PortfolioProduct
+	return append(hooks[:len(hooks):len(hooks)], portfolioproduct.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *PortfolioProductClient) Interceptors() []Interceptor {
+	inters := c.inters.PortfolioProduct
+	return append(inters[:len(inters):len(inters)], portfolioproduct.Interceptors[:]...)
+}
+
+func (c *PortfolioProductClient) mutate(ctx context.Context, m *PortfolioProductMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PortfolioProductCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PortfolioProductUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PortfolioProductUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PortfolioProductDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown PortfolioProduct mutation op: %q", m.Op())
 	}
 }
 
@@ -6974,6 +7908,324 @@ func (c *SavedCartClient) mutate(ctx context.Context, m *SavedCartMutation) (Val
 	}
 }
 
+// SimCardClient is a client for the SimCard schema.
+type SimCardClient struct {
+	config
+}
+
+// NewSimCardClient returns a client for the SimCard from the given config.
+func NewSimCardClient(c config) *SimCardClient {
+	return &SimCardClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `simcard.Hooks(f(g(h())))`.
+func (c *SimCardClient) Use(hooks ...Hook) {
+	c.hooks.SimCard = append(c.hooks.SimCard, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `simcard.Intercept(f(g(h())))`.
+func (c *SimCardClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SimCard = append(c.inters.SimCard, interceptors...)
+}
+
+// Create returns a builder for creating a SimCard entity.
+func (c *SimCardClient) Create() *SimCardCreate {
+	mutation := newSimCardMutation(c.config, OpCreate)
+	return &SimCardCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SimCard entities.
+func (c *SimCardClient) CreateBulk(builders ...*SimCardCreate) *SimCardCreateBulk {
+	return &SimCardCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SimCardClient) MapCreateBulk(slice any, setFunc func(*SimCardCreate, int)) *SimCardCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SimCardCreateBulk{err: fmt.Errorf("calling to SimCardClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SimCardCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SimCardCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SimCard.
+func (c *SimCardClient) Update() *SimCardUpdate {
+	mutation := newSimCardMutation(c.config, OpUpdate)
+	return &SimCardUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SimCardClient) UpdateOne(_m *SimCard) *SimCardUpdateOne {
+	mutation := newSimCardMutation(c.config, OpUpdateOne, withSimCard(_m))
+	return &SimCardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SimCardClient) UpdateOneID(id uuid.UUID) *SimCardUpdateOne {
+	mutation := newSimCardMutation(c.config, OpUpdateOne, withSimCardID(id))
+	return &SimCardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SimCard.
+func (c *SimCardClient) Delete() *SimCardDelete {
+	mutation := newSimCardMutation(c.config, OpDelete)
+	return &SimCardDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SimCardClient) DeleteOne(_m *SimCard) *SimCardDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SimCardClient) DeleteOneID(id uuid.UUID) *SimCardDeleteOne {
+	builder := c.Delete().Where(simcard.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SimCardDeleteOne{builder}
+}
+
+// Query returns a query builder for SimCard.
+func (c *SimCardClient) Query() *SimCardQuery {
+	return &SimCardQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSimCard},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SimCard entity by its id.
+func (c *SimCardClient) Get(ctx context.Context, id uuid.UUID) (*SimCard, error) {
+	return c.Query().Where(simcard.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SimCardClient) GetX(ctx context.Context, id uuid.UUID) *SimCard {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SimCardClient) Hooks() []Hook {
+	hooks := c.hooks.SimCard
+	return append(hooks[:len(hooks):len(hooks)], simcard.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *SimCardClient) Interceptors() []Interceptor {
+	inters := c.inters.SimCard
+	return append(inters[:len(inters):len(inters)], simcard.Interceptors[:]...)
+}
+
+func (c *SimCardClient) mutate(ctx context.Context, m *SimCardMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SimCardCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SimCardUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SimCardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SimCardDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown SimCard mutation op: %q", m.Op())
+	}
+}
+
+// TelephonyUserClient is a client for the TelephonyUser schema.
+type TelephonyUserClient struct {
+	config
+}
+
+// NewTelephonyUserClient returns a client for the TelephonyUser from the given config.
+func NewTelephonyUserClient(c config) *TelephonyUserClient {
+	return &TelephonyUserClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `telephonyuser.Hooks(f(g(h())))`.
+func (c *TelephonyUserClient) Use(hooks ...Hook) {
+	c.hooks.TelephonyUser = append(c.hooks.TelephonyUser, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `telephonyuser.Intercept(f(g(h())))`.
+func (c *TelephonyUserClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TelephonyUser = append(c.inters.TelephonyUser, interceptors...)
+}
+
+// Create returns a builder for creating a TelephonyUser entity.
+func (c *TelephonyUserClient) Create() *TelephonyUserCreate {
+	mutation := newTelephonyUserMutation(c.config, OpCreate)
+	return &TelephonyUserCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TelephonyUser entities.
+func (c *TelephonyUserClient) CreateBulk(builders ...*TelephonyUserCreate) *TelephonyUserCreateBulk {
+	return &TelephonyUserCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TelephonyUserClient) MapCreateBulk(slice any, setFunc func(*TelephonyUserCreate, int)) *TelephonyUserCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TelephonyUserCreateBulk{err: fmt.Errorf("calling to TelephonyUserClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TelephonyUserCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TelephonyUserCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TelephonyUser.
+func (c *TelephonyUserClient) Update() *TelephonyUserUpdate {
+	mutation := newTelephonyUserMutation(c.config, OpUpdate)
+	return &TelephonyUserUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TelephonyUserClient) UpdateOne(_m *TelephonyUser) *TelephonyUserUpdateOne {
+	mutation := newTelephonyUserMutation(c.config, OpUpdateOne, withTelephonyUser(_m))
+	return &TelephonyUserUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TelephonyUserClient) UpdateOneID(id uuid.UUID) *TelephonyUserUpdateOne {
+	mutation := newTelephonyUserMutation(c.config, OpUpdateOne, withTelephonyUserID(id))
+	return &TelephonyUserUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TelephonyUser.
+func (c *TelephonyUserClient) Delete() *TelephonyUserDelete {
+	mutation := newTelephonyUserMutation(c.config, OpDelete)
+	return &TelephonyUserDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TelephonyUserClient) DeleteOne(_m *TelephonyUser) *TelephonyUserDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TelephonyUserClient) DeleteOneID(id uuid.UUID) *TelephonyUserDeleteOne {
+	builder := c.Delete().Where(telephonyuser.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TelephonyUserDeleteOne{builder}
+}
+
+// Query returns a query builder for TelephonyUser.
+func (c *TelephonyUserClient) Query() *TelephonyUserQuery {
+	return &TelephonyUserQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTelephonyUser},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TelephonyUser entity by its id.
+func (c *TelephonyUserClient) Get(ctx context.Context, id uuid.UUID) (*TelephonyUser, error) {
+	return c.Query().Where(telephonyuser.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TelephonyUserClient) GetX(ctx context.Context, id uuid.UUID) *TelephonyUser {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryOrder queries the order edge of a TelephonyUser.
+func (c *TelephonyUserClient) QueryOrder(_m *TelephonyUser) *OrderQuery {
+	query := (&OrderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(telephonyuser.Table, telephonyuser.FieldID, id),
+			sqlgraph.To(order.Table, order.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, true, telephonyuser.OrderTable, telephonyuser.OrderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryEndUser queries the end_user edge of a TelephonyUser.
+func (c *TelephonyUserClient) QueryEndUser(_m *TelephonyUser) *EndUserQuery {
+	query := (&EndUserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(telephonyuser.Table, telephonyuser.FieldID, id),
+			sqlgraph.To(enduser.Table, enduser.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, telephonyuser.EndUserTable, telephonyuser.EndUserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryInvoiceItems queries the invoice_items edge of a TelephonyUser.
+func (c *TelephonyUserClient) QueryInvoiceItems(_m *TelephonyUser) *InvoiceItemQuery {
+	query := (&InvoiceItemClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(telephonyuser.Table, telephonyuser.FieldID, id),
+			sqlgraph.To(invoiceitem.Table, invoiceitem.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, telephonyuser.InvoiceItemsTable, telephonyuser.InvoiceItemsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TelephonyUserClient) Hooks() []Hook {
+	hooks := c.hooks.TelephonyUser
+	return append(hooks[:len(hooks):len(hooks)], telephonyuser.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *TelephonyUserClient) Interceptors() []Interceptor {
+	inters := c.inters.TelephonyUser
+	return append(inters[:len(inters):len(inters)], telephonyuser.Interceptors[:]...)
+}
+
+func (c *TelephonyUserClient) mutate(ctx context.Context, m *TelephonyUserMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TelephonyUserCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TelephonyUserUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TelephonyUserUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TelephonyUserDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TelephonyUser mutation op: %q", m.Op())
+	}
+}
+
 // TenantClient is a client for the Tenant schema.
 type TenantClient struct {
 	config
@@ -7626,26 +8878,195 @@ func (c *UserRoleClient) mutate(ctx context.Context, m *UserRoleMutation) (Value
 	}
 }
 
+// WizardClient is a client for the Wizard schema.
+type WizardClient struct {
+	config
+}
+
+// NewWizardClient returns a client for the Wizard from the given config.
+func NewWizardClient(c config) *WizardClient {
+	return &WizardClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `wizard.Hooks(f(g(h())))`.
+func (c *WizardClient) Use(hooks ...Hook) {
+	c.hooks.Wizard = append(c.hooks.Wizard, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `wizard.Intercept(f(g(h())))`.
+func (c *WizardClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Wizard = append(c.inters.Wizard, interceptors...)
+}
+
+// Create returns a builder for creating a Wizard entity.
+func (c *WizardClient) Create() *WizardCreate {
+	mutation := newWizardMutation(c.config, OpCreate)
+	return &WizardCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Wizard entities.
+func (c *WizardClient) CreateBulk(builders ...*WizardCreate) *WizardCreateBulk {
+	return &WizardCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *WizardClient) MapCreateBulk(slice any, setFunc func(*WizardCreate, int)) *WizardCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &WizardCreateBulk{err: fmt.Errorf("calling to WizardClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*WizardCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &WizardCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Wizard.
+func (c *WizardClient) Update() *WizardUpdate {
+	mutation := newWizardMutation(c.config, OpUpdate)
+	return &WizardUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *WizardClient) UpdateOne(_m *Wizard) *WizardUpdateOne {
+	mutation := newWizardMutation(c.config, OpUpdateOne, withWizard(_m))
+	return &WizardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *WizardClient) UpdateOneID(id uuid.UUID) *WizardUpdateOne {
+	mutation := newWizardMutation(c.config, OpUpdateOne, withWizardID(id))
+	return &WizardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Wizard.
+func (c *WizardClient) Delete() *WizardDelete {
+	mutation := newWizardMutation(c.config, OpDelete)
+	return &WizardDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *WizardClient) DeleteOne(_m *Wizard) *WizardDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *WizardClient) DeleteOneID(id uuid.UUID) *WizardDeleteOne {
+	builder := c.Delete().Where(wizard.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &WizardDeleteOne{builder}
+}
+
+// Query returns a query builder for Wizard.
+func (c *WizardClient) Query() *WizardQuery {
+	return &WizardQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeWizard},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Wizard entity by its id.
+func (c *WizardClient) Get(ctx context.Context, id uuid.UUID) (*Wizard, error) {
+	return c.Query().Where(wizard.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *WizardClient) GetX(ctx context.Context, id uuid.UUID) *Wizard {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTenant queries the tenant edge of a Wizard.
+func (c *WizardClient) QueryTenant(_m *Wizard) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(wizard.Table, wizard.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, wizard.TenantTable, wizard.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryOrder queries the order edge of a Wizard.
+func (c *WizardClient) QueryOrder(_m *Wizard) *OrderQuery {
+	query := (&OrderClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(wizard.Table, wizard.FieldID, id),
+			sqlgraph.To(order.Table, order.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, wizard.OrderTable, wizard.OrderColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *WizardClient) Hooks() []Hook {
+	hooks := c.hooks.Wizard
+	return append(hooks[:len(hooks):len(hooks)], wizard.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *WizardClient) Interceptors() []Interceptor {
+	inters := c.inters.Wizard
+	return append(inters[:len(inters):len(inters)], wizard.Interceptors[:]...)
+}
+
+func (c *WizardClient) mutate(ctx context.Context, m *WizardMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&WizardCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&WizardUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&WizardUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&WizardDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Wizard mutation op: %q", m.Op())
+	}
+}
+
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
 		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
 		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
-		ContractPosition, CustomerCentreLink, CustomerNumber, Document, Grant,
-		IdempotencyKey, ImportReason, ImportRun, Mail, NeedApprover, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
-		OrderMessage, PasswordHash, Price, Product, Quote, QuoteItem, RecoveryCode,
-		Registration, RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
-		UserRole []ent.Hook
+		ContractPosition, CustomerCentreLink, CustomerNumber, Document, EndUser,
+		Extension, Grant, IdempotencyKey, ImportReason, ImportRun, InvoiceItem, Mail,
+		NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent,
+		OrderItem, OrderJob, OrderMessage, PasswordHash, PhoneNumber, Portfolio,
+		PortfolioProduct, Price, Product, Quote, QuoteItem, RecoveryCode, Registration,
+		RuleApprover, SavedAssignment, SavedCart, SimCard, TelephonyUser, Tenant,
+		Transfer, User, UserRole, Wizard []ent.Hook
 	}
 	inters struct {
 		ActingSession, Address, AlloyGroup, ApprovalNeed, ApprovalRule, AuditEntry,
 		AuditHead, Booking, Cart, CartItem, Category, Connection, Contract,
-		ContractPosition, CustomerCentreLink, CustomerNumber, Document, Grant,
-		IdempotencyKey, ImportReason, ImportRun, Mail, NeedApprover, NumberSeries,
-		OneTimeLink, OneTimePassword, Order, OrderEvent, OrderItem, OrderJob,
-		OrderMessage, PasswordHash, Price, Product, Quote, QuoteItem, RecoveryCode,
-		Registration, RuleApprover, SavedAssignment, SavedCart, Tenant, Transfer, User,
-		UserRole []ent.Interceptor
+		ContractPosition, CustomerCentreLink, CustomerNumber, Document, EndUser,
+		Extension, Grant, IdempotencyKey, ImportReason, ImportRun, InvoiceItem, Mail,
+		NeedApprover, NumberSeries, OneTimeLink, OneTimePassword, Order, OrderEvent,
+		OrderItem, OrderJob, OrderMessage, PasswordHash, PhoneNumber, Portfolio,
+		PortfolioProduct, Price, Product, Quote, QuoteItem, RecoveryCode, Registration,
+		RuleApprover, SavedAssignment, SavedCart, SimCard, TelephonyUser, Tenant,
+		Transfer, User, UserRole, Wizard []ent.Interceptor
 	}
 )

@@ -23,10 +23,13 @@ import (
 	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
+	"kontor/ent/extension"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
@@ -38,6 +41,9 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
+	"kontor/ent/phonenumber"
+	"kontor/ent/portfolio"
+	"kontor/ent/portfolioproduct"
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/quote"
@@ -47,10 +53,13 @@ import (
 	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/ent/wizard"
 	"reflect"
 	"sync"
 
@@ -134,10 +143,13 @@ func checkColumn(t, c string) error {
 			customercentrelink.Table: customercentrelink.ValidColumn,
 			customernumber.Table:     customernumber.ValidColumn,
 			document.Table:           document.ValidColumn,
+			enduser.Table:            enduser.ValidColumn,
+			extension.Table:          extension.ValidColumn,
 			grant.Table:              grant.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
 			importreason.Table:       importreason.ValidColumn,
 			importrun.Table:          importrun.ValidColumn,
+			invoiceitem.Table:        invoiceitem.ValidColumn,
 			mail.Table:               mail.ValidColumn,
 			needapprover.Table:       needapprover.ValidColumn,
 			numberseries.Table:       numberseries.ValidColumn,
@@ -149,6 +161,9 @@ func checkColumn(t, c string) error {
 			orderjob.Table:           orderjob.ValidColumn,
 			ordermessage.Table:       ordermessage.ValidColumn,
 			passwordhash.Table:       passwordhash.ValidColumn,
+			phonenumber.Table:        phonenumber.ValidColumn,
+			portfolio.Table:          portfolio.ValidColumn,
+			portfolioproduct.Table:   portfolioproduct.ValidColumn,
 			price.Table:              price.ValidColumn,
 			product.Table:            product.ValidColumn,
 			quote.Table:              quote.ValidColumn,
@@ -158,10 +173,13 @@ func checkColumn(t, c string) error {
 			ruleapprover.Table:       ruleapprover.ValidColumn,
 			savedassignment.Table:    savedassignment.ValidColumn,
 			savedcart.Table:          savedcart.ValidColumn,
+			simcard.Table:            simcard.ValidColumn,
+			telephonyuser.Table:      telephonyuser.ValidColumn,
 			tenant.Table:             tenant.ValidColumn,
 			transfer.Table:           transfer.ValidColumn,
 			user.Table:               user.ValidColumn,
 			userrole.Table:           userrole.ValidColumn,
+			wizard.Table:             wizard.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

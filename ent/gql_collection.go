@@ -18,20 +18,26 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
+	"kontor/ent/phonenumber"
 	"kontor/ent/product"
 	"kontor/ent/quote"
 	"kontor/ent/quoteitem"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
+	"kontor/ent/wizard"
 
 	"entgo.io/contrib/entgql"
 	"entgo.io/ent/dialect/sql"
@@ -1681,6 +1687,105 @@ func newDocumentPaginateArgs(rv map[string]any) *documentPaginateArgs {
 }
 
 // CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *EndUserQuery) CollectFields(ctx context.Context, satisfies ...string) (*EndUserQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *EndUserQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(enduser.Columns))
+		selectedFields = []string{enduser.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[enduser.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldTenantID)
+				fieldSeen[enduser.FieldTenantID] = struct{}{}
+			}
+		case "username":
+			if _, ok := fieldSeen[enduser.FieldUsername]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldUsername)
+				fieldSeen[enduser.FieldUsername] = struct{}{}
+			}
+		case "firstName":
+			if _, ok := fieldSeen[enduser.FieldFirstName]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldFirstName)
+				fieldSeen[enduser.FieldFirstName] = struct{}{}
+			}
+		case "prefix":
+			if _, ok := fieldSeen[enduser.FieldPrefix]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldPrefix)
+				fieldSeen[enduser.FieldPrefix] = struct{}{}
+			}
+		case "lastName":
+			if _, ok := fieldSeen[enduser.FieldLastName]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldLastName)
+				fieldSeen[enduser.FieldLastName] = struct{}{}
+			}
+		case "email":
+			if _, ok := fieldSeen[enduser.FieldEmail]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldEmail)
+				fieldSeen[enduser.FieldEmail] = struct{}{}
+			}
+		case "language":
+			if _, ok := fieldSeen[enduser.FieldLanguage]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldLanguage)
+				fieldSeen[enduser.FieldLanguage] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[enduser.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, enduser.FieldCreatedAt)
+				fieldSeen[enduser.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type enduserPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []EndUserPaginateOption
+}
+
+func newEndUserPaginateArgs(rv map[string]any) *enduserPaginateArgs {
+	args := &enduserPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
 func (_q *ImportReasonQuery) CollectFields(ctx context.Context, satisfies ...string) (*ImportReasonQuery, error) {
 	fc := graphql.GetFieldContext(ctx)
 	if fc == nil {
@@ -1941,6 +2046,115 @@ func newImportRunPaginateArgs(rv map[string]any) *importrunPaginateArgs {
 }
 
 // CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *InvoiceItemQuery) CollectFields(ctx context.Context, satisfies ...string) (*InvoiceItemQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *InvoiceItemQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(invoiceitem.Columns))
+		selectedFields = []string{invoiceitem.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[invoiceitem.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldTenantID)
+				fieldSeen[invoiceitem.FieldTenantID] = struct{}{}
+			}
+		case "telephonyUserID":
+			if _, ok := fieldSeen[invoiceitem.FieldTelephonyUserID]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldTelephonyUserID)
+				fieldSeen[invoiceitem.FieldTelephonyUserID] = struct{}{}
+			}
+		case "orderedByID":
+			if _, ok := fieldSeen[invoiceitem.FieldOrderedByID]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldOrderedByID)
+				fieldSeen[invoiceitem.FieldOrderedByID] = struct{}{}
+			}
+		case "label":
+			if _, ok := fieldSeen[invoiceitem.FieldLabel]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldLabel)
+				fieldSeen[invoiceitem.FieldLabel] = struct{}{}
+			}
+		case "quantity":
+			if _, ok := fieldSeen[invoiceitem.FieldQuantity]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldQuantity)
+				fieldSeen[invoiceitem.FieldQuantity] = struct{}{}
+			}
+		case "amount":
+			if _, ok := fieldSeen[invoiceitem.FieldAmount]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldAmount)
+				fieldSeen[invoiceitem.FieldAmount] = struct{}{}
+			}
+		case "currency":
+			if _, ok := fieldSeen[invoiceitem.FieldCurrency]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldCurrency)
+				fieldSeen[invoiceitem.FieldCurrency] = struct{}{}
+			}
+		case "monthly":
+			if _, ok := fieldSeen[invoiceitem.FieldMonthly]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldMonthly)
+				fieldSeen[invoiceitem.FieldMonthly] = struct{}{}
+			}
+		case "byHand":
+			if _, ok := fieldSeen[invoiceitem.FieldByHand]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldByHand)
+				fieldSeen[invoiceitem.FieldByHand] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[invoiceitem.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, invoiceitem.FieldCreatedAt)
+				fieldSeen[invoiceitem.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type invoiceitemPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []InvoiceItemPaginateOption
+}
+
+func newInvoiceItemPaginateArgs(rv map[string]any) *invoiceitemPaginateArgs {
+	args := &invoiceitemPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
 func (_q *OrderQuery) CollectFields(ctx context.Context, satisfies ...string) (*OrderQuery, error) {
 	fc := graphql.GetFieldContext(ctx)
 	if fc == nil {
@@ -2030,6 +2244,17 @@ func (_q *OrderQuery) collectField(ctx context.Context, oneNode bool, opCtx *gra
 				selectedFields = append(selectedFields, order.FieldQuoteID)
 				fieldSeen[order.FieldQuoteID] = struct{}{}
 			}
+
+		case "telephonyUser":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&TelephonyUserClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, telephonyuserImplementors)...); err != nil {
+				return err
+			}
+			_q.withTelephonyUser = query
 
 		case "tenant":
 			var (
@@ -2534,6 +2759,100 @@ type ordermessagePaginateArgs struct {
 
 func newOrderMessagePaginateArgs(rv map[string]any) *ordermessagePaginateArgs {
 	args := &ordermessagePaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *PhoneNumberQuery) CollectFields(ctx context.Context, satisfies ...string) (*PhoneNumberQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *PhoneNumberQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(phonenumber.Columns))
+		selectedFields = []string{phonenumber.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[phonenumber.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, phonenumber.FieldTenantID)
+				fieldSeen[phonenumber.FieldTenantID] = struct{}{}
+			}
+		case "wizardID":
+			if _, ok := fieldSeen[phonenumber.FieldWizardID]; !ok {
+				selectedFields = append(selectedFields, phonenumber.FieldWizardID)
+				fieldSeen[phonenumber.FieldWizardID] = struct{}{}
+			}
+		case "reservedUntil":
+			if _, ok := fieldSeen[phonenumber.FieldReservedUntil]; !ok {
+				selectedFields = append(selectedFields, phonenumber.FieldReservedUntil)
+				fieldSeen[phonenumber.FieldReservedUntil] = struct{}{}
+			}
+		case "telephonyUserID":
+			if _, ok := fieldSeen[phonenumber.FieldTelephonyUserID]; !ok {
+				selectedFields = append(selectedFields, phonenumber.FieldTelephonyUserID)
+				fieldSeen[phonenumber.FieldTelephonyUserID] = struct{}{}
+			}
+		case "number":
+			if _, ok := fieldSeen[phonenumber.FieldNumber]; !ok {
+				selectedFields = append(selectedFields, phonenumber.FieldNumber)
+				fieldSeen[phonenumber.FieldNumber] = struct{}{}
+			}
+		case "origin":
+			if _, ok := fieldSeen[phonenumber.FieldOrigin]; !ok {
+				selectedFields = append(selectedFields, phonenumber.FieldOrigin)
+				fieldSeen[phonenumber.FieldOrigin] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[phonenumber.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, phonenumber.FieldCreatedAt)
+				fieldSeen[phonenumber.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type phonenumberPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []PhoneNumberPaginateOption
+}
+
+func newPhoneNumberPaginateArgs(rv map[string]any) *phonenumberPaginateArgs {
+	args := &phonenumberPaginateArgs{}
 	if rv == nil {
 		return args
 	}
@@ -3328,6 +3647,299 @@ func newSavedCartPaginateArgs(rv map[string]any) *savedcartPaginateArgs {
 }
 
 // CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *SimCardQuery) CollectFields(ctx context.Context, satisfies ...string) (*SimCardQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *SimCardQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(simcard.Columns))
+		selectedFields = []string{simcard.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+		case "tenantID":
+			if _, ok := fieldSeen[simcard.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldTenantID)
+				fieldSeen[simcard.FieldTenantID] = struct{}{}
+			}
+		case "wizardID":
+			if _, ok := fieldSeen[simcard.FieldWizardID]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldWizardID)
+				fieldSeen[simcard.FieldWizardID] = struct{}{}
+			}
+		case "reservedUntil":
+			if _, ok := fieldSeen[simcard.FieldReservedUntil]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldReservedUntil)
+				fieldSeen[simcard.FieldReservedUntil] = struct{}{}
+			}
+		case "telephonyUserID":
+			if _, ok := fieldSeen[simcard.FieldTelephonyUserID]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldTelephonyUserID)
+				fieldSeen[simcard.FieldTelephonyUserID] = struct{}{}
+			}
+		case "iccid":
+			if _, ok := fieldSeen[simcard.FieldIccid]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldIccid)
+				fieldSeen[simcard.FieldIccid] = struct{}{}
+			}
+		case "lastFour":
+			if _, ok := fieldSeen[simcard.FieldLastFour]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldLastFour)
+				fieldSeen[simcard.FieldLastFour] = struct{}{}
+			}
+		case "productID":
+			if _, ok := fieldSeen[simcard.FieldProductID]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldProductID)
+				fieldSeen[simcard.FieldProductID] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[simcard.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, simcard.FieldCreatedAt)
+				fieldSeen[simcard.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type simcardPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []SimCardPaginateOption
+}
+
+func newSimCardPaginateArgs(rv map[string]any) *simcardPaginateArgs {
+	args := &simcardPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *TelephonyUserQuery) CollectFields(ctx context.Context, satisfies ...string) (*TelephonyUserQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *TelephonyUserQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(telephonyuser.Columns))
+		selectedFields = []string{telephonyuser.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+
+		case "order":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&OrderClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, orderImplementors)...); err != nil {
+				return err
+			}
+			_q.withOrder = query
+			if _, ok := fieldSeen[telephonyuser.FieldOrderID]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldOrderID)
+				fieldSeen[telephonyuser.FieldOrderID] = struct{}{}
+			}
+
+		case "endUser":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&EndUserClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, enduserImplementors)...); err != nil {
+				return err
+			}
+			_q.withEndUser = query
+			if _, ok := fieldSeen[telephonyuser.FieldEndUserID]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldEndUserID)
+				fieldSeen[telephonyuser.FieldEndUserID] = struct{}{}
+			}
+
+		case "invoiceItems":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&InvoiceItemClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, false, opCtx, field, path, mayAddCondition(satisfies, invoiceitemImplementors)...); err != nil {
+				return err
+			}
+			_q.WithNamedInvoiceItems(alias, func(wq *InvoiceItemQuery) {
+				*wq = *query
+			})
+		case "tenantID":
+			if _, ok := fieldSeen[telephonyuser.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldTenantID)
+				fieldSeen[telephonyuser.FieldTenantID] = struct{}{}
+			}
+		case "orderID":
+			if _, ok := fieldSeen[telephonyuser.FieldOrderID]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldOrderID)
+				fieldSeen[telephonyuser.FieldOrderID] = struct{}{}
+			}
+		case "orderedByID":
+			if _, ok := fieldSeen[telephonyuser.FieldOrderedByID]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldOrderedByID)
+				fieldSeen[telephonyuser.FieldOrderedByID] = struct{}{}
+			}
+		case "endUserID":
+			if _, ok := fieldSeen[telephonyuser.FieldEndUserID]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldEndUserID)
+				fieldSeen[telephonyuser.FieldEndUserID] = struct{}{}
+			}
+		case "state":
+			if _, ok := fieldSeen[telephonyuser.FieldState]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldState)
+				fieldSeen[telephonyuser.FieldState] = struct{}{}
+			}
+		case "displayName":
+			if _, ok := fieldSeen[telephonyuser.FieldDisplayName]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldDisplayName)
+				fieldSeen[telephonyuser.FieldDisplayName] = struct{}{}
+			}
+		case "extension":
+			if _, ok := fieldSeen[telephonyuser.FieldExtension]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldExtension)
+				fieldSeen[telephonyuser.FieldExtension] = struct{}{}
+			}
+		case "number":
+			if _, ok := fieldSeen[telephonyuser.FieldPhoneNumber]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldPhoneNumber)
+				fieldSeen[telephonyuser.FieldPhoneNumber] = struct{}{}
+			}
+		case "ported":
+			if _, ok := fieldSeen[telephonyuser.FieldPorted]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldPorted)
+				fieldSeen[telephonyuser.FieldPorted] = struct{}{}
+			}
+		case "simCardID":
+			if _, ok := fieldSeen[telephonyuser.FieldSimCardID]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldSimCardID)
+				fieldSeen[telephonyuser.FieldSimCardID] = struct{}{}
+			}
+		case "simLastFour":
+			if _, ok := fieldSeen[telephonyuser.FieldSimLastFour]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldSimLastFour)
+				fieldSeen[telephonyuser.FieldSimLastFour] = struct{}{}
+			}
+		case "areaCode":
+			if _, ok := fieldSeen[telephonyuser.FieldAreaCode]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldAreaCode)
+				fieldSeen[telephonyuser.FieldAreaCode] = struct{}{}
+			}
+		case "pinMustChange":
+			if _, ok := fieldSeen[telephonyuser.FieldPinMustChange]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldPinMustChange)
+				fieldSeen[telephonyuser.FieldPinMustChange] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[telephonyuser.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, telephonyuser.FieldCreatedAt)
+				fieldSeen[telephonyuser.FieldCreatedAt] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type telephonyuserPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []TelephonyUserPaginateOption
+}
+
+func newTelephonyUserPaginateArgs(rv map[string]any) *telephonyuserPaginateArgs {
+	args := &telephonyuserPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
+	}
+	if v, ok := rv[orderByField]; ok {
+		switch v := v.(type) {
+		case map[string]any:
+			var (
+				err1, err2 error
+				order      = &TelephonyUserOrder{Field: &TelephonyUserOrderField{}, Direction: entgql.OrderDirectionAsc}
+			)
+			if d, ok := v[directionField]; ok {
+				err1 = order.Direction.UnmarshalGQL(d)
+			}
+			if f, ok := v[fieldField]; ok {
+				err2 = order.Field.UnmarshalGQL(f)
+			}
+			if err1 == nil && err2 == nil {
+				args.opts = append(args.opts, WithTelephonyUserOrder(order))
+			}
+		case *TelephonyUserOrder:
+			if v != nil {
+				args.opts = append(args.opts, WithTelephonyUserOrder(v))
+			}
+		}
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
 func (_q *TenantQuery) CollectFields(ctx context.Context, satisfies ...string) (*TenantQuery, error) {
 	fc := graphql.GetFieldContext(ctx)
 	if fc == nil {
@@ -3831,6 +4443,235 @@ func newUserPaginateArgs(rv map[string]any) *userPaginateArgs {
 				args.opts = append(args.opts, WithUserOrder(v))
 			}
 		}
+	}
+	return args
+}
+
+// CollectFields tells the query-builder to eagerly load connected nodes by resolver context.
+func (_q *WizardQuery) CollectFields(ctx context.Context, satisfies ...string) (*WizardQuery, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc == nil {
+		return _q, nil
+	}
+	if err := _q.collectField(ctx, false, graphql.GetOperationContext(ctx), fc.Field, nil, satisfies...); err != nil {
+		return nil, err
+	}
+	return _q, nil
+}
+
+func (_q *WizardQuery) collectField(ctx context.Context, oneNode bool, opCtx *graphql.OperationContext, collected graphql.CollectedField, path []string, satisfies ...string) error {
+	path = append([]string(nil), path...)
+	var (
+		unknownSeen    bool
+		fieldSeen      = make(map[string]struct{}, len(wizard.Columns))
+		selectedFields = []string{wizard.FieldID}
+	)
+	for _, field := range graphql.CollectFields(opCtx, collected.Selections, satisfies) {
+		switch field.Name {
+
+		case "order":
+			var (
+				alias = field.Alias
+				path  = append(path, alias)
+				query = (&OrderClient{config: _q.config}).Query()
+			)
+			if err := query.collectField(ctx, oneNode, opCtx, field, path, mayAddCondition(satisfies, orderImplementors)...); err != nil {
+				return err
+			}
+			_q.withOrder = query
+			if _, ok := fieldSeen[wizard.FieldOrderID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldOrderID)
+				fieldSeen[wizard.FieldOrderID] = struct{}{}
+			}
+		case "tenantID":
+			if _, ok := fieldSeen[wizard.FieldTenantID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldTenantID)
+				fieldSeen[wizard.FieldTenantID] = struct{}{}
+			}
+		case "userID":
+			if _, ok := fieldSeen[wizard.FieldUserID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldUserID)
+				fieldSeen[wizard.FieldUserID] = struct{}{}
+			}
+		case "portfolio":
+			if _, ok := fieldSeen[wizard.FieldPortfolio]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldPortfolio)
+				fieldSeen[wizard.FieldPortfolio] = struct{}{}
+			}
+		case "reference":
+			if _, ok := fieldSeen[wizard.FieldReference]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldReference)
+				fieldSeen[wizard.FieldReference] = struct{}{}
+			}
+		case "startDate":
+			if _, ok := fieldSeen[wizard.FieldStartDate]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldStartDate)
+				fieldSeen[wizard.FieldStartDate] = struct{}{}
+			}
+		case "termMonths":
+			if _, ok := fieldSeen[wizard.FieldTermMonths]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldTermMonths)
+				fieldSeen[wizard.FieldTermMonths] = struct{}{}
+			}
+		case "voiceID":
+			if _, ok := fieldSeen[wizard.FieldVoiceID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldVoiceID)
+				fieldSeen[wizard.FieldVoiceID] = struct{}{}
+			}
+		case "dataID":
+			if _, ok := fieldSeen[wizard.FieldDataID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldDataID)
+				fieldSeen[wizard.FieldDataID] = struct{}{}
+			}
+		case "smsID":
+			if _, ok := fieldSeen[wizard.FieldSmsID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldSmsID)
+				fieldSeen[wizard.FieldSmsID] = struct{}{}
+			}
+		case "addOnIds":
+			if _, ok := fieldSeen[wizard.FieldAddOnIds]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldAddOnIds)
+				fieldSeen[wizard.FieldAddOnIds] = struct{}{}
+			}
+		case "endUserID":
+			if _, ok := fieldSeen[wizard.FieldEndUserID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldEndUserID)
+				fieldSeen[wizard.FieldEndUserID] = struct{}{}
+			}
+		case "newUser":
+			if _, ok := fieldSeen[wizard.FieldNewUser]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldNewUser)
+				fieldSeen[wizard.FieldNewUser] = struct{}{}
+			}
+		case "simProductID":
+			if _, ok := fieldSeen[wizard.FieldSimProductID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldSimProductID)
+				fieldSeen[wizard.FieldSimProductID] = struct{}{}
+			}
+		case "simMode":
+			if _, ok := fieldSeen[wizard.FieldSimMode]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldSimMode)
+				fieldSeen[wizard.FieldSimMode] = struct{}{}
+			}
+		case "simCardID":
+			if _, ok := fieldSeen[wizard.FieldSimCardID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldSimCardID)
+				fieldSeen[wizard.FieldSimCardID] = struct{}{}
+			}
+		case "simLastFour":
+			if _, ok := fieldSeen[wizard.FieldSimLastFour]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldSimLastFour)
+				fieldSeen[wizard.FieldSimLastFour] = struct{}{}
+			}
+		case "numberKind":
+			if _, ok := fieldSeen[wizard.FieldNumberKind]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldNumberKind)
+				fieldSeen[wizard.FieldNumberKind] = struct{}{}
+			}
+		case "phoneNumber":
+			if _, ok := fieldSeen[wizard.FieldPhoneNumber]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldPhoneNumber)
+				fieldSeen[wizard.FieldPhoneNumber] = struct{}{}
+			}
+		case "provider":
+			if _, ok := fieldSeen[wizard.FieldProvider]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldProvider)
+				fieldSeen[wizard.FieldProvider] = struct{}{}
+			}
+		case "extension":
+			if _, ok := fieldSeen[wizard.FieldExtension]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldExtension)
+				fieldSeen[wizard.FieldExtension] = struct{}{}
+			}
+		case "displayName":
+			if _, ok := fieldSeen[wizard.FieldDisplayName]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldDisplayName)
+				fieldSeen[wizard.FieldDisplayName] = struct{}{}
+			}
+		case "areaCode":
+			if _, ok := fieldSeen[wizard.FieldAreaCode]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldAreaCode)
+				fieldSeen[wizard.FieldAreaCode] = struct{}{}
+			}
+		case "pinMustChange":
+			if _, ok := fieldSeen[wizard.FieldPinMustChange]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldPinMustChange)
+				fieldSeen[wizard.FieldPinMustChange] = struct{}{}
+			}
+		case "createInvoiceItems":
+			if _, ok := fieldSeen[wizard.FieldCreateInvoiceItems]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldCreateInvoiceItems)
+				fieldSeen[wizard.FieldCreateInvoiceItems] = struct{}{}
+			}
+		case "dropped":
+			if _, ok := fieldSeen[wizard.FieldDropped]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldDropped)
+				fieldSeen[wizard.FieldDropped] = struct{}{}
+			}
+		case "changed":
+			if _, ok := fieldSeen[wizard.FieldChanged]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldChanged)
+				fieldSeen[wizard.FieldChanged] = struct{}{}
+			}
+		case "version":
+			if _, ok := fieldSeen[wizard.FieldVersion]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldVersion)
+				fieldSeen[wizard.FieldVersion] = struct{}{}
+			}
+		case "expiresAt":
+			if _, ok := fieldSeen[wizard.FieldExpiresAt]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldExpiresAt)
+				fieldSeen[wizard.FieldExpiresAt] = struct{}{}
+			}
+		case "createdAt":
+			if _, ok := fieldSeen[wizard.FieldCreatedAt]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldCreatedAt)
+				fieldSeen[wizard.FieldCreatedAt] = struct{}{}
+			}
+		case "updatedAt":
+			if _, ok := fieldSeen[wizard.FieldUpdatedAt]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldUpdatedAt)
+				fieldSeen[wizard.FieldUpdatedAt] = struct{}{}
+			}
+		case "orderID":
+			if _, ok := fieldSeen[wizard.FieldOrderID]; !ok {
+				selectedFields = append(selectedFields, wizard.FieldOrderID)
+				fieldSeen[wizard.FieldOrderID] = struct{}{}
+			}
+		case "id":
+		case "__typename":
+		default:
+			unknownSeen = true
+		}
+	}
+	if !unknownSeen {
+		_q.Select(selectedFields...)
+	}
+	return nil
+}
+
+type wizardPaginateArgs struct {
+	first, last   *int
+	after, before *Cursor
+	opts          []WizardPaginateOption
+}
+
+func newWizardPaginateArgs(rv map[string]any) *wizardPaginateArgs {
+	args := &wizardPaginateArgs{}
+	if rv == nil {
+		return args
+	}
+	if v := rv[firstField]; v != nil {
+		args.first = v.(*int)
+	}
+	if v := rv[lastField]; v != nil {
+		args.last = v.(*int)
+	}
+	if v := rv[afterField]; v != nil {
+		args.after = v.(*Cursor)
+	}
+	if v := rv[beforeField]; v != nil {
+		args.before = v.(*Cursor)
 	}
 	return args
 }

@@ -188,6 +188,14 @@ func (_m *Order) Quote(ctx context.Context) (*Quote, error) {
 	return result, MaskNotFound(err)
 }
 
+func (_m *Order) TelephonyUser(ctx context.Context) (*TelephonyUser, error) {
+	result, err := _m.Edges.TelephonyUserOrErr()
+	if IsNotLoaded(err) {
+		result, err = _m.QueryTelephonyUser().Only(ctx)
+	}
+	return result, MaskNotFound(err)
+}
+
 func (_m *Order) Tenant(ctx context.Context) (*Tenant, error) {
 	result, err := _m.Edges.TenantOrErr()
 	if IsNotLoaded(err) {
@@ -232,6 +240,34 @@ func (_m *Quote) Tenant(ctx context.Context) (*Tenant, error) {
 	return result, err
 }
 
+func (_m *TelephonyUser) Order(ctx context.Context) (*Order, error) {
+	result, err := _m.Edges.OrderOrErr()
+	if IsNotLoaded(err) {
+		result, err = _m.QueryOrder().Only(ctx)
+	}
+	return result, MaskNotFound(err)
+}
+
+func (_m *TelephonyUser) EndUser(ctx context.Context) (*EndUser, error) {
+	result, err := _m.Edges.EndUserOrErr()
+	if IsNotLoaded(err) {
+		result, err = _m.QueryEndUser().Only(ctx)
+	}
+	return result, err
+}
+
+func (_m *TelephonyUser) InvoiceItems(ctx context.Context) (result []*InvoiceItem, err error) {
+	if fc := graphql.GetFieldContext(ctx); fc != nil && fc.Field.Alias != "" {
+		result, err = _m.NamedInvoiceItems(graphql.GetFieldContext(ctx).Field.Alias)
+	} else {
+		result, err = _m.Edges.InvoiceItemsOrErr()
+	}
+	if IsNotLoaded(err) {
+		result, err = _m.QueryInvoiceItems().All(ctx)
+	}
+	return result, err
+}
+
 func (_m *User) Tenant(ctx context.Context) (*Tenant, error) {
 	result, err := _m.Edges.TenantOrErr()
 	if IsNotLoaded(err) {
@@ -244,6 +280,14 @@ func (_m *User) Superior(ctx context.Context) (*User, error) {
 	result, err := _m.Edges.SuperiorOrErr()
 	if IsNotLoaded(err) {
 		result, err = _m.QuerySuperior().Only(ctx)
+	}
+	return result, MaskNotFound(err)
+}
+
+func (_m *Wizard) Order(ctx context.Context) (*Order, error) {
+	result, err := _m.Edges.OrderOrErr()
+	if IsNotLoaded(err) {
+		result, err = _m.QueryOrder().Only(ctx)
 	}
 	return result, MaskNotFound(err)
 }

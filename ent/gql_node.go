@@ -17,20 +17,26 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
+	"kontor/ent/phonenumber"
 	"kontor/ent/product"
 	"kontor/ent/quote"
 	"kontor/ent/quoteitem"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
+	"kontor/ent/wizard"
 
 	"entgo.io/contrib/entgql"
 	"github.com/99designs/gqlgen/graphql"
@@ -103,6 +109,11 @@ var documentImplementors = []string{"Document", "Node"}
 // IsNode implements the Node interface check for GQLGen.
 func (*Document) IsNode() {}
 
+var enduserImplementors = []string{"EndUser", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*EndUser) IsNode() {}
+
 var importreasonImplementors = []string{"ImportReason", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
@@ -112,6 +123,11 @@ var importrunImplementors = []string{"ImportRun", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*ImportRun) IsNode() {}
+
+var invoiceitemImplementors = []string{"InvoiceItem", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*InvoiceItem) IsNode() {}
 
 var orderImplementors = []string{"Order", "Node"}
 
@@ -132,6 +148,11 @@ var ordermessageImplementors = []string{"OrderMessage", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*OrderMessage) IsNode() {}
+
+var phonenumberImplementors = []string{"PhoneNumber", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*PhoneNumber) IsNode() {}
 
 var productImplementors = []string{"Product", "Node"}
 
@@ -158,6 +179,16 @@ var savedcartImplementors = []string{"SavedCart", "Node"}
 // IsNode implements the Node interface check for GQLGen.
 func (*SavedCart) IsNode() {}
 
+var simcardImplementors = []string{"SimCard", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*SimCard) IsNode() {}
+
+var telephonyuserImplementors = []string{"TelephonyUser", "Node"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*TelephonyUser) IsNode() {}
+
 var tenantImplementors = []string{"Tenant", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
@@ -172,6 +203,14 @@ var userImplementors = []string{"User", "Node"}
 
 // IsNode implements the Node interface check for GQLGen.
 func (*User) IsNode() {}
+
+var wizardImplementors = []string{"Wizard", "Node", "TelephonyUserOrder"}
+
+// IsNode implements the Node interface check for GQLGen.
+func (*Wizard) IsNode() {}
+
+// IsTelephonyUserOrder implements the TelephonyUserOrder interface check for GQLGen.
+func (*Wizard) IsTelephonyUserOrder() {}
 
 var errNodeInvalidID = &NotFoundError{"node"}
 
@@ -339,6 +378,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			}
 		}
 		return query.Only(ctx)
+	case enduser.Table:
+		query := c.EndUser.Query().
+			Where(enduser.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, enduserImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
 	case importreason.Table:
 		query := c.ImportReason.Query().
 			Where(importreason.ID(id))
@@ -353,6 +401,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(importrun.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, importrunImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case invoiceitem.Table:
+		query := c.InvoiceItem.Query().
+			Where(invoiceitem.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, invoiceitemImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -389,6 +446,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(ordermessage.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, ordermessageImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case phonenumber.Table:
+		query := c.PhoneNumber.Query().
+			Where(phonenumber.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, phonenumberImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -438,6 +504,24 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			}
 		}
 		return query.Only(ctx)
+	case simcard.Table:
+		query := c.SimCard.Query().
+			Where(simcard.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, simcardImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case telephonyuser.Table:
+		query := c.TelephonyUser.Query().
+			Where(telephonyuser.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, telephonyuserImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
 	case tenant.Table:
 		query := c.Tenant.Query().
 			Where(tenant.ID(id))
@@ -461,6 +545,15 @@ func (c *Client) noder(ctx context.Context, table string, id uuid.UUID) (Noder, 
 			Where(user.ID(id))
 		if fc := graphql.GetFieldContext(ctx); fc != nil {
 			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, userImplementors...); err != nil {
+				return nil, err
+			}
+		}
+		return query.Only(ctx)
+	case wizard.Table:
+		query := c.Wizard.Query().
+			Where(wizard.ID(id))
+		if fc := graphql.GetFieldContext(ctx); fc != nil {
+			if err := query.collectField(ctx, true, graphql.GetOperationContext(ctx), fc.Field, nil, wizardImplementors...); err != nil {
 				return nil, err
 			}
 		}
@@ -730,6 +823,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 				*noder = node
 			}
 		}
+	case enduser.Table:
+		query := c.EndUser.Query().
+			Where(enduser.IDIn(ids...))
+		query, err := query.CollectFields(ctx, enduserImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
 	case importreason.Table:
 		query := c.ImportReason.Query().
 			Where(importreason.IDIn(ids...))
@@ -750,6 +859,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.ImportRun.Query().
 			Where(importrun.IDIn(ids...))
 		query, err := query.CollectFields(ctx, importrunImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case invoiceitem.Table:
+		query := c.InvoiceItem.Query().
+			Where(invoiceitem.IDIn(ids...))
+		query, err := query.CollectFields(ctx, invoiceitemImplementors...)
 		if err != nil {
 			return nil, err
 		}
@@ -814,6 +939,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.OrderMessage.Query().
 			Where(ordermessage.IDIn(ids...))
 		query, err := query.CollectFields(ctx, ordermessageImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case phonenumber.Table:
+		query := c.PhoneNumber.Query().
+			Where(phonenumber.IDIn(ids...))
+		query, err := query.CollectFields(ctx, phonenumberImplementors...)
 		if err != nil {
 			return nil, err
 		}
@@ -906,6 +1047,38 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 				*noder = node
 			}
 		}
+	case simcard.Table:
+		query := c.SimCard.Query().
+			Where(simcard.IDIn(ids...))
+		query, err := query.CollectFields(ctx, simcardImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case telephonyuser.Table:
+		query := c.TelephonyUser.Query().
+			Where(telephonyuser.IDIn(ids...))
+		query, err := query.CollectFields(ctx, telephonyuserImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
 	case tenant.Table:
 		query := c.Tenant.Query().
 			Where(tenant.IDIn(ids...))
@@ -942,6 +1115,22 @@ func (c *Client) noders(ctx context.Context, table string, ids []uuid.UUID) ([]N
 		query := c.User.Query().
 			Where(user.IDIn(ids...))
 		query, err := query.CollectFields(ctx, userImplementors...)
+		if err != nil {
+			return nil, err
+		}
+		nodes, err := query.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			for _, noder := range idmap[node.ID] {
+				*noder = node
+			}
+		}
+	case wizard.Table:
+		query := c.Wizard.Query().
+			Where(wizard.IDIn(ids...))
+		query, err := query.CollectFields(ctx, wizardImplementors...)
 		if err != nil {
 			return nil, err
 		}

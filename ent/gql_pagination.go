@@ -19,20 +19,26 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderitem"
 	"kontor/ent/ordermessage"
+	"kontor/ent/phonenumber"
 	"kontor/ent/product"
 	"kontor/ent/quote"
 	"kontor/ent/quoteitem"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
+	"kontor/ent/wizard"
 	"strconv"
 
 	"entgo.io/contrib/entgql"
@@ -3224,6 +3230,255 @@ func (_m *Document) ToEdge(order *DocumentOrder) *DocumentEdge {
 	}
 }
 
+// EndUserEdge is the edge representation of EndUser.
+type EndUserEdge struct {
+	Node   *EndUser `json:"node"`
+	Cursor Cursor   `json:"cursor"`
+}
+
+// EndUserConnection is the connection containing edges to EndUser.
+type EndUserConnection struct {
+	Edges      []*EndUserEdge `json:"edges"`
+	PageInfo   PageInfo       `json:"pageInfo"`
+	TotalCount int            `json:"totalCount"`
+}
+
+func (c *EndUserConnection) build(nodes []*EndUser, pager *enduserPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *EndUser
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *EndUser {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *EndUser {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*EndUserEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &EndUserEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// EndUserPaginateOption enables pagination customization.
+type EndUserPaginateOption func(*enduserPager) error
+
+// WithEndUserOrder configures pagination ordering.
+func WithEndUserOrder(order *EndUserOrder) EndUserPaginateOption {
+	if order == nil {
+		order = DefaultEndUserOrder
+	}
+	o := *order
+	return func(pager *enduserPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultEndUserOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithEndUserFilter configures pagination filter.
+func WithEndUserFilter(filter func(*EndUserQuery) (*EndUserQuery, error)) EndUserPaginateOption {
+	return func(pager *enduserPager) error {
+		if filter == nil {
+			return errors.New("EndUserQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type enduserPager struct {
+	reverse bool
+	order   *EndUserOrder
+	filter  func(*EndUserQuery) (*EndUserQuery, error)
+}
+
+func newEndUserPager(opts []EndUserPaginateOption, reverse bool) (*enduserPager, error) {
+	pager := &enduserPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultEndUserOrder
+	}
+	return pager, nil
+}
+
+func (p *enduserPager) applyFilter(query *EndUserQuery) (*EndUserQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *enduserPager) toCursor(_m *EndUser) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *enduserPager) applyCursors(query *EndUserQuery, after, before *Cursor) (*EndUserQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultEndUserOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *enduserPager) applyOrder(query *EndUserQuery) *EndUserQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultEndUserOrder.Field {
+		query = query.Order(DefaultEndUserOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *enduserPager) orderExpr(query *EndUserQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultEndUserOrder.Field {
+			b.Comma().Ident(DefaultEndUserOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to EndUser.
+func (_m *EndUserQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...EndUserPaginateOption,
+) (*EndUserConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newEndUserPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &EndUserConnection{Edges: []*EndUserEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// EndUserOrderField defines the ordering field of EndUser.
+type EndUserOrderField struct {
+	// Value extracts the ordering value from the given EndUser.
+	Value    func(*EndUser) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) enduser.OrderOption
+	toCursor func(*EndUser) Cursor
+}
+
+// EndUserOrder defines the ordering of EndUser.
+type EndUserOrder struct {
+	Direction OrderDirection     `json:"direction"`
+	Field     *EndUserOrderField `json:"field"`
+}
+
+// DefaultEndUserOrder is the default ordering of EndUser.
+var DefaultEndUserOrder = &EndUserOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &EndUserOrderField{
+		Value: func(_m *EndUser) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: enduser.FieldID,
+		toTerm: enduser.ByID,
+		toCursor: func(_m *EndUser) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts EndUser into EndUserEdge.
+func (_m *EndUser) ToEdge(order *EndUserOrder) *EndUserEdge {
+	if order == nil {
+		order = DefaultEndUserOrder
+	}
+	return &EndUserEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
 // ImportReasonEdge is the edge representation of ImportReason.
 type ImportReasonEdge struct {
 	Node   *ImportReason `json:"node"`
@@ -3764,6 +4019,255 @@ func (_m *ImportRun) ToEdge(order *ImportRunOrder) *ImportRunEdge {
 		order = DefaultImportRunOrder
 	}
 	return &ImportRunEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// InvoiceItemEdge is the edge representation of InvoiceItem.
+type InvoiceItemEdge struct {
+	Node   *InvoiceItem `json:"node"`
+	Cursor Cursor       `json:"cursor"`
+}
+
+// InvoiceItemConnection is the connection containing edges to InvoiceItem.
+type InvoiceItemConnection struct {
+	Edges      []*InvoiceItemEdge `json:"edges"`
+	PageInfo   PageInfo           `json:"pageInfo"`
+	TotalCount int                `json:"totalCount"`
+}
+
+func (c *InvoiceItemConnection) build(nodes []*InvoiceItem, pager *invoiceitemPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *InvoiceItem
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *InvoiceItem {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *InvoiceItem {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*InvoiceItemEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &InvoiceItemEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// InvoiceItemPaginateOption enables pagination customization.
+type InvoiceItemPaginateOption func(*invoiceitemPager) error
+
+// WithInvoiceItemOrder configures pagination ordering.
+func WithInvoiceItemOrder(order *InvoiceItemOrder) InvoiceItemPaginateOption {
+	if order == nil {
+		order = DefaultInvoiceItemOrder
+	}
+	o := *order
+	return func(pager *invoiceitemPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultInvoiceItemOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithInvoiceItemFilter configures pagination filter.
+func WithInvoiceItemFilter(filter func(*InvoiceItemQuery) (*InvoiceItemQuery, error)) InvoiceItemPaginateOption {
+	return func(pager *invoiceitemPager) error {
+		if filter == nil {
+			return errors.New("InvoiceItemQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type invoiceitemPager struct {
+	reverse bool
+	order   *InvoiceItemOrder
+	filter  func(*InvoiceItemQuery) (*InvoiceItemQuery, error)
+}
+
+func newInvoiceItemPager(opts []InvoiceItemPaginateOption, reverse bool) (*invoiceitemPager, error) {
+	pager := &invoiceitemPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultInvoiceItemOrder
+	}
+	return pager, nil
+}
+
+func (p *invoiceitemPager) applyFilter(query *InvoiceItemQuery) (*InvoiceItemQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *invoiceitemPager) toCursor(_m *InvoiceItem) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *invoiceitemPager) applyCursors(query *InvoiceItemQuery, after, before *Cursor) (*InvoiceItemQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultInvoiceItemOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *invoiceitemPager) applyOrder(query *InvoiceItemQuery) *InvoiceItemQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultInvoiceItemOrder.Field {
+		query = query.Order(DefaultInvoiceItemOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *invoiceitemPager) orderExpr(query *InvoiceItemQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultInvoiceItemOrder.Field {
+			b.Comma().Ident(DefaultInvoiceItemOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to InvoiceItem.
+func (_m *InvoiceItemQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...InvoiceItemPaginateOption,
+) (*InvoiceItemConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newInvoiceItemPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &InvoiceItemConnection{Edges: []*InvoiceItemEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// InvoiceItemOrderField defines the ordering field of InvoiceItem.
+type InvoiceItemOrderField struct {
+	// Value extracts the ordering value from the given InvoiceItem.
+	Value    func(*InvoiceItem) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) invoiceitem.OrderOption
+	toCursor func(*InvoiceItem) Cursor
+}
+
+// InvoiceItemOrder defines the ordering of InvoiceItem.
+type InvoiceItemOrder struct {
+	Direction OrderDirection         `json:"direction"`
+	Field     *InvoiceItemOrderField `json:"field"`
+}
+
+// DefaultInvoiceItemOrder is the default ordering of InvoiceItem.
+var DefaultInvoiceItemOrder = &InvoiceItemOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &InvoiceItemOrderField{
+		Value: func(_m *InvoiceItem) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: invoiceitem.FieldID,
+		toTerm: invoiceitem.ByID,
+		toCursor: func(_m *InvoiceItem) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts InvoiceItem into InvoiceItemEdge.
+func (_m *InvoiceItem) ToEdge(order *InvoiceItemOrder) *InvoiceItemEdge {
+	if order == nil {
+		order = DefaultInvoiceItemOrder
+	}
+	return &InvoiceItemEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}
@@ -4825,6 +5329,255 @@ func (_m *OrderMessage) ToEdge(order *OrderMessageOrder) *OrderMessageEdge {
 		order = DefaultOrderMessageOrder
 	}
 	return &OrderMessageEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// PhoneNumberEdge is the edge representation of PhoneNumber.
+type PhoneNumberEdge struct {
+	Node   *PhoneNumber `json:"node"`
+	Cursor Cursor       `json:"cursor"`
+}
+
+// PhoneNumberConnection is the connection containing edges to PhoneNumber.
+type PhoneNumberConnection struct {
+	Edges      []*PhoneNumberEdge `json:"edges"`
+	PageInfo   PageInfo           `json:"pageInfo"`
+	TotalCount int                `json:"totalCount"`
+}
+
+func (c *PhoneNumberConnection) build(nodes []*PhoneNumber, pager *phonenumberPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *PhoneNumber
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *PhoneNumber {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *PhoneNumber {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*PhoneNumberEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &PhoneNumberEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// PhoneNumberPaginateOption enables pagination customization.
+type PhoneNumberPaginateOption func(*phonenumberPager) error
+
+// WithPhoneNumberOrder configures pagination ordering.
+func WithPhoneNumberOrder(order *PhoneNumberOrder) PhoneNumberPaginateOption {
+	if order == nil {
+		order = DefaultPhoneNumberOrder
+	}
+	o := *order
+	return func(pager *phonenumberPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultPhoneNumberOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithPhoneNumberFilter configures pagination filter.
+func WithPhoneNumberFilter(filter func(*PhoneNumberQuery) (*PhoneNumberQuery, error)) PhoneNumberPaginateOption {
+	return func(pager *phonenumberPager) error {
+		if filter == nil {
+			return errors.New("PhoneNumberQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type phonenumberPager struct {
+	reverse bool
+	order   *PhoneNumberOrder
+	filter  func(*PhoneNumberQuery) (*PhoneNumberQuery, error)
+}
+
+func newPhoneNumberPager(opts []PhoneNumberPaginateOption, reverse bool) (*phonenumberPager, error) {
+	pager := &phonenumberPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultPhoneNumberOrder
+	}
+	return pager, nil
+}
+
+func (p *phonenumberPager) applyFilter(query *PhoneNumberQuery) (*PhoneNumberQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *phonenumberPager) toCursor(_m *PhoneNumber) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *phonenumberPager) applyCursors(query *PhoneNumberQuery, after, before *Cursor) (*PhoneNumberQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultPhoneNumberOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *phonenumberPager) applyOrder(query *PhoneNumberQuery) *PhoneNumberQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultPhoneNumberOrder.Field {
+		query = query.Order(DefaultPhoneNumberOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *phonenumberPager) orderExpr(query *PhoneNumberQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultPhoneNumberOrder.Field {
+			b.Comma().Ident(DefaultPhoneNumberOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to PhoneNumber.
+func (_m *PhoneNumberQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...PhoneNumberPaginateOption,
+) (*PhoneNumberConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newPhoneNumberPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &PhoneNumberConnection{Edges: []*PhoneNumberEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// PhoneNumberOrderField defines the ordering field of PhoneNumber.
+type PhoneNumberOrderField struct {
+	// Value extracts the ordering value from the given PhoneNumber.
+	Value    func(*PhoneNumber) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) phonenumber.OrderOption
+	toCursor func(*PhoneNumber) Cursor
+}
+
+// PhoneNumberOrder defines the ordering of PhoneNumber.
+type PhoneNumberOrder struct {
+	Direction OrderDirection         `json:"direction"`
+	Field     *PhoneNumberOrderField `json:"field"`
+}
+
+// DefaultPhoneNumberOrder is the default ordering of PhoneNumber.
+var DefaultPhoneNumberOrder = &PhoneNumberOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &PhoneNumberOrderField{
+		Value: func(_m *PhoneNumber) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: phonenumber.FieldID,
+		toTerm: phonenumber.ByID,
+		toCursor: func(_m *PhoneNumber) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts PhoneNumber into PhoneNumberEdge.
+func (_m *PhoneNumber) ToEdge(order *PhoneNumberOrder) *PhoneNumberEdge {
+	if order == nil {
+		order = DefaultPhoneNumberOrder
+	}
+	return &PhoneNumberEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}
@@ -6252,6 +7005,551 @@ func (_m *SavedCart) ToEdge(order *SavedCartOrder) *SavedCartEdge {
 	}
 }
 
+// SimCardEdge is the edge representation of SimCard.
+type SimCardEdge struct {
+	Node   *SimCard `json:"node"`
+	Cursor Cursor   `json:"cursor"`
+}
+
+// SimCardConnection is the connection containing edges to SimCard.
+type SimCardConnection struct {
+	Edges      []*SimCardEdge `json:"edges"`
+	PageInfo   PageInfo       `json:"pageInfo"`
+	TotalCount int            `json:"totalCount"`
+}
+
+func (c *SimCardConnection) build(nodes []*SimCard, pager *simcardPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *SimCard
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *SimCard {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *SimCard {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*SimCardEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &SimCardEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// SimCardPaginateOption enables pagination customization.
+type SimCardPaginateOption func(*simcardPager) error
+
+// WithSimCardOrder configures pagination ordering.
+func WithSimCardOrder(order *SimCardOrder) SimCardPaginateOption {
+	if order == nil {
+		order = DefaultSimCardOrder
+	}
+	o := *order
+	return func(pager *simcardPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultSimCardOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithSimCardFilter configures pagination filter.
+func WithSimCardFilter(filter func(*SimCardQuery) (*SimCardQuery, error)) SimCardPaginateOption {
+	return func(pager *simcardPager) error {
+		if filter == nil {
+			return errors.New("SimCardQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type simcardPager struct {
+	reverse bool
+	order   *SimCardOrder
+	filter  func(*SimCardQuery) (*SimCardQuery, error)
+}
+
+func newSimCardPager(opts []SimCardPaginateOption, reverse bool) (*simcardPager, error) {
+	pager := &simcardPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultSimCardOrder
+	}
+	return pager, nil
+}
+
+func (p *simcardPager) applyFilter(query *SimCardQuery) (*SimCardQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *simcardPager) toCursor(_m *SimCard) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *simcardPager) applyCursors(query *SimCardQuery, after, before *Cursor) (*SimCardQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultSimCardOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *simcardPager) applyOrder(query *SimCardQuery) *SimCardQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultSimCardOrder.Field {
+		query = query.Order(DefaultSimCardOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *simcardPager) orderExpr(query *SimCardQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultSimCardOrder.Field {
+			b.Comma().Ident(DefaultSimCardOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to SimCard.
+func (_m *SimCardQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...SimCardPaginateOption,
+) (*SimCardConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newSimCardPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &SimCardConnection{Edges: []*SimCardEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// SimCardOrderField defines the ordering field of SimCard.
+type SimCardOrderField struct {
+	// Value extracts the ordering value from the given SimCard.
+	Value    func(*SimCard) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) simcard.OrderOption
+	toCursor func(*SimCard) Cursor
+}
+
+// SimCardOrder defines the ordering of SimCard.
+type SimCardOrder struct {
+	Direction OrderDirection     `json:"direction"`
+	Field     *SimCardOrderField `json:"field"`
+}
+
+// DefaultSimCardOrder is the default ordering of SimCard.
+var DefaultSimCardOrder = &SimCardOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &SimCardOrderField{
+		Value: func(_m *SimCard) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: simcard.FieldID,
+		toTerm: simcard.ByID,
+		toCursor: func(_m *SimCard) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts SimCard into SimCardEdge.
+func (_m *SimCard) ToEdge(order *SimCardOrder) *SimCardEdge {
+	if order == nil {
+		order = DefaultSimCardOrder
+	}
+	return &SimCardEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// TelephonyUserEdge is the edge representation of TelephonyUser.
+type TelephonyUserEdge struct {
+	Node   *TelephonyUser `json:"node"`
+	Cursor Cursor         `json:"cursor"`
+}
+
+// TelephonyUserConnection is the connection containing edges to TelephonyUser.
+type TelephonyUserConnection struct {
+	Edges      []*TelephonyUserEdge `json:"edges"`
+	PageInfo   PageInfo             `json:"pageInfo"`
+	TotalCount int                  `json:"totalCount"`
+}
+
+func (c *TelephonyUserConnection) build(nodes []*TelephonyUser, pager *telephonyuserPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *TelephonyUser
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *TelephonyUser {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *TelephonyUser {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*TelephonyUserEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &TelephonyUserEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// TelephonyUserPaginateOption enables pagination customization.
+type TelephonyUserPaginateOption func(*telephonyuserPager) error
+
+// WithTelephonyUserOrder configures pagination ordering.
+func WithTelephonyUserOrder(order *TelephonyUserOrder) TelephonyUserPaginateOption {
+	if order == nil {
+		order = DefaultTelephonyUserOrder
+	}
+	o := *order
+	return func(pager *telephonyuserPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultTelephonyUserOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithTelephonyUserFilter configures pagination filter.
+func WithTelephonyUserFilter(filter func(*TelephonyUserQuery) (*TelephonyUserQuery, error)) TelephonyUserPaginateOption {
+	return func(pager *telephonyuserPager) error {
+		if filter == nil {
+			return errors.New("TelephonyUserQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type telephonyuserPager struct {
+	reverse bool
+	order   *TelephonyUserOrder
+	filter  func(*TelephonyUserQuery) (*TelephonyUserQuery, error)
+}
+
+func newTelephonyUserPager(opts []TelephonyUserPaginateOption, reverse bool) (*telephonyuserPager, error) {
+	pager := &telephonyuserPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultTelephonyUserOrder
+	}
+	return pager, nil
+}
+
+func (p *telephonyuserPager) applyFilter(query *TelephonyUserQuery) (*TelephonyUserQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *telephonyuserPager) toCursor(_m *TelephonyUser) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *telephonyuserPager) applyCursors(query *TelephonyUserQuery, after, before *Cursor) (*TelephonyUserQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultTelephonyUserOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *telephonyuserPager) applyOrder(query *TelephonyUserQuery) *TelephonyUserQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultTelephonyUserOrder.Field {
+		query = query.Order(DefaultTelephonyUserOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *telephonyuserPager) orderExpr(query *TelephonyUserQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultTelephonyUserOrder.Field {
+			b.Comma().Ident(DefaultTelephonyUserOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to TelephonyUser.
+func (_m *TelephonyUserQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...TelephonyUserPaginateOption,
+) (*TelephonyUserConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newTelephonyUserPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &TelephonyUserConnection{Edges: []*TelephonyUserEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+var (
+	// TelephonyUserOrderFieldCreatedAt orders TelephonyUser by created_at.
+	TelephonyUserOrderFieldCreatedAt = &TelephonyUserOrderField{
+		Value: func(_m *TelephonyUser) (ent.Value, error) {
+			return _m.CreatedAt, nil
+		},
+		column: telephonyuser.FieldCreatedAt,
+		toTerm: telephonyuser.ByCreatedAt,
+		toCursor: func(_m *TelephonyUser) Cursor {
+			return Cursor{
+				ID:    _m.ID,
+				Value: _m.CreatedAt,
+			}
+		},
+	}
+)
+
+// String implement fmt.Stringer interface.
+func (f TelephonyUserOrderField) String() string {
+	var str string
+	switch f.column {
+	case TelephonyUserOrderFieldCreatedAt.column:
+		str = "CREATED_AT"
+	}
+	return str
+}
+
+// MarshalGQL implements graphql.Marshaler interface.
+func (f TelephonyUserOrderField) MarshalGQL(w io.Writer) {
+	io.WriteString(w, strconv.Quote(f.String()))
+}
+
+// UnmarshalGQL implements graphql.Unmarshaler interface.
+func (f *TelephonyUserOrderField) UnmarshalGQL(v interface{}) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("TelephonyUserOrderField %T must be a string", v)
+	}
+	switch str {
+	case "CREATED_AT":
+		*f = *TelephonyUserOrderFieldCreatedAt
+	default:
+		return fmt.Errorf("%s is not a valid TelephonyUserOrderField", str)
+	}
+	return nil
+}
+
+// TelephonyUserOrderField defines the ordering field of TelephonyUser.
+type TelephonyUserOrderField struct {
+	// Value extracts the ordering value from the given TelephonyUser.
+	Value    func(*TelephonyUser) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) telephonyuser.OrderOption
+	toCursor func(*TelephonyUser) Cursor
+}
+
+// TelephonyUserOrder defines the ordering of TelephonyUser.
+type TelephonyUserOrder struct {
+	Direction OrderDirection           `json:"direction"`
+	Field     *TelephonyUserOrderField `json:"field"`
+}
+
+// DefaultTelephonyUserOrder is the default ordering of TelephonyUser.
+var DefaultTelephonyUserOrder = &TelephonyUserOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &TelephonyUserOrderField{
+		Value: func(_m *TelephonyUser) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: telephonyuser.FieldID,
+		toTerm: telephonyuser.ByID,
+		toCursor: func(_m *TelephonyUser) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts TelephonyUser into TelephonyUserEdge.
+func (_m *TelephonyUser) ToEdge(order *TelephonyUserOrder) *TelephonyUserEdge {
+	if order == nil {
+		order = DefaultTelephonyUserOrder
+	}
+	return &TelephonyUserEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
 // TenantEdge is the edge representation of Tenant.
 type TenantEdge struct {
 	Node   *Tenant `json:"node"`
@@ -7171,6 +8469,255 @@ func (_m *User) ToEdge(order *UserOrder) *UserEdge {
 		order = DefaultUserOrder
 	}
 	return &UserEdge{
+		Node:   _m,
+		Cursor: order.Field.toCursor(_m),
+	}
+}
+
+// WizardEdge is the edge representation of Wizard.
+type WizardEdge struct {
+	Node   *Wizard `json:"node"`
+	Cursor Cursor  `json:"cursor"`
+}
+
+// WizardConnection is the connection containing edges to Wizard.
+type WizardConnection struct {
+	Edges      []*WizardEdge `json:"edges"`
+	PageInfo   PageInfo      `json:"pageInfo"`
+	TotalCount int           `json:"totalCount"`
+}
+
+func (c *WizardConnection) build(nodes []*Wizard, pager *wizardPager, after *Cursor, first *int, before *Cursor, last *int) {
+	c.PageInfo.HasNextPage = before != nil
+	c.PageInfo.HasPreviousPage = after != nil
+	if first != nil && *first+1 == len(nodes) {
+		c.PageInfo.HasNextPage = true
+		nodes = nodes[:len(nodes)-1]
+	} else if last != nil && *last+1 == len(nodes) {
+		c.PageInfo.HasPreviousPage = true
+		nodes = nodes[:len(nodes)-1]
+	}
+	var nodeAt func(int) *Wizard
+	if last != nil {
+		n := len(nodes) - 1
+		nodeAt = func(i int) *Wizard {
+			return nodes[n-i]
+		}
+	} else {
+		nodeAt = func(i int) *Wizard {
+			return nodes[i]
+		}
+	}
+	c.Edges = make([]*WizardEdge, len(nodes))
+	for i := range nodes {
+		node := nodeAt(i)
+		c.Edges[i] = &WizardEdge{
+			Node:   node,
+			Cursor: pager.toCursor(node),
+		}
+	}
+	if l := len(c.Edges); l > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[l-1].Cursor
+	}
+	if c.TotalCount == 0 {
+		c.TotalCount = len(nodes)
+	}
+}
+
+// WizardPaginateOption enables pagination customization.
+type WizardPaginateOption func(*wizardPager) error
+
+// WithWizardOrder configures pagination ordering.
+func WithWizardOrder(order *WizardOrder) WizardPaginateOption {
+	if order == nil {
+		order = DefaultWizardOrder
+	}
+	o := *order
+	return func(pager *wizardPager) error {
+		if err := o.Direction.Validate(); err != nil {
+			return err
+		}
+		if o.Field == nil {
+			o.Field = DefaultWizardOrder.Field
+		}
+		pager.order = &o
+		return nil
+	}
+}
+
+// WithWizardFilter configures pagination filter.
+func WithWizardFilter(filter func(*WizardQuery) (*WizardQuery, error)) WizardPaginateOption {
+	return func(pager *wizardPager) error {
+		if filter == nil {
+			return errors.New("WizardQuery filter cannot be nil")
+		}
+		pager.filter = filter
+		return nil
+	}
+}
+
+type wizardPager struct {
+	reverse bool
+	order   *WizardOrder
+	filter  func(*WizardQuery) (*WizardQuery, error)
+}
+
+func newWizardPager(opts []WizardPaginateOption, reverse bool) (*wizardPager, error) {
+	pager := &wizardPager{reverse: reverse}
+	for _, opt := range opts {
+		if err := opt(pager); err != nil {
+			return nil, err
+		}
+	}
+	if pager.order == nil {
+		pager.order = DefaultWizardOrder
+	}
+	return pager, nil
+}
+
+func (p *wizardPager) applyFilter(query *WizardQuery) (*WizardQuery, error) {
+	if p.filter != nil {
+		return p.filter(query)
+	}
+	return query, nil
+}
+
+func (p *wizardPager) toCursor(_m *Wizard) Cursor {
+	return p.order.Field.toCursor(_m)
+}
+
+func (p *wizardPager) applyCursors(query *WizardQuery, after, before *Cursor) (*WizardQuery, error) {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	for _, predicate := range entgql.CursorsPredicate(after, before, DefaultWizardOrder.Field.column, p.order.Field.column, direction) {
+		query = query.Where(predicate)
+	}
+	return query, nil
+}
+
+func (p *wizardPager) applyOrder(query *WizardQuery) *WizardQuery {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	query = query.Order(p.order.Field.toTerm(direction.OrderTermOption()))
+	if p.order.Field != DefaultWizardOrder.Field {
+		query = query.Order(DefaultWizardOrder.Field.toTerm(direction.OrderTermOption()))
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return query
+}
+
+func (p *wizardPager) orderExpr(query *WizardQuery) sql.Querier {
+	direction := p.order.Direction
+	if p.reverse {
+		direction = direction.Reverse()
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(p.order.Field.column)
+	}
+	return sql.ExprFunc(func(b *sql.Builder) {
+		b.Ident(p.order.Field.column).Pad().WriteString(string(direction))
+		if p.order.Field != DefaultWizardOrder.Field {
+			b.Comma().Ident(DefaultWizardOrder.Field.column).Pad().WriteString(string(direction))
+		}
+	})
+}
+
+// Paginate executes the query and returns a relay based cursor connection to Wizard.
+func (_m *WizardQuery) Paginate(
+	ctx context.Context, after *Cursor, first *int,
+	before *Cursor, last *int, opts ...WizardPaginateOption,
+) (*WizardConnection, error) {
+	if err := validateFirstLast(first, last); err != nil {
+		return nil, err
+	}
+	pager, err := newWizardPager(opts, last != nil)
+	if err != nil {
+		return nil, err
+	}
+	if _m, err = pager.applyFilter(_m); err != nil {
+		return nil, err
+	}
+	conn := &WizardConnection{Edges: []*WizardEdge{}}
+	ignoredEdges := !hasCollectedField(ctx, edgesField)
+	if hasCollectedField(ctx, totalCountField) || hasCollectedField(ctx, pageInfoField) {
+		hasPagination := after != nil || first != nil || before != nil || last != nil
+		if hasPagination || ignoredEdges {
+			c := _m.Clone()
+			c.ctx.Fields = nil
+			if conn.TotalCount, err = c.Count(ctx); err != nil {
+				return nil, err
+			}
+			conn.PageInfo.HasNextPage = first != nil && conn.TotalCount > 0
+			conn.PageInfo.HasPreviousPage = last != nil && conn.TotalCount > 0
+		}
+	}
+	if ignoredEdges || (first != nil && *first == 0) || (last != nil && *last == 0) {
+		return conn, nil
+	}
+	if _m, err = pager.applyCursors(_m, after, before); err != nil {
+		return nil, err
+	}
+	limit := paginateLimit(first, last)
+	if limit != 0 {
+		_m.Limit(limit)
+	}
+	if field := collectedField(ctx, edgesField, nodeField); field != nil {
+		if err := _m.collectField(ctx, limit == 1, graphql.GetOperationContext(ctx), *field, []string{edgesField, nodeField}); err != nil {
+			return nil, err
+		}
+	}
+	_m = pager.applyOrder(_m)
+	nodes, err := _m.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.build(nodes, pager, after, first, before, last)
+	return conn, nil
+}
+
+// WizardOrderField defines the ordering field of Wizard.
+type WizardOrderField struct {
+	// Value extracts the ordering value from the given Wizard.
+	Value    func(*Wizard) (ent.Value, error)
+	column   string // field or computed.
+	toTerm   func(...sql.OrderTermOption) wizard.OrderOption
+	toCursor func(*Wizard) Cursor
+}
+
+// WizardOrder defines the ordering of Wizard.
+type WizardOrder struct {
+	Direction OrderDirection    `json:"direction"`
+	Field     *WizardOrderField `json:"field"`
+}
+
+// DefaultWizardOrder is the default ordering of Wizard.
+var DefaultWizardOrder = &WizardOrder{
+	Direction: entgql.OrderDirectionAsc,
+	Field: &WizardOrderField{
+		Value: func(_m *Wizard) (ent.Value, error) {
+			return _m.ID, nil
+		},
+		column: wizard.FieldID,
+		toTerm: wizard.ByID,
+		toCursor: func(_m *Wizard) Cursor {
+			return Cursor{ID: _m.ID}
+		},
+	},
+}
+
+// ToEdge converts Wizard into WizardEdge.
+func (_m *Wizard) ToEdge(order *WizardOrder) *WizardEdge {
+	if order == nil {
+		order = DefaultWizardOrder
+	}
+	return &WizardEdge{
 		Node:   _m,
 		Cursor: order.Field.toCursor(_m),
 	}

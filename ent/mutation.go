@@ -23,10 +23,13 @@ import (
 	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
+	"kontor/ent/extension"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
@@ -38,6 +41,9 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
+	"kontor/ent/phonenumber"
+	"kontor/ent/portfolio"
+	"kontor/ent/portfolioproduct"
 	"kontor/ent/predicate"
 	"kontor/ent/price"
 	"kontor/ent/product"
@@ -48,10 +54,13 @@ import (
 	"kontor/ent/ruleapprover"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/ent/wizard"
 	"kontor/internal/account"
 	"kontor/internal/day"
 	"kontor/internal/money"
@@ -89,10 +98,13 @@ const (
 	TypeCustomerCentreLink = "CustomerCentreLink"
 	TypeCustomerNumber     = "CustomerNumber"
 	TypeDocument           = "Document"
+	TypeEndUser            = "EndUser"
+	TypeExtension          = "Extension"
 	TypeGrant              = "Grant"
 	TypeIdempotencyKey     = "IdempotencyKey"
 	TypeImportReason       = "ImportReason"
 	TypeImportRun          = "ImportRun"
+	TypeInvoiceItem        = "InvoiceItem"
 	TypeMail               = "Mail"
 	TypeNeedApprover       = "NeedApprover"
 	TypeNumberSeries       = "NumberSeries"
@@ -104,6 +116,9 @@ const (
 	TypeOrderJob           = "OrderJob"
 	TypeOrderMessage       = "OrderMessage"
 	TypePasswordHash       = "PasswordHash"
+	TypePhoneNumber        = "PhoneNumber"
+	TypePortfolio          = "Portfolio"
+	TypePortfolioProduct   = "PortfolioProduct"
 	TypePrice              = "Price"
 	TypeProduct            = "Product"
 	TypeQuote              = "Quote"
@@ -113,10 +128,13 @@ const (
 	TypeRuleApprover       = "RuleApprover"
 	TypeSavedAssignment    = "SavedAssignment"
 	TypeSavedCart          = "SavedCart"
+	TypeSimCard            = "SimCard"
+	TypeTelephonyUser      = "TelephonyUser"
 	TypeTenant             = "Tenant"
 	TypeTransfer           = "Transfer"
 	TypeUser               = "User"
 	TypeUserRole           = "UserRole"
+	TypeWizard             = "Wizard"
 )
 
 // ActingSessionMutation represents an operation that mutates the ActingSession nodes in the graph.
@@ -15141,6 +15159,1378 @@ func (m *DocumentMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Document edge %s", name)
 }
 
+// EndUserMutation represents an operation that mutates the EndUser nodes in the graph.
+type EndUserMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	username      *string
+	username_key  *string
+	first_name    *string
+	prefix        *string
+	last_name     *string
+	email         *string
+	language      *enduser.Language
+	created_at    *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*EndUser, error)
+	predicates    []predicate.EndUser
+}
+
+var _ ent.Mutation = (*EndUserMutation)(nil)
+
+// enduserOption allows management of the mutation configuration using functional options.
+type enduserOption func(*EndUserMutation)
+
+// newEndUserMutation creates new mutation for the EndUser entity.
+func newEndUserMutation(c config, op Op, opts ...enduserOption) *EndUserMutation {
+	m := &EndUserMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeEndUser,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withEndUserID sets the ID field of the mutation.
+func withEndUserID(id uuid.UUID) enduserOption {
+	return func(m *EndUserMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *EndUser
+		)
+		m.oldValue = func(ctx context.Context) (*EndUser, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().EndUser.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withEndUser sets the old EndUser of the mutation.
+func withEndUser(node *EndUser) enduserOption {
+	return func(m *EndUserMutation) {
+		m.oldValue = func(context.Context) (*EndUser, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m EndUserMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m EndUserMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of EndUser entities.
+func (m *EndUserMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *EndUserMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *EndUserMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().EndUser.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *EndUserMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *EndUserMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *EndUserMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetUsername sets the "username" field.
+func (m *EndUserMutation) SetUsername(s string) {
+	m.username = &s
+}
+
+// Username returns the value of the "username" field in the mutation.
+func (m *EndUserMutation) Username() (r string, exists bool) {
+	v := m.username
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUsername returns the old "username" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldUsername(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUsername is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUsername requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUsername: %w", err)
+	}
+	return oldValue.Username, nil
+}
+
+// ResetUsername resets all changes to the "username" field.
+func (m *EndUserMutation) ResetUsername() {
+	m.username = nil
+}
+
+// SetUsernameKey sets the "username_key" field.
+func (m *EndUserMutation) SetUsernameKey(s string) {
+	m.username_key = &s
+}
+
+// UsernameKey returns the value of the "username_key" field in the mutation.
+func (m *EndUserMutation) UsernameKey() (r string, exists bool) {
+	v := m.username_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUsernameKey returns the old "username_key" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldUsernameKey(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUsernameKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUsernameKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUsernameKey: %w", err)
+	}
+	return oldValue.UsernameKey, nil
+}
+
+// ResetUsernameKey resets all changes to the "username_key" field.
+func (m *EndUserMutation) ResetUsernameKey() {
+	m.username_key = nil
+}
+
+// SetFirstName sets the "first_name" field.
+func (m *EndUserMutation) SetFirstName(s string) {
+	m.first_name = &s
+}
+
+// FirstName returns the value of the "first_name" field in the mutation.
+func (m *EndUserMutation) FirstName() (r string, exists bool) {
+	v := m.first_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFirstName returns the old "first_name" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldFirstName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFirstName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFirstName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFirstName: %w", err)
+	}
+	return oldValue.FirstName, nil
+}
+
+// ResetFirstName resets all changes to the "first_name" field.
+func (m *EndUserMutation) ResetFirstName() {
+	m.first_name = nil
+}
+
+// SetPrefix sets the "prefix" field.
+func (m *EndUserMutation) SetPrefix(s string) {
+	m.prefix = &s
+}
+
+// Prefix returns the value of the "prefix" field in the mutation.
+func (m *EndUserMutation) Prefix() (r string, exists bool) {
+	v := m.prefix
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrefix returns the old "prefix" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldPrefix(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrefix is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrefix requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrefix: %w", err)
+	}
+	return oldValue.Prefix, nil
+}
+
+// ResetPrefix resets all changes to the "prefix" field.
+func (m *EndUserMutation) ResetPrefix() {
+	m.prefix = nil
+}
+
+// SetLastName sets the "last_name" field.
+func (m *EndUserMutation) SetLastName(s string) {
+	m.last_name = &s
+}
+
+// LastName returns the value of the "last_name" field in the mutation.
+func (m *EndUserMutation) LastName() (r string, exists bool) {
+	v := m.last_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastName returns the old "last_name" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldLastName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastName: %w", err)
+	}
+	return oldValue.LastName, nil
+}
+
+// ResetLastName resets all changes to the "last_name" field.
+func (m *EndUserMutation) ResetLastName() {
+	m.last_name = nil
+}
+
+// SetEmail sets the "email" field.
+func (m *EndUserMutation) SetEmail(s string) {
+	m.email = &s
+}
+
+// Email returns the value of the "email" field in the mutation.
+func (m *EndUserMutation) Email() (r string, exists bool) {
+	v := m.email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmail returns the old "email" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldEmail(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmail: %w", err)
+	}
+	return oldValue.Email, nil
+}
+
+// ResetEmail resets all changes to the "email" field.
+func (m *EndUserMutation) ResetEmail() {
+	m.email = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *EndUserMutation) SetLanguage(e enduser.Language) {
+	m.language = &e
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *EndUserMutation) Language() (r enduser.Language, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldLanguage(ctx context.Context) (v enduser.Language, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *EndUserMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *EndUserMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *EndUserMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the EndUser entity.
+// If the EndUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *EndUserMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *EndUserMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the EndUserMutation builder.
+func (m *EndUserMutation) Where(ps ...predicate.EndUser) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the EndUserMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *EndUserMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.EndUser, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *EndUserMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *EndUserMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (EndUser).
+func (m *EndUserMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *EndUserMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.tenant_id != nil {
+		fields = append(fields, enduser.FieldTenantID)
+	}
+	if m.username != nil {
+		fields = append(fields, enduser.FieldUsername)
+	}
+	if m.username_key != nil {
+		fields = append(fields, enduser.FieldUsernameKey)
+	}
+	if m.first_name != nil {
+		fields = append(fields, enduser.FieldFirstName)
+	}
+	if m.prefix != nil {
+		fields = append(fields, enduser.FieldPrefix)
+	}
+	if m.last_name != nil {
+		fields = append(fields, enduser.FieldLastName)
+	}
+	if m.email != nil {
+		fields = append(fields, enduser.FieldEmail)
+	}
+	if m.language != nil {
+		fields = append(fields, enduser.FieldLanguage)
+	}
+	if m.created_at != nil {
+		fields = append(fields, enduser.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *EndUserMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case enduser.FieldTenantID:
+		return m.TenantID()
+	case enduser.FieldUsername:
+		return m.Username()
+	case enduser.FieldUsernameKey:
+		return m.UsernameKey()
+	case enduser.FieldFirstName:
+		return m.FirstName()
+	case enduser.FieldPrefix:
+		return m.Prefix()
+	case enduser.FieldLastName:
+		return m.LastName()
+	case enduser.FieldEmail:
+		return m.Email()
+	case enduser.FieldLanguage:
+		return m.Language()
+	case enduser.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *EndUserMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case enduser.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case enduser.FieldUsername:
+		return m.OldUsername(ctx)
+	case enduser.FieldUsernameKey:
+		return m.OldUsernameKey(ctx)
+	case enduser.FieldFirstName:
+		return m.OldFirstName(ctx)
+	case enduser.FieldPrefix:
+		return m.OldPrefix(ctx)
+	case enduser.FieldLastName:
+		return m.OldLastName(ctx)
+	case enduser.FieldEmail:
+		return m.OldEmail(ctx)
+	case enduser.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case enduser.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown EndUser field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *EndUserMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case enduser.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case enduser.FieldUsername:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUsername(v)
+		return nil
+	case enduser.FieldUsernameKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUsernameKey(v)
+		return nil
+	case enduser.FieldFirstName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFirstName(v)
+		return nil
+	case enduser.FieldPrefix:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrefix(v)
+		return nil
+	case enduser.FieldLastName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastName(v)
+		return nil
+	case enduser.FieldEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmail(v)
+		return nil
+	case enduser.FieldLanguage:
+		v, ok := value.(enduser.Language)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case enduser.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown EndUser field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *EndUserMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *EndUserMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *EndUserMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown EndUser numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *EndUserMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *EndUserMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *EndUserMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown EndUser nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *EndUserMutation) ResetField(name string) error {
+	switch name {
+	case enduser.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case enduser.FieldUsername:
+		m.ResetUsername()
+		return nil
+	case enduser.FieldUsernameKey:
+		m.ResetUsernameKey()
+		return nil
+	case enduser.FieldFirstName:
+		m.ResetFirstName()
+		return nil
+	case enduser.FieldPrefix:
+		m.ResetPrefix()
+		return nil
+	case enduser.FieldLastName:
+		m.ResetLastName()
+		return nil
+	case enduser.FieldEmail:
+		m.ResetEmail()
+		return nil
+	case enduser.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case enduser.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown EndUser field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *EndUserMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *EndUserMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *EndUserMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *EndUserMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *EndUserMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *EndUserMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *EndUserMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown EndUser unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *EndUserMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown EndUser edge %s", name)
+}
+
+// ExtensionMutation represents an operation that mutates the Extension nodes in the graph.
+type ExtensionMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	tenant_id         *uuid.UUID
+	wizard_id         *uuid.UUID
+	reserved_until    *time.Time
+	telephony_user_id *uuid.UUID
+	extension         *string
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*Extension, error)
+	predicates        []predicate.Extension
+}
+
+var _ ent.Mutation = (*ExtensionMutation)(nil)
+
+// extensionOption allows management of the mutation configuration using functional options.
+type extensionOption func(*ExtensionMutation)
+
+// newExtensionMutation creates new mutation for the Extension entity.
+func newExtensionMutation(c config, op Op, opts ...extensionOption) *ExtensionMutation {
+	m := &ExtensionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeExtension,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withExtensionID sets the ID field of the mutation.
+func withExtensionID(id uuid.UUID) extensionOption {
+	return func(m *ExtensionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Extension
+		)
+		m.oldValue = func(ctx context.Context) (*Extension, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Extension.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withExtension sets the old Extension of the mutation.
+func withExtension(node *Extension) extensionOption {
+	return func(m *ExtensionMutation) {
+		m.oldValue = func(context.Context) (*Extension, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ExtensionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ExtensionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Extension entities.
+func (m *ExtensionMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ExtensionMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ExtensionMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Extension.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *ExtensionMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *ExtensionMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Extension entity.
+// If the Extension object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExtensionMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *ExtensionMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetWizardID sets the "wizard_id" field.
+func (m *ExtensionMutation) SetWizardID(u uuid.UUID) {
+	m.wizard_id = &u
+}
+
+// WizardID returns the value of the "wizard_id" field in the mutation.
+func (m *ExtensionMutation) WizardID() (r uuid.UUID, exists bool) {
+	v := m.wizard_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWizardID returns the old "wizard_id" field's value of the Extension entity.
+// If the Extension object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExtensionMutation) OldWizardID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWizardID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWizardID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWizardID: %w", err)
+	}
+	return oldValue.WizardID, nil
+}
+
+// ClearWizardID clears the value of the "wizard_id" field.
+func (m *ExtensionMutation) ClearWizardID() {
+	m.wizard_id = nil
+	m.clearedFields[extension.FieldWizardID] = struct{}{}
+}
+
+// WizardIDCleared returns if the "wizard_id" field was cleared in this mutation.
+func (m *ExtensionMutation) WizardIDCleared() bool {
+	_, ok := m.clearedFields[extension.FieldWizardID]
+	return ok
+}
+
+// ResetWizardID resets all changes to the "wizard_id" field.
+func (m *ExtensionMutation) ResetWizardID() {
+	m.wizard_id = nil
+	delete(m.clearedFields, extension.FieldWizardID)
+}
+
+// SetReservedUntil sets the "reserved_until" field.
+func (m *ExtensionMutation) SetReservedUntil(t time.Time) {
+	m.reserved_until = &t
+}
+
+// ReservedUntil returns the value of the "reserved_until" field in the mutation.
+func (m *ExtensionMutation) ReservedUntil() (r time.Time, exists bool) {
+	v := m.reserved_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReservedUntil returns the old "reserved_until" field's value of the Extension entity.
+// If the Extension object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExtensionMutation) OldReservedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReservedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReservedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReservedUntil: %w", err)
+	}
+	return oldValue.ReservedUntil, nil
+}
+
+// ClearReservedUntil clears the value of the "reserved_until" field.
+func (m *ExtensionMutation) ClearReservedUntil() {
+	m.reserved_until = nil
+	m.clearedFields[extension.FieldReservedUntil] = struct{}{}
+}
+
+// ReservedUntilCleared returns if the "reserved_until" field was cleared in this mutation.
+func (m *ExtensionMutation) ReservedUntilCleared() bool {
+	_, ok := m.clearedFields[extension.FieldReservedUntil]
+	return ok
+}
+
+// ResetReservedUntil resets all changes to the "reserved_until" field.
+func (m *ExtensionMutation) ResetReservedUntil() {
+	m.reserved_until = nil
+	delete(m.clearedFields, extension.FieldReservedUntil)
+}
+
+// SetTelephonyUserID sets the "telephony_user_id" field.
+func (m *ExtensionMutation) SetTelephonyUserID(u uuid.UUID) {
+	m.telephony_user_id = &u
+}
+
+// TelephonyUserID returns the value of the "telephony_user_id" field in the mutation.
+func (m *ExtensionMutation) TelephonyUserID() (r uuid.UUID, exists bool) {
+	v := m.telephony_user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTelephonyUserID returns the old "telephony_user_id" field's value of the Extension entity.
+// If the Extension object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExtensionMutation) OldTelephonyUserID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTelephonyUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTelephonyUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTelephonyUserID: %w", err)
+	}
+	return oldValue.TelephonyUserID, nil
+}
+
+// ClearTelephonyUserID clears the value of the "telephony_user_id" field.
+func (m *ExtensionMutation) ClearTelephonyUserID() {
+	m.telephony_user_id = nil
+	m.clearedFields[extension.FieldTelephonyUserID] = struct{}{}
+}
+
+// TelephonyUserIDCleared returns if the "telephony_user_id" field was cleared in this mutation.
+func (m *ExtensionMutation) TelephonyUserIDCleared() bool {
+	_, ok := m.clearedFields[extension.FieldTelephonyUserID]
+	return ok
+}
+
+// ResetTelephonyUserID resets all changes to the "telephony_user_id" field.
+func (m *ExtensionMutation) ResetTelephonyUserID() {
+	m.telephony_user_id = nil
+	delete(m.clearedFields, extension.FieldTelephonyUserID)
+}
+
+// SetExtension sets the "extension" field.
+func (m *ExtensionMutation) SetExtension(s string) {
+	m.extension = &s
+}
+
+// Extension returns the value of the "extension" field in the mutation.
+func (m *ExtensionMutation) Extension() (r string, exists bool) {
+	v := m.extension
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExtension returns the old "extension" field's value of the Extension entity.
+// If the Extension object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ExtensionMutation) OldExtension(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExtension is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExtension requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExtension: %w", err)
+	}
+	return oldValue.Extension, nil
+}
+
+// ResetExtension resets all changes to the "extension" field.
+func (m *ExtensionMutation) ResetExtension() {
+	m.extension = nil
+}
+
+// Where appends a list predicates to the ExtensionMutation builder.
+func (m *ExtensionMutation) Where(ps ...predicate.Extension) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ExtensionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ExtensionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Extension, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ExtensionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ExtensionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Extension).
+func (m *ExtensionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ExtensionMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.tenant_id != nil {
+		fields = append(fields, extension.FieldTenantID)
+	}
+	if m.wizard_id != nil {
+		fields = append(fields, extension.FieldWizardID)
+	}
+	if m.reserved_until != nil {
+		fields = append(fields, extension.FieldReservedUntil)
+	}
+	if m.telephony_user_id != nil {
+		fields = append(fields, extension.FieldTelephonyUserID)
+	}
+	if m.extension != nil {
+		fields = append(fields, extension.FieldExtension)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ExtensionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case extension.FieldTenantID:
+		return m.TenantID()
+	case extension.FieldWizardID:
+		return m.WizardID()
+	case extension.FieldReservedUntil:
+		return m.ReservedUntil()
+	case extension.FieldTelephonyUserID:
+		return m.TelephonyUserID()
+	case extension.FieldExtension:
+		return m.Extension()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ExtensionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case extension.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case extension.FieldWizardID:
+		return m.OldWizardID(ctx)
+	case extension.FieldReservedUntil:
+		return m.OldReservedUntil(ctx)
+	case extension.FieldTelephonyUserID:
+		return m.OldTelephonyUserID(ctx)
+	case extension.FieldExtension:
+		return m.OldExtension(ctx)
+	}
+	return nil, fmt.Errorf("unknown Extension field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ExtensionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case extension.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case extension.FieldWizardID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWizardID(v)
+		return nil
+	case extension.FieldReservedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReservedUntil(v)
+		return nil
+	case extension.FieldTelephonyUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTelephonyUserID(v)
+		return nil
+	case extension.FieldExtension:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExtension(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Extension field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ExtensionMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ExtensionMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ExtensionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Extension numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ExtensionMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(extension.FieldWizardID) {
+		fields = append(fields, extension.FieldWizardID)
+	}
+	if m.FieldCleared(extension.FieldReservedUntil) {
+		fields = append(fields, extension.FieldReservedUntil)
+	}
+	if m.FieldCleared(extension.FieldTelephonyUserID) {
+		fields = append(fields, extension.FieldTelephonyUserID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ExtensionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ExtensionMutation) ClearField(name string) error {
+	switch name {
+	case extension.FieldWizardID:
+		m.ClearWizardID()
+		return nil
+	case extension.FieldReservedUntil:
+		m.ClearReservedUntil()
+		return nil
+	case extension.FieldTelephonyUserID:
+		m.ClearTelephonyUserID()
+		return nil
+	}
+	return fmt.Errorf("unknown Extension nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ExtensionMutation) ResetField(name string) error {
+	switch name {
+	case extension.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case extension.FieldWizardID:
+		m.ResetWizardID()
+		return nil
+	case extension.FieldReservedUntil:
+		m.ResetReservedUntil()
+		return nil
+	case extension.FieldTelephonyUserID:
+		m.ResetTelephonyUserID()
+		return nil
+	case extension.FieldExtension:
+		m.ResetExtension()
+		return nil
+	}
+	return fmt.Errorf("unknown Extension field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ExtensionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ExtensionMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ExtensionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ExtensionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ExtensionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ExtensionMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ExtensionMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Extension unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ExtensionMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Extension edge %s", name)
+}
+
 // GrantMutation represents an operation that mutates the Grant nodes in the graph.
 type GrantMutation struct {
 	config
@@ -19537,6 +20927,903 @@ func (m *ImportRunMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown ImportRun edge %s", name)
 }
 
+// InvoiceItemMutation represents an operation that mutates the InvoiceItem nodes in the graph.
+type InvoiceItemMutation struct {
+	config
+	op                    Op
+	typ                   string
+	id                    *uuid.UUID
+	tenant_id             *uuid.UUID
+	ordered_by_id         *uuid.UUID
+	label                 *string
+	quantity              *money.Decimal
+	amount                *money.Decimal
+	currency              *string
+	monthly               *bool
+	by_hand               *bool
+	created_at            *time.Time
+	clearedFields         map[string]struct{}
+	telephony_user        *uuid.UUID
+	clearedtelephony_user bool
+	done                  bool
+	oldValue              func(context.Context) (*InvoiceItem, error)
+	predicates            []predicate.InvoiceItem
+}
+
+var _ ent.Mutation = (*InvoiceItemMutation)(nil)
+
+// invoiceitemOption allows management of the mutation configuration using functional options.
+type invoiceitemOption func(*InvoiceItemMutation)
+
+// newInvoiceItemMutation creates new mutation for the InvoiceItem entity.
+func newInvoiceItemMutation(c config, op Op, opts ...invoiceitemOption) *InvoiceItemMutation {
+	m := &InvoiceItemMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeInvoiceItem,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withInvoiceItemID sets the ID field of the mutation.
+func withInvoiceItemID(id uuid.UUID) invoiceitemOption {
+	return func(m *InvoiceItemMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *InvoiceItem
+		)
+		m.oldValue = func(ctx context.Context) (*InvoiceItem, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().InvoiceItem.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withInvoiceItem sets the old InvoiceItem of the mutation.
+func withInvoiceItem(node *InvoiceItem) invoiceitemOption {
+	return func(m *InvoiceItemMutation) {
+		m.oldValue = func(context.Context) (*InvoiceItem, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m InvoiceItemMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m InvoiceItemMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of InvoiceItem entities.
+func (m *InvoiceItemMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *InvoiceItemMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *InvoiceItemMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().InvoiceItem.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *InvoiceItemMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *InvoiceItemMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *InvoiceItemMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetTelephonyUserID sets the "telephony_user_id" field.
+func (m *InvoiceItemMutation) SetTelephonyUserID(u uuid.UUID) {
+	m.telephony_user = &u
+}
+
+// TelephonyUserID returns the value of the "telephony_user_id" field in the mutation.
+func (m *InvoiceItemMutation) TelephonyUserID() (r uuid.UUID, exists bool) {
+	v := m.telephony_user
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTelephonyUserID returns the old "telephony_user_id" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldTelephonyUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTelephonyUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTelephonyUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTelephonyUserID: %w", err)
+	}
+	return oldValue.TelephonyUserID, nil
+}
+
+// ResetTelephonyUserID resets all changes to the "telephony_user_id" field.
+func (m *InvoiceItemMutation) ResetTelephonyUserID() {
+	m.telephony_user = nil
+}
+
+// SetOrderedByID sets the "ordered_by_id" field.
+func (m *InvoiceItemMutation) SetOrderedByID(u uuid.UUID) {
+	m.ordered_by_id = &u
+}
+
+// OrderedByID returns the value of the "ordered_by_id" field in the mutation.
+func (m *InvoiceItemMutation) OrderedByID() (r uuid.UUID, exists bool) {
+	v := m.ordered_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderedByID returns the old "ordered_by_id" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldOrderedByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderedByID: %w", err)
+	}
+	return oldValue.OrderedByID, nil
+}
+
+// ClearOrderedByID clears the value of the "ordered_by_id" field.
+func (m *InvoiceItemMutation) ClearOrderedByID() {
+	m.ordered_by_id = nil
+	m.clearedFields[invoiceitem.FieldOrderedByID] = struct{}{}
+}
+
+// OrderedByIDCleared returns if the "ordered_by_id" field was cleared in this mutation.
+func (m *InvoiceItemMutation) OrderedByIDCleared() bool {
+	_, ok := m.clearedFields[invoiceitem.FieldOrderedByID]
+	return ok
+}
+
+// ResetOrderedByID resets all changes to the "ordered_by_id" field.
+func (m *InvoiceItemMutation) ResetOrderedByID() {
+	m.ordered_by_id = nil
+	delete(m.clearedFields, invoiceitem.FieldOrderedByID)
+}
+
+// SetLabel sets the "label" field.
+func (m *InvoiceItemMutation) SetLabel(s string) {
+	m.label = &s
+}
+
+// Label returns the value of the "label" field in the mutation.
+func (m *InvoiceItemMutation) Label() (r string, exists bool) {
+	v := m.label
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLabel returns the old "label" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldLabel(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLabel is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLabel requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLabel: %w", err)
+	}
+	return oldValue.Label, nil
+}
+
+// ResetLabel resets all changes to the "label" field.
+func (m *InvoiceItemMutation) ResetLabel() {
+	m.label = nil
+}
+
+// SetQuantity sets the "quantity" field.
+func (m *InvoiceItemMutation) SetQuantity(value money.Decimal) {
+	m.quantity = &value
+}
+
+// Quantity returns the value of the "quantity" field in the mutation.
+func (m *InvoiceItemMutation) Quantity() (r money.Decimal, exists bool) {
+	v := m.quantity
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuantity returns the old "quantity" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldQuantity(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuantity is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuantity requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuantity: %w", err)
+	}
+	return oldValue.Quantity, nil
+}
+
+// ResetQuantity resets all changes to the "quantity" field.
+func (m *InvoiceItemMutation) ResetQuantity() {
+	m.quantity = nil
+}
+
+// SetAmount sets the "amount" field.
+func (m *InvoiceItemMutation) SetAmount(value money.Decimal) {
+	m.amount = &value
+}
+
+// Amount returns the value of the "amount" field in the mutation.
+func (m *InvoiceItemMutation) Amount() (r money.Decimal, exists bool) {
+	v := m.amount
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAmount returns the old "amount" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldAmount(ctx context.Context) (v money.Decimal, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAmount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAmount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAmount: %w", err)
+	}
+	return oldValue.Amount, nil
+}
+
+// ResetAmount resets all changes to the "amount" field.
+func (m *InvoiceItemMutation) ResetAmount() {
+	m.amount = nil
+}
+
+// SetCurrency sets the "currency" field.
+func (m *InvoiceItemMutation) SetCurrency(s string) {
+	m.currency = &s
+}
+
+// Currency returns the value of the "currency" field in the mutation.
+func (m *InvoiceItemMutation) Currency() (r string, exists bool) {
+	v := m.currency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCurrency returns the old "currency" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldCurrency(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCurrency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCurrency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCurrency: %w", err)
+	}
+	return oldValue.Currency, nil
+}
+
+// ResetCurrency resets all changes to the "currency" field.
+func (m *InvoiceItemMutation) ResetCurrency() {
+	m.currency = nil
+}
+
+// SetMonthly sets the "monthly" field.
+func (m *InvoiceItemMutation) SetMonthly(b bool) {
+	m.monthly = &b
+}
+
+// Monthly returns the value of the "monthly" field in the mutation.
+func (m *InvoiceItemMutation) Monthly() (r bool, exists bool) {
+	v := m.monthly
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMonthly returns the old "monthly" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldMonthly(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMonthly is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMonthly requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMonthly: %w", err)
+	}
+	return oldValue.Monthly, nil
+}
+
+// ResetMonthly resets all changes to the "monthly" field.
+func (m *InvoiceItemMutation) ResetMonthly() {
+	m.monthly = nil
+}
+
+// SetByHand sets the "by_hand" field.
+func (m *InvoiceItemMutation) SetByHand(b bool) {
+	m.by_hand = &b
+}
+
+// ByHand returns the value of the "by_hand" field in the mutation.
+func (m *InvoiceItemMutation) ByHand() (r bool, exists bool) {
+	v := m.by_hand
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldByHand returns the old "by_hand" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldByHand(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldByHand is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldByHand requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldByHand: %w", err)
+	}
+	return oldValue.ByHand, nil
+}
+
+// ResetByHand resets all changes to the "by_hand" field.
+func (m *InvoiceItemMutation) ResetByHand() {
+	m.by_hand = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *InvoiceItemMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *InvoiceItemMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the InvoiceItem entity.
+// If the InvoiceItem object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvoiceItemMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *InvoiceItemMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// ClearTelephonyUser clears the "telephony_user" edge to the TelephonyUser entity.
+func (m *InvoiceItemMutation) ClearTelephonyUser() {
+	m.clearedtelephony_user = true
+	m.clearedFields[invoiceitem.FieldTelephonyUserID] = struct{}{}
+}
+
+// TelephonyUserCleared reports if the "telephony_user" edge to the TelephonyUser entity was cleared.
+func (m *InvoiceItemMutation) TelephonyUserCleared() bool {
+	return m.clearedtelephony_user
+}
+
+// TelephonyUserIDs returns the "telephony_user" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TelephonyUserID instead. It exists only for internal usage by the builders.
+func (m *InvoiceItemMutation) TelephonyUserIDs() (ids []uuid.UUID) {
+	if id := m.telephony_user; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTelephonyUser resets all changes to the "telephony_user" edge.
+func (m *InvoiceItemMutation) ResetTelephonyUser() {
+	m.telephony_user = nil
+	m.clearedtelephony_user = false
+}
+
+// Where appends a list predicates to the InvoiceItemMutation builder.
+func (m *InvoiceItemMutation) Where(ps ...predicate.InvoiceItem) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the InvoiceItemMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *InvoiceItemMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.InvoiceItem, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *InvoiceItemMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *InvoiceItemMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (InvoiceItem).
+func (m *InvoiceItemMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *InvoiceItemMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.tenant_id != nil {
+		fields = append(fields, invoiceitem.FieldTenantID)
+	}
+	if m.telephony_user != nil {
+		fields = append(fields, invoiceitem.FieldTelephonyUserID)
+	}
+	if m.ordered_by_id != nil {
+		fields = append(fields, invoiceitem.FieldOrderedByID)
+	}
+	if m.label != nil {
+		fields = append(fields, invoiceitem.FieldLabel)
+	}
+	if m.quantity != nil {
+		fields = append(fields, invoiceitem.FieldQuantity)
+	}
+	if m.amount != nil {
+		fields = append(fields, invoiceitem.FieldAmount)
+	}
+	if m.currency != nil {
+		fields = append(fields, invoiceitem.FieldCurrency)
+	}
+	if m.monthly != nil {
+		fields = append(fields, invoiceitem.FieldMonthly)
+	}
+	if m.by_hand != nil {
+		fields = append(fields, invoiceitem.FieldByHand)
+	}
+	if m.created_at != nil {
+		fields = append(fields, invoiceitem.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *InvoiceItemMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case invoiceitem.FieldTenantID:
+		return m.TenantID()
+	case invoiceitem.FieldTelephonyUserID:
+		return m.TelephonyUserID()
+	case invoiceitem.FieldOrderedByID:
+		return m.OrderedByID()
+	case invoiceitem.FieldLabel:
+		return m.Label()
+	case invoiceitem.FieldQuantity:
+		return m.Quantity()
+	case invoiceitem.FieldAmount:
+		return m.Amount()
+	case invoiceitem.FieldCurrency:
+		return m.Currency()
+	case invoiceitem.FieldMonthly:
+		return m.Monthly()
+	case invoiceitem.FieldByHand:
+		return m.ByHand()
+	case invoiceitem.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *InvoiceItemMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case invoiceitem.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case invoiceitem.FieldTelephonyUserID:
+		return m.OldTelephonyUserID(ctx)
+	case invoiceitem.FieldOrderedByID:
+		return m.OldOrderedByID(ctx)
+	case invoiceitem.FieldLabel:
+		return m.OldLabel(ctx)
+	case invoiceitem.FieldQuantity:
+		return m.OldQuantity(ctx)
+	case invoiceitem.FieldAmount:
+		return m.OldAmount(ctx)
+	case invoiceitem.FieldCurrency:
+		return m.OldCurrency(ctx)
+	case invoiceitem.FieldMonthly:
+		return m.OldMonthly(ctx)
+	case invoiceitem.FieldByHand:
+		return m.OldByHand(ctx)
+	case invoiceitem.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown InvoiceItem field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *InvoiceItemMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case invoiceitem.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case invoiceitem.FieldTelephonyUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTelephonyUserID(v)
+		return nil
+	case invoiceitem.FieldOrderedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderedByID(v)
+		return nil
+	case invoiceitem.FieldLabel:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLabel(v)
+		return nil
+	case invoiceitem.FieldQuantity:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuantity(v)
+		return nil
+	case invoiceitem.FieldAmount:
+		v, ok := value.(money.Decimal)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAmount(v)
+		return nil
+	case invoiceitem.FieldCurrency:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCurrency(v)
+		return nil
+	case invoiceitem.FieldMonthly:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMonthly(v)
+		return nil
+	case invoiceitem.FieldByHand:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetByHand(v)
+		return nil
+	case invoiceitem.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown InvoiceItem field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *InvoiceItemMutation) AddedFields() []string {
+	var fields []string
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *InvoiceItemMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *InvoiceItemMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown InvoiceItem numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *InvoiceItemMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(invoiceitem.FieldOrderedByID) {
+		fields = append(fields, invoiceitem.FieldOrderedByID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *InvoiceItemMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *InvoiceItemMutation) ClearField(name string) error {
+	switch name {
+	case invoiceitem.FieldOrderedByID:
+		m.ClearOrderedByID()
+		return nil
+	}
+	return fmt.Errorf("unknown InvoiceItem nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *InvoiceItemMutation) ResetField(name string) error {
+	switch name {
+	case invoiceitem.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case invoiceitem.FieldTelephonyUserID:
+		m.ResetTelephonyUserID()
+		return nil
+	case invoiceitem.FieldOrderedByID:
+		m.ResetOrderedByID()
+		return nil
+	case invoiceitem.FieldLabel:
+		m.ResetLabel()
+		return nil
+	case invoiceitem.FieldQuantity:
+		m.ResetQuantity()
+		return nil
+	case invoiceitem.FieldAmount:
+		m.ResetAmount()
+		return nil
+	case invoiceitem.FieldCurrency:
+		m.ResetCurrency()
+		return nil
+	case invoiceitem.FieldMonthly:
+		m.ResetMonthly()
+		return nil
+	case invoiceitem.FieldByHand:
+		m.ResetByHand()
+		return nil
+	case invoiceitem.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown InvoiceItem field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *InvoiceItemMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.telephony_user != nil {
+		edges = append(edges, invoiceitem.EdgeTelephonyUser)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *InvoiceItemMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case invoiceitem.EdgeTelephonyUser:
+		if id := m.telephony_user; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *InvoiceItemMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *InvoiceItemMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *InvoiceItemMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedtelephony_user {
+		edges = append(edges, invoiceitem.EdgeTelephonyUser)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *InvoiceItemMutation) EdgeCleared(name string) bool {
+	switch name {
+	case invoiceitem.EdgeTelephonyUser:
+		return m.clearedtelephony_user
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *InvoiceItemMutation) ClearEdge(name string) error {
+	switch name {
+	case invoiceitem.EdgeTelephonyUser:
+		m.ClearTelephonyUser()
+		return nil
+	}
+	return fmt.Errorf("unknown InvoiceItem unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *InvoiceItemMutation) ResetEdge(name string) error {
+	switch name {
+	case invoiceitem.EdgeTelephonyUser:
+		m.ResetTelephonyUser()
+		return nil
+	}
+	return fmt.Errorf("unknown InvoiceItem edge %s", name)
+}
+
 // MailMutation represents an operation that mutates the Mail nodes in the graph.
 type MailMutation struct {
 	config
@@ -23316,6 +25603,8 @@ type OrderMutation struct {
 	clearedcontract       bool
 	quote                 *uuid.UUID
 	clearedquote          bool
+	telephony_user        *uuid.UUID
+	clearedtelephony_user bool
 	tenant                *uuid.UUID
 	clearedtenant         bool
 	done                  bool
@@ -24783,6 +27072,45 @@ func (m *OrderMutation) ResetQuote() {
 	m.clearedquote = false
 }
 
+// SetTelephonyUserID sets the "telephony_user" edge to the TelephonyUser entity by id.
+func (m *OrderMutation) SetTelephonyUserID(id uuid.UUID) {
+	m.telephony_user = &id
+}
+
+// ClearTelephonyUser clears the "telephony_user" edge to the TelephonyUser entity.
+func (m *OrderMutation) ClearTelephonyUser() {
+	m.clearedtelephony_user = true
+}
+
+// TelephonyUserCleared reports if the "telephony_user" edge to the TelephonyUser entity was cleared.
+func (m *OrderMutation) TelephonyUserCleared() bool {
+	return m.clearedtelephony_user
+}
+
+// TelephonyUserID returns the "telephony_user" edge ID in the mutation.
+func (m *OrderMutation) TelephonyUserID() (id uuid.UUID, exists bool) {
+	if m.telephony_user != nil {
+		return *m.telephony_user, true
+	}
+	return
+}
+
+// TelephonyUserIDs returns the "telephony_user" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TelephonyUserID instead. It exists only for internal usage by the builders.
+func (m *OrderMutation) TelephonyUserIDs() (ids []uuid.UUID) {
+	if id := m.telephony_user; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTelephonyUser resets all changes to the "telephony_user" edge.
+func (m *OrderMutation) ResetTelephonyUser() {
+	m.telephony_user = nil
+	m.clearedtelephony_user = false
+}
+
 // ClearTenant clears the "tenant" edge to the Tenant entity.
 func (m *OrderMutation) ClearTenant() {
 	m.clearedtenant = true
@@ -25405,7 +27733,7 @@ func (m *OrderMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *OrderMutation) AddedEdges() []string {
-	edges := make([]string, 0, 9)
+	edges := make([]string, 0, 10)
 	if m.items != nil {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -25429,6 +27757,9 @@ func (m *OrderMutation) AddedEdges() []string {
 	}
 	if m.quote != nil {
 		edges = append(edges, order.EdgeQuote)
+	}
+	if m.telephony_user != nil {
+		edges = append(edges, order.EdgeTelephonyUser)
 	}
 	if m.tenant != nil {
 		edges = append(edges, order.EdgeTenant)
@@ -25480,6 +27811,10 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 		if id := m.quote; id != nil {
 			return []ent.Value{*id}
 		}
+	case order.EdgeTelephonyUser:
+		if id := m.telephony_user; id != nil {
+			return []ent.Value{*id}
+		}
 	case order.EdgeTenant:
 		if id := m.tenant; id != nil {
 			return []ent.Value{*id}
@@ -25490,7 +27825,7 @@ func (m *OrderMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *OrderMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 9)
+	edges := make([]string, 0, 10)
 	if m.removeditems != nil {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -25540,7 +27875,7 @@ func (m *OrderMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *OrderMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 9)
+	edges := make([]string, 0, 10)
 	if m.cleareditems {
 		edges = append(edges, order.EdgeItems)
 	}
@@ -25564,6 +27899,9 @@ func (m *OrderMutation) ClearedEdges() []string {
 	}
 	if m.clearedquote {
 		edges = append(edges, order.EdgeQuote)
+	}
+	if m.clearedtelephony_user {
+		edges = append(edges, order.EdgeTelephonyUser)
 	}
 	if m.clearedtenant {
 		edges = append(edges, order.EdgeTenant)
@@ -25591,6 +27929,8 @@ func (m *OrderMutation) EdgeCleared(name string) bool {
 		return m.clearedcontract
 	case order.EdgeQuote:
 		return m.clearedquote
+	case order.EdgeTelephonyUser:
+		return m.clearedtelephony_user
 	case order.EdgeTenant:
 		return m.clearedtenant
 	}
@@ -25612,6 +27952,9 @@ func (m *OrderMutation) ClearEdge(name string) error {
 		return nil
 	case order.EdgeQuote:
 		m.ClearQuote()
+		return nil
+	case order.EdgeTelephonyUser:
+		m.ClearTelephonyUser()
 		return nil
 	case order.EdgeTenant:
 		m.ClearTenant()
@@ -25647,6 +27990,9 @@ func (m *OrderMutation) ResetEdge(name string) error {
 		return nil
 	case order.EdgeQuote:
 		m.ResetQuote()
+		return nil
+	case order.EdgeTelephonyUser:
+		m.ResetTelephonyUser()
 		return nil
 	case order.EdgeTenant:
 		m.ResetTenant()
@@ -30150,6 +32496,1974 @@ func (m *PasswordHashMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *PasswordHashMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown PasswordHash edge %s", name)
+}
+
+// PhoneNumberMutation represents an operation that mutates the PhoneNumber nodes in the graph.
+type PhoneNumberMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	tenant_id         *uuid.UUID
+	wizard_id         *uuid.UUID
+	reserved_until    *time.Time
+	telephony_user_id *uuid.UUID
+	number            *string
+	origin            *phonenumber.Origin
+	created_at        *time.Time
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*PhoneNumber, error)
+	predicates        []predicate.PhoneNumber
+}
+
+var _ ent.Mutation = (*PhoneNumberMutation)(nil)
+
+// phonenumberOption allows management of the mutation configuration using functional options.
+type phonenumberOption func(*PhoneNumberMutation)
+
+// newPhoneNumberMutation creates new mutation for the PhoneNumber entity.
+func newPhoneNumberMutation(c config, op Op, opts ...phonenumberOption) *PhoneNumberMutation {
+	m := &PhoneNumberMutation{
+		config:        c,
+		op:            op,
+		typ:           TypePhoneNumber,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withPhoneNumberID sets the ID field of the mutation.
+func withPhoneNumberID(id uuid.UUID) phonenumberOption {
+	return func(m *PhoneNumberMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *PhoneNumber
+		)
+		m.oldValue = func(ctx context.Context) (*PhoneNumber, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().PhoneNumber.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withPhoneNumber sets the old PhoneNumber of the mutation.
+func withPhoneNumber(node *PhoneNumber) phonenumberOption {
+	return func(m *PhoneNumberMutation) {
+		m.oldValue = func(context.Context) (*PhoneNumber, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m PhoneNumberMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m PhoneNumberMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of PhoneNumber entities.
+func (m *PhoneNumberMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *PhoneNumberMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *PhoneNumberMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().PhoneNumber.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *PhoneNumberMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *PhoneNumberMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the PhoneNumber entity.
+// If the PhoneNumber object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhoneNumberMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *PhoneNumberMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetWizardID sets the "wizard_id" field.
+func (m *PhoneNumberMutation) SetWizardID(u uuid.UUID) {
+	m.wizard_id = &u
+}
+
+// WizardID returns the value of the "wizard_id" field in the mutation.
+func (m *PhoneNumberMutation) WizardID() (r uuid.UUID, exists bool) {
+	v := m.wizard_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWizardID returns the old "wizard_id" field's value of the PhoneNumber entity.
+// If the PhoneNumber object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhoneNumberMutation) OldWizardID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWizardID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWizardID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWizardID: %w", err)
+	}
+	return oldValue.WizardID, nil
+}
+
+// ClearWizardID clears the value of the "wizard_id" field.
+func (m *PhoneNumberMutation) ClearWizardID() {
+	m.wizard_id = nil
+	m.clearedFields[phonenumber.FieldWizardID] = struct{}{}
+}
+
+// WizardIDCleared returns if the "wizard_id" field was cleared in this mutation.
+func (m *PhoneNumberMutation) WizardIDCleared() bool {
+	_, ok := m.clearedFields[phonenumber.FieldWizardID]
+	return ok
+}
+
+// ResetWizardID resets all changes to the "wizard_id" field.
+func (m *PhoneNumberMutation) ResetWizardID() {
+	m.wizard_id = nil
+	delete(m.clearedFields, phonenumber.FieldWizardID)
+}
+
+// SetReservedUntil sets the "reserved_until" field.
+func (m *PhoneNumberMutation) SetReservedUntil(t time.Time) {
+	m.reserved_until = &t
+}
+
+// ReservedUntil returns the value of the "reserved_until" field in the mutation.
+func (m *PhoneNumberMutation) ReservedUntil() (r time.Time, exists bool) {
+	v := m.reserved_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReservedUntil returns the old "reserved_until" field's value of the PhoneNumber entity.
+// If the PhoneNumber object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhoneNumberMutation) OldReservedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReservedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReservedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReservedUntil: %w", err)
+	}
+	return oldValue.ReservedUntil, nil
+}
+
+// ClearReservedUntil clears the value of the "reserved_until" field.
+func (m *PhoneNumberMutation) ClearReservedUntil() {
+	m.reserved_until = nil
+	m.clearedFields[phonenumber.FieldReservedUntil] = struct{}{}
+}
+
+// ReservedUntilCleared returns if the "reserved_until" field was cleared in this mutation.
+func (m *PhoneNumberMutation) ReservedUntilCleared() bool {
+	_, ok := m.clearedFields[phonenumber.FieldReservedUntil]
+	return ok
+}
+
+// ResetReservedUntil resets all changes to the "reserved_until" field.
+func (m *PhoneNumberMutation) ResetReservedUntil() {
+	m.reserved_until = nil
+	delete(m.clearedFields, phonenumber.FieldReservedUntil)
+}
+
+// SetTelephonyUserID sets the "telephony_user_id" field.
+func (m *PhoneNumberMutation) SetTelephonyUserID(u uuid.UUID) {
+	m.telephony_user_id = &u
+}
+
+// TelephonyUserID returns the value of the "telephony_user_id" field in the mutation.
+func (m *PhoneNumberMutation) TelephonyUserID() (r uuid.UUID, exists bool) {
+	v := m.telephony_user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTelephonyUserID returns the old "telephony_user_id" field's value of the PhoneNumber entity.
+// If the PhoneNumber object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhoneNumberMutation) OldTelephonyUserID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTelephonyUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTelephonyUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTelephonyUserID: %w", err)
+	}
+	return oldValue.TelephonyUserID, nil
+}
+
+// ClearTelephonyUserID clears the value of the "telephony_user_id" field.
+func (m *PhoneNumberMutation) ClearTelephonyUserID() {
+	m.telephony_user_id = nil
+	m.clearedFields[phonenumber.FieldTelephonyUserID] = struct{}{}
+}
+
+// TelephonyUserIDCleared returns if the "telephony_user_id" field was cleared in this mutation.
+func (m *PhoneNumberMutation) TelephonyUserIDCleared() bool {
+	_, ok := m.clearedFields[phonenumber.FieldTelephonyUserID]
+	return ok
+}
+
+// ResetTelephonyUserID resets all changes to the "telephony_user_id" field.
+func (m *PhoneNumberMutation) ResetTelephonyUserID() {
+	m.telephony_user_id = nil
+	delete(m.clearedFields, phonenumber.FieldTelephonyUserID)
+}
+
+// SetNumber sets the "number" field.
+func (m *PhoneNumberMutation) SetNumber(s string) {
+	m.number = &s
+}
+
+// Number returns the value of the "number" field in the mutation.
+func (m *PhoneNumberMutation) Number() (r string, exists bool) {
+	v := m.number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumber returns the old "number" field's value of the PhoneNumber entity.
+// If the PhoneNumber object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhoneNumberMutation) OldNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumber: %w", err)
+	}
+	return oldValue.Number, nil
+}
+
+// ResetNumber resets all changes to the "number" field.
+func (m *PhoneNumberMutation) ResetNumber() {
+	m.number = nil
+}
+
+// SetOrigin sets the "origin" field.
+func (m *PhoneNumberMutation) SetOrigin(ph phonenumber.Origin) {
+	m.origin = &ph
+}
+
+// Origin returns the value of the "origin" field in the mutation.
+func (m *PhoneNumberMutation) Origin() (r phonenumber.Origin, exists bool) {
+	v := m.origin
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrigin returns the old "origin" field's value of the PhoneNumber entity.
+// If the PhoneNumber object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhoneNumberMutation) OldOrigin(ctx context.Context) (v phonenumber.Origin, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrigin is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrigin requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrigin: %w", err)
+	}
+	return oldValue.Origin, nil
+}
+
+// ResetOrigin resets all changes to the "origin" field.
+func (m *PhoneNumberMutation) ResetOrigin() {
+	m.origin = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *PhoneNumberMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *PhoneNumberMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the PhoneNumber entity.
+// If the PhoneNumber object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhoneNumberMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *PhoneNumberMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the PhoneNumberMutation builder.
+func (m *PhoneNumberMutation) Where(ps ...predicate.PhoneNumber) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the PhoneNumberMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *PhoneNumberMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.PhoneNumber, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *PhoneNumberMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *PhoneNumberMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (PhoneNumber).
+func (m *PhoneNumberMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *PhoneNumberMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.tenant_id != nil {
+		fields = append(fields, phonenumber.FieldTenantID)
+	}
+	if m.wizard_id != nil {
+		fields = append(fields, phonenumber.FieldWizardID)
+	}
+	if m.reserved_until != nil {
+		fields = append(fields, phonenumber.FieldReservedUntil)
+	}
+	if m.telephony_user_id != nil {
+		fields = append(fields, phonenumber.FieldTelephonyUserID)
+	}
+	if m.number != nil {
+		fields = append(fields, phonenumber.FieldNumber)
+	}
+	if m.origin != nil {
+		fields = append(fields, phonenumber.FieldOrigin)
+	}
+	if m.created_at != nil {
+		fields = append(fields, phonenumber.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *PhoneNumberMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case phonenumber.FieldTenantID:
+		return m.TenantID()
+	case phonenumber.FieldWizardID:
+		return m.WizardID()
+	case phonenumber.FieldReservedUntil:
+		return m.ReservedUntil()
+	case phonenumber.FieldTelephonyUserID:
+		return m.TelephonyUserID()
+	case phonenumber.FieldNumber:
+		return m.Number()
+	case phonenumber.FieldOrigin:
+		return m.Origin()
+	case phonenumber.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *PhoneNumberMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case phonenumber.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case phonenumber.FieldWizardID:
+		return m.OldWizardID(ctx)
+	case phonenumber.FieldReservedUntil:
+		return m.OldReservedUntil(ctx)
+	case phonenumber.FieldTelephonyUserID:
+		return m.OldTelephonyUserID(ctx)
+	case phonenumber.FieldNumber:
+		return m.OldNumber(ctx)
+	case phonenumber.FieldOrigin:
+		return m.OldOrigin(ctx)
+	case phonenumber.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown PhoneNumber field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PhoneNumberMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case phonenumber.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case phonenumber.FieldWizardID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWizardID(v)
+		return nil
+	case phonenumber.FieldReservedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReservedUntil(v)
+		return nil
+	case phonenumber.FieldTelephonyUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTelephonyUserID(v)
+		return nil
+	case phonenumber.FieldNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumber(v)
+		return nil
+	case phonenumber.FieldOrigin:
+		v, ok := value.(phonenumber.Origin)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrigin(v)
+		return nil
+	case phonenumber.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown PhoneNumber field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *PhoneNumberMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *PhoneNumberMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PhoneNumberMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown PhoneNumber numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *PhoneNumberMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(phonenumber.FieldWizardID) {
+		fields = append(fields, phonenumber.FieldWizardID)
+	}
+	if m.FieldCleared(phonenumber.FieldReservedUntil) {
+		fields = append(fields, phonenumber.FieldReservedUntil)
+	}
+	if m.FieldCleared(phonenumber.FieldTelephonyUserID) {
+		fields = append(fields, phonenumber.FieldTelephonyUserID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *PhoneNumberMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *PhoneNumberMutation) ClearField(name string) error {
+	switch name {
+	case phonenumber.FieldWizardID:
+		m.ClearWizardID()
+		return nil
+	case phonenumber.FieldReservedUntil:
+		m.ClearReservedUntil()
+		return nil
+	case phonenumber.FieldTelephonyUserID:
+		m.ClearTelephonyUserID()
+		return nil
+	}
+	return fmt.Errorf("unknown PhoneNumber nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *PhoneNumberMutation) ResetField(name string) error {
+	switch name {
+	case phonenumber.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case phonenumber.FieldWizardID:
+		m.ResetWizardID()
+		return nil
+	case phonenumber.FieldReservedUntil:
+		m.ResetReservedUntil()
+		return nil
+	case phonenumber.FieldTelephonyUserID:
+		m.ResetTelephonyUserID()
+		return nil
+	case phonenumber.FieldNumber:
+		m.ResetNumber()
+		return nil
+	case phonenumber.FieldOrigin:
+		m.ResetOrigin()
+		return nil
+	case phonenumber.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown PhoneNumber field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *PhoneNumberMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *PhoneNumberMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *PhoneNumberMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *PhoneNumberMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *PhoneNumberMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *PhoneNumberMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *PhoneNumberMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown PhoneNumber unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *PhoneNumberMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown PhoneNumber edge %s", name)
+}
+
+// PortfolioMutation represents an operation that mutates the Portfolio nodes in the graph.
+type PortfolioMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	tenant_id     *uuid.UUID
+	name          *string
+	terms         *[]int
+	appendterms   []int
+	active        *bool
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Portfolio, error)
+	predicates    []predicate.Portfolio
+}
+
+var _ ent.Mutation = (*PortfolioMutation)(nil)
+
+// portfolioOption allows management of the mutation configuration using functional options.
+type portfolioOption func(*PortfolioMutation)
+
+// newPortfolioMutation creates new mutation for the Portfolio entity.
+func newPortfolioMutation(c config, op Op, opts ...portfolioOption) *PortfolioMutation {
+	m := &PortfolioMutation{
+		config:        c,
+		op:            op,
+		typ:           TypePortfolio,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withPortfolioID sets the ID field of the mutation.
+func withPortfolioID(id uuid.UUID) portfolioOption {
+	return func(m *PortfolioMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Portfolio
+		)
+		m.oldValue = func(ctx context.Context) (*Portfolio, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Portfolio.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withPortfolio sets the old Portfolio of the mutation.
+func withPortfolio(node *Portfolio) portfolioOption {
+	return func(m *PortfolioMutation) {
+		m.oldValue = func(context.Context) (*Portfolio, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m PortfolioMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m PortfolioMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Portfolio entities.
+func (m *PortfolioMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *PortfolioMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *PortfolioMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Portfolio.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *PortfolioMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *PortfolioMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Portfolio entity.
+// If the Portfolio object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *PortfolioMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetName sets the "name" field.
+func (m *PortfolioMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *PortfolioMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Portfolio entity.
+// If the Portfolio object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *PortfolioMutation) ResetName() {
+	m.name = nil
+}
+
+// SetTerms sets the "terms" field.
+func (m *PortfolioMutation) SetTerms(i []int) {
+	m.terms = &i
+	m.appendterms = nil
+}
+
+// Terms returns the value of the "terms" field in the mutation.
+func (m *PortfolioMutation) Terms() (r []int, exists bool) {
+	v := m.terms
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTerms returns the old "terms" field's value of the Portfolio entity.
+// If the Portfolio object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioMutation) OldTerms(ctx context.Context) (v []int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTerms is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTerms requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTerms: %w", err)
+	}
+	return oldValue.Terms, nil
+}
+
+// AppendTerms adds i to the "terms" field.
+func (m *PortfolioMutation) AppendTerms(i []int) {
+	m.appendterms = append(m.appendterms, i...)
+}
+
+// AppendedTerms returns the list of values that were appended to the "terms" field in this mutation.
+func (m *PortfolioMutation) AppendedTerms() ([]int, bool) {
+	if len(m.appendterms) == 0 {
+		return nil, false
+	}
+	return m.appendterms, true
+}
+
+// ResetTerms resets all changes to the "terms" field.
+func (m *PortfolioMutation) ResetTerms() {
+	m.terms = nil
+	m.appendterms = nil
+}
+
+// SetActive sets the "active" field.
+func (m *PortfolioMutation) SetActive(b bool) {
+	m.active = &b
+}
+
+// Active returns the value of the "active" field in the mutation.
+func (m *PortfolioMutation) Active() (r bool, exists bool) {
+	v := m.active
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActive returns the old "active" field's value of the Portfolio entity.
+// If the Portfolio object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioMutation) OldActive(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActive is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActive requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActive: %w", err)
+	}
+	return oldValue.Active, nil
+}
+
+// ResetActive resets all changes to the "active" field.
+func (m *PortfolioMutation) ResetActive() {
+	m.active = nil
+}
+
+// Where appends a list predicates to the PortfolioMutation builder.
+func (m *PortfolioMutation) Where(ps ...predicate.Portfolio) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the PortfolioMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *PortfolioMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Portfolio, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *PortfolioMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *PortfolioMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Portfolio).
+func (m *PortfolioMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *PortfolioMutation) Fields() []string {
+	fields := make([]string, 0, 4)
+	if m.tenant_id != nil {
+		fields = append(fields, portfolio.FieldTenantID)
+	}
+	if m.name != nil {
+		fields = append(fields, portfolio.FieldName)
+	}
+	if m.terms != nil {
+		fields = append(fields, portfolio.FieldTerms)
+	}
+	if m.active != nil {
+		fields = append(fields, portfolio.FieldActive)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *PortfolioMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case portfolio.FieldTenantID:
+		return m.TenantID()
+	case portfolio.FieldName:
+		return m.Name()
+	case portfolio.FieldTerms:
+		return m.Terms()
+	case portfolio.FieldActive:
+		return m.Active()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *PortfolioMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case portfolio.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case portfolio.FieldName:
+		return m.OldName(ctx)
+	case portfolio.FieldTerms:
+		return m.OldTerms(ctx)
+	case portfolio.FieldActive:
+		return m.OldActive(ctx)
+	}
+	return nil, fmt.Errorf("unknown Portfolio field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PortfolioMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case portfolio.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case portfolio.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case portfolio.FieldTerms:
+		v, ok := value.([]int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTerms(v)
+		return nil
+	case portfolio.FieldActive:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActive(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Portfolio field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *PortfolioMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *PortfolioMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PortfolioMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Portfolio numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *PortfolioMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *PortfolioMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *PortfolioMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Portfolio nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *PortfolioMutation) ResetField(name string) error {
+	switch name {
+	case portfolio.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case portfolio.FieldName:
+		m.ResetName()
+		return nil
+	case portfolio.FieldTerms:
+		m.ResetTerms()
+		return nil
+	case portfolio.FieldActive:
+		m.ResetActive()
+		return nil
+	}
+	return fmt.Errorf("unknown Portfolio field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *PortfolioMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *PortfolioMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *PortfolioMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *PortfolioMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *PortfolioMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *PortfolioMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *PortfolioMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Portfolio unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *PortfolioMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Portfolio edge %s", name)
+}
+
+// PortfolioProductMutation represents an operation that mutates the PortfolioProduct nodes in the graph.
+type PortfolioProductMutation struct {
+	config
+	op             Op
+	typ            string
+	id             *uuid.UUID
+	tenant_id      *uuid.UUID
+	portfolio      *string
+	kind           *portfolioproduct.Kind
+	voices         *[]uuid.UUID
+	appendvoices   []uuid.UUID
+	terms          *[]int
+	appendterms    []int
+	active         *bool
+	clearedFields  map[string]struct{}
+	product        *uuid.UUID
+	clearedproduct bool
+	done           bool
+	oldValue       func(context.Context) (*PortfolioProduct, error)
+	predicates     []predicate.PortfolioProduct
+}
+
+var _ ent.Mutation = (*PortfolioProductMutation)(nil)
+
+// portfolioproductOption allows management of the mutation configuration using functional options.
+type portfolioproductOption func(*PortfolioProductMutation)
+
+// newPortfolioProductMutation creates new mutation for the PortfolioProduct entity.
+func newPortfolioProductMutation(c config, op Op, opts ...portfolioproductOption) *PortfolioProductMutation {
+	m := &PortfolioProductMutation{
+		config:        c,
+		op:            op,
+		typ:           TypePortfolioProduct,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withPortfolioProductID sets the ID field of the mutation.
+func withPortfolioProductID(id uuid.UUID) portfolioproductOption {
+	return func(m *PortfolioProductMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *PortfolioProduct
+		)
+		m.oldValue = func(ctx context.Context) (*PortfolioProduct, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().PortfolioProduct.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withPortfolioProduct sets the old PortfolioProduct of the mutation.
+func withPortfolioProduct(node *PortfolioProduct) portfolioproductOption {
+	return func(m *PortfolioProductMutation) {
+		m.oldValue = func(context.Context) (*PortfolioProduct, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m PortfolioProductMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m PortfolioProductMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of PortfolioProduct entities.
+func (m *PortfolioProductMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *PortfolioProductMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *PortfolioProductMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().PortfolioProduct.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *PortfolioProductMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *PortfolioProductMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the PortfolioProduct entity.
+// If the PortfolioProduct object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioProductMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *PortfolioProductMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetPortfolio sets the "portfolio" field.
+func (m *PortfolioProductMutation) SetPortfolio(s string) {
+	m.portfolio = &s
+}
+
+// Portfolio returns the value of the "portfolio" field in the mutation.
+func (m *PortfolioProductMutation) Portfolio() (r string, exists bool) {
+	v := m.portfolio
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPortfolio returns the old "portfolio" field's value of the PortfolioProduct entity.
+// If the PortfolioProduct object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioProductMutation) OldPortfolio(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPortfolio is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPortfolio requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPortfolio: %w", err)
+	}
+	return oldValue.Portfolio, nil
+}
+
+// ResetPortfolio resets all changes to the "portfolio" field.
+func (m *PortfolioProductMutation) ResetPortfolio() {
+	m.portfolio = nil
+}
+
+// SetProductID sets the "product_id" field.
+func (m *PortfolioProductMutation) SetProductID(u uuid.UUID) {
+	m.product = &u
+}
+
+// ProductID returns the value of the "product_id" field in the mutation.
+func (m *PortfolioProductMutation) ProductID() (r uuid.UUID, exists bool) {
+	v := m.product
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductID returns the old "product_id" field's value of the PortfolioProduct entity.
+// If the PortfolioProduct object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioProductMutation) OldProductID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductID: %w", err)
+	}
+	return oldValue.ProductID, nil
+}
+
+// ResetProductID resets all changes to the "product_id" field.
+func (m *PortfolioProductMutation) ResetProductID() {
+	m.product = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *PortfolioProductMutation) SetKind(po portfolioproduct.Kind) {
+	m.kind = &po
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *PortfolioProductMutation) Kind() (r portfolioproduct.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the PortfolioProduct entity.
+// If the PortfolioProduct object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioProductMutation) OldKind(ctx context.Context) (v portfolioproduct.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *PortfolioProductMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetVoices sets the "voices" field.
+func (m *PortfolioProductMutation) SetVoices(u []uuid.UUID) {
+	m.voices = &u
+	m.appendvoices = nil
+}
+
+// Voices returns the value of the "voices" field in the mutation.
+func (m *PortfolioProductMutation) Voices() (r []uuid.UUID, exists bool) {
+	v := m.voices
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVoices returns the old "voices" field's value of the PortfolioProduct entity.
+// If the PortfolioProduct object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioProductMutation) OldVoices(ctx context.Context) (v []uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVoices is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVoices requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVoices: %w", err)
+	}
+	return oldValue.Voices, nil
+}
+
+// AppendVoices adds u to the "voices" field.
+func (m *PortfolioProductMutation) AppendVoices(u []uuid.UUID) {
+	m.appendvoices = append(m.appendvoices, u...)
+}
+
+// AppendedVoices returns the list of values that were appended to the "voices" field in this mutation.
+func (m *PortfolioProductMutation) AppendedVoices() ([]uuid.UUID, bool) {
+	if len(m.appendvoices) == 0 {
+		return nil, false
+	}
+	return m.appendvoices, true
+}
+
+// ResetVoices resets all changes to the "voices" field.
+func (m *PortfolioProductMutation) ResetVoices() {
+	m.voices = nil
+	m.appendvoices = nil
+}
+
+// SetTerms sets the "terms" field.
+func (m *PortfolioProductMutation) SetTerms(i []int) {
+	m.terms = &i
+	m.appendterms = nil
+}
+
+// Terms returns the value of the "terms" field in the mutation.
+func (m *PortfolioProductMutation) Terms() (r []int, exists bool) {
+	v := m.terms
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTerms returns the old "terms" field's value of the PortfolioProduct entity.
+// If the PortfolioProduct object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioProductMutation) OldTerms(ctx context.Context) (v []int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTerms is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTerms requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTerms: %w", err)
+	}
+	return oldValue.Terms, nil
+}
+
+// AppendTerms adds i to the "terms" field.
+func (m *PortfolioProductMutation) AppendTerms(i []int) {
+	m.appendterms = append(m.appendterms, i...)
+}
+
+// AppendedTerms returns the list of values that were appended to the "terms" field in this mutation.
+func (m *PortfolioProductMutation) AppendedTerms() ([]int, bool) {
+	if len(m.appendterms) == 0 {
+		return nil, false
+	}
+	return m.appendterms, true
+}
+
+// ResetTerms resets all changes to the "terms" field.
+func (m *PortfolioProductMutation) ResetTerms() {
+	m.terms = nil
+	m.appendterms = nil
+}
+
+// SetActive sets the "active" field.
+func (m *PortfolioProductMutation) SetActive(b bool) {
+	m.active = &b
+}
+
+// Active returns the value of the "active" field in the mutation.
+func (m *PortfolioProductMutation) Active() (r bool, exists bool) {
+	v := m.active
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActive returns the old "active" field's value of the PortfolioProduct entity.
+// If the PortfolioProduct object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PortfolioProductMutation) OldActive(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActive is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActive requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActive: %w", err)
+	}
+	return oldValue.Active, nil
+}
+
+// ResetActive resets all changes to the "active" field.
+func (m *PortfolioProductMutation) ResetActive() {
+	m.active = nil
+}
+
+// ClearProduct clears the "product" edge to the Product entity.
+func (m *PortfolioProductMutation) ClearProduct() {
+	m.clearedproduct = true
+	m.clearedFields[portfolioproduct.FieldProductID] = struct{}{}
+}
+
+// ProductCleared reports if the "product" edge to the Product entity was cleared.
+func (m *PortfolioProductMutation) ProductCleared() bool {
+	return m.clearedproduct
+}
+
+// ProductIDs returns the "product" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ProductID instead. It exists only for internal usage by the builders.
+func (m *PortfolioProductMutation) ProductIDs() (ids []uuid.UUID) {
+	if id := m.product; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetProduct resets all changes to the "product" edge.
+func (m *PortfolioProductMutation) ResetProduct() {
+	m.product = nil
+	m.clearedproduct = false
+}
+
+// Where appends a list predicates to the PortfolioProductMutation builder.
+func (m *PortfolioProductMutation) Where(ps ...predicate.PortfolioProduct) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the PortfolioProductMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *PortfolioProductMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.PortfolioProduct, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *PortfolioProductMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *PortfolioProductMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (PortfolioProduct).
+func (m *PortfolioProductMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *PortfolioProductMutation) Fields() []string {
+	fields := make([]string, 0, 7)
+	if m.tenant_id != nil {
+		fields = append(fields, portfolioproduct.FieldTenantID)
+	}
+	if m.portfolio != nil {
+		fields = append(fields, portfolioproduct.FieldPortfolio)
+	}
+	if m.product != nil {
+		fields = append(fields, portfolioproduct.FieldProductID)
+	}
+	if m.kind != nil {
+		fields = append(fields, portfolioproduct.FieldKind)
+	}
+	if m.voices != nil {
+		fields = append(fields, portfolioproduct.FieldVoices)
+	}
+	if m.terms != nil {
+		fields = append(fields, portfolioproduct.FieldTerms)
+	}
+	if m.active != nil {
+		fields = append(fields, portfolioproduct.FieldActive)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *PortfolioProductMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case portfolioproduct.FieldTenantID:
+		return m.TenantID()
+	case portfolioproduct.FieldPortfolio:
+		return m.Portfolio()
+	case portfolioproduct.FieldProductID:
+		return m.ProductID()
+	case portfolioproduct.FieldKind:
+		return m.Kind()
+	case portfolioproduct.FieldVoices:
+		return m.Voices()
+	case portfolioproduct.FieldTerms:
+		return m.Terms()
+	case portfolioproduct.FieldActive:
+		return m.Active()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *PortfolioProductMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case portfolioproduct.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case portfolioproduct.FieldPortfolio:
+		return m.OldPortfolio(ctx)
+	case portfolioproduct.FieldProductID:
+		return m.OldProductID(ctx)
+	case portfolioproduct.FieldKind:
+		return m.OldKind(ctx)
+	case portfolioproduct.FieldVoices:
+		return m.OldVoices(ctx)
+	case portfolioproduct.FieldTerms:
+		return m.OldTerms(ctx)
+	case portfolioproduct.FieldActive:
+		return m.OldActive(ctx)
+	}
+	return nil, fmt.Errorf("unknown PortfolioProduct field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PortfolioProductMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case portfolioproduct.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case portfolioproduct.FieldPortfolio:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPortfolio(v)
+		return nil
+	case portfolioproduct.FieldProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductID(v)
+		return nil
+	case portfolioproduct.FieldKind:
+		v, ok := value.(portfolioproduct.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case portfolioproduct.FieldVoices:
+		v, ok := value.([]uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVoices(v)
+		return nil
+	case portfolioproduct.FieldTerms:
+		v, ok := value.([]int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTerms(v)
+		return nil
+	case portfolioproduct.FieldActive:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActive(v)
+		return nil
+	}
+	return fmt.Errorf("unknown PortfolioProduct field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *PortfolioProductMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *PortfolioProductMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PortfolioProductMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown PortfolioProduct numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *PortfolioProductMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *PortfolioProductMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *PortfolioProductMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown PortfolioProduct nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *PortfolioProductMutation) ResetField(name string) error {
+	switch name {
+	case portfolioproduct.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case portfolioproduct.FieldPortfolio:
+		m.ResetPortfolio()
+		return nil
+	case portfolioproduct.FieldProductID:
+		m.ResetProductID()
+		return nil
+	case portfolioproduct.FieldKind:
+		m.ResetKind()
+		return nil
+	case portfolioproduct.FieldVoices:
+		m.ResetVoices()
+		return nil
+	case portfolioproduct.FieldTerms:
+		m.ResetTerms()
+		return nil
+	case portfolioproduct.FieldActive:
+		m.ResetActive()
+		return nil
+	}
+	return fmt.Errorf("unknown PortfolioProduct field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *PortfolioProductMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.product != nil {
+		edges = append(edges, portfolioproduct.EdgeProduct)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *PortfolioProductMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case portfolioproduct.EdgeProduct:
+		if id := m.product; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *PortfolioProductMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *PortfolioProductMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *PortfolioProductMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedproduct {
+		edges = append(edges, portfolioproduct.EdgeProduct)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *PortfolioProductMutation) EdgeCleared(name string) bool {
+	switch name {
+	case portfolioproduct.EdgeProduct:
+		return m.clearedproduct
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *PortfolioProductMutation) ClearEdge(name string) error {
+	switch name {
+	case portfolioproduct.EdgeProduct:
+		m.ClearProduct()
+		return nil
+	}
+	return fmt.Errorf("unknown PortfolioProduct unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *PortfolioProductMutation) ResetEdge(name string) error {
+	switch name {
+	case portfolioproduct.EdgeProduct:
+		m.ResetProduct()
+		return nil
+	}
+	return fmt.Errorf("unknown PortfolioProduct edge %s", name)
 }
 
 // PriceMutation represents an operation that mutates the Price nodes in the graph.
@@ -39065,6 +43379,2109 @@ func (m *SavedCartMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown SavedCart edge %s", name)
 }
 
+// SimCardMutation represents an operation that mutates the SimCard nodes in the graph.
+type SimCardMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	tenant_id         *uuid.UUID
+	wizard_id         *uuid.UUID
+	reserved_until    *time.Time
+	telephony_user_id *uuid.UUID
+	iccid             *string
+	last_four         *string
+	product_id        *uuid.UUID
+	created_at        *time.Time
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*SimCard, error)
+	predicates        []predicate.SimCard
+}
+
+var _ ent.Mutation = (*SimCardMutation)(nil)
+
+// simcardOption allows management of the mutation configuration using functional options.
+type simcardOption func(*SimCardMutation)
+
+// newSimCardMutation creates new mutation for the SimCard entity.
+func newSimCardMutation(c config, op Op, opts ...simcardOption) *SimCardMutation {
+	m := &SimCardMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeSimCard,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withSimCardID sets the ID field of the mutation.
+func withSimCardID(id uuid.UUID) simcardOption {
+	return func(m *SimCardMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *SimCard
+		)
+		m.oldValue = func(ctx context.Context) (*SimCard, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().SimCard.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withSimCard sets the old SimCard of the mutation.
+func withSimCard(node *SimCard) simcardOption {
+	return func(m *SimCardMutation) {
+		m.oldValue = func(context.Context) (*SimCard, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m SimCardMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m SimCardMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of SimCard entities.
+func (m *SimCardMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *SimCardMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *SimCardMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().SimCard.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *SimCardMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *SimCardMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *SimCardMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetWizardID sets the "wizard_id" field.
+func (m *SimCardMutation) SetWizardID(u uuid.UUID) {
+	m.wizard_id = &u
+}
+
+// WizardID returns the value of the "wizard_id" field in the mutation.
+func (m *SimCardMutation) WizardID() (r uuid.UUID, exists bool) {
+	v := m.wizard_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWizardID returns the old "wizard_id" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldWizardID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWizardID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWizardID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWizardID: %w", err)
+	}
+	return oldValue.WizardID, nil
+}
+
+// ClearWizardID clears the value of the "wizard_id" field.
+func (m *SimCardMutation) ClearWizardID() {
+	m.wizard_id = nil
+	m.clearedFields[simcard.FieldWizardID] = struct{}{}
+}
+
+// WizardIDCleared returns if the "wizard_id" field was cleared in this mutation.
+func (m *SimCardMutation) WizardIDCleared() bool {
+	_, ok := m.clearedFields[simcard.FieldWizardID]
+	return ok
+}
+
+// ResetWizardID resets all changes to the "wizard_id" field.
+func (m *SimCardMutation) ResetWizardID() {
+	m.wizard_id = nil
+	delete(m.clearedFields, simcard.FieldWizardID)
+}
+
+// SetReservedUntil sets the "reserved_until" field.
+func (m *SimCardMutation) SetReservedUntil(t time.Time) {
+	m.reserved_until = &t
+}
+
+// ReservedUntil returns the value of the "reserved_until" field in the mutation.
+func (m *SimCardMutation) ReservedUntil() (r time.Time, exists bool) {
+	v := m.reserved_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReservedUntil returns the old "reserved_until" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldReservedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReservedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReservedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReservedUntil: %w", err)
+	}
+	return oldValue.ReservedUntil, nil
+}
+
+// ClearReservedUntil clears the value of the "reserved_until" field.
+func (m *SimCardMutation) ClearReservedUntil() {
+	m.reserved_until = nil
+	m.clearedFields[simcard.FieldReservedUntil] = struct{}{}
+}
+
+// ReservedUntilCleared returns if the "reserved_until" field was cleared in this mutation.
+func (m *SimCardMutation) ReservedUntilCleared() bool {
+	_, ok := m.clearedFields[simcard.FieldReservedUntil]
+	return ok
+}
+
+// ResetReservedUntil resets all changes to the "reserved_until" field.
+func (m *SimCardMutation) ResetReservedUntil() {
+	m.reserved_until = nil
+	delete(m.clearedFields, simcard.FieldReservedUntil)
+}
+
+// SetTelephonyUserID sets the "telephony_user_id" field.
+func (m *SimCardMutation) SetTelephonyUserID(u uuid.UUID) {
+	m.telephony_user_id = &u
+}
+
+// TelephonyUserID returns the value of the "telephony_user_id" field in the mutation.
+func (m *SimCardMutation) TelephonyUserID() (r uuid.UUID, exists bool) {
+	v := m.telephony_user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTelephonyUserID returns the old "telephony_user_id" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldTelephonyUserID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTelephonyUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTelephonyUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTelephonyUserID: %w", err)
+	}
+	return oldValue.TelephonyUserID, nil
+}
+
+// ClearTelephonyUserID clears the value of the "telephony_user_id" field.
+func (m *SimCardMutation) ClearTelephonyUserID() {
+	m.telephony_user_id = nil
+	m.clearedFields[simcard.FieldTelephonyUserID] = struct{}{}
+}
+
+// TelephonyUserIDCleared returns if the "telephony_user_id" field was cleared in this mutation.
+func (m *SimCardMutation) TelephonyUserIDCleared() bool {
+	_, ok := m.clearedFields[simcard.FieldTelephonyUserID]
+	return ok
+}
+
+// ResetTelephonyUserID resets all changes to the "telephony_user_id" field.
+func (m *SimCardMutation) ResetTelephonyUserID() {
+	m.telephony_user_id = nil
+	delete(m.clearedFields, simcard.FieldTelephonyUserID)
+}
+
+// SetIccid sets the "iccid" field.
+func (m *SimCardMutation) SetIccid(s string) {
+	m.iccid = &s
+}
+
+// Iccid returns the value of the "iccid" field in the mutation.
+func (m *SimCardMutation) Iccid() (r string, exists bool) {
+	v := m.iccid
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldIccid returns the old "iccid" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldIccid(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldIccid is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldIccid requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldIccid: %w", err)
+	}
+	return oldValue.Iccid, nil
+}
+
+// ResetIccid resets all changes to the "iccid" field.
+func (m *SimCardMutation) ResetIccid() {
+	m.iccid = nil
+}
+
+// SetLastFour sets the "last_four" field.
+func (m *SimCardMutation) SetLastFour(s string) {
+	m.last_four = &s
+}
+
+// LastFour returns the value of the "last_four" field in the mutation.
+func (m *SimCardMutation) LastFour() (r string, exists bool) {
+	v := m.last_four
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastFour returns the old "last_four" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldLastFour(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastFour is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastFour requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastFour: %w", err)
+	}
+	return oldValue.LastFour, nil
+}
+
+// ResetLastFour resets all changes to the "last_four" field.
+func (m *SimCardMutation) ResetLastFour() {
+	m.last_four = nil
+}
+
+// SetProductID sets the "product_id" field.
+func (m *SimCardMutation) SetProductID(u uuid.UUID) {
+	m.product_id = &u
+}
+
+// ProductID returns the value of the "product_id" field in the mutation.
+func (m *SimCardMutation) ProductID() (r uuid.UUID, exists bool) {
+	v := m.product_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductID returns the old "product_id" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldProductID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductID: %w", err)
+	}
+	return oldValue.ProductID, nil
+}
+
+// ResetProductID resets all changes to the "product_id" field.
+func (m *SimCardMutation) ResetProductID() {
+	m.product_id = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *SimCardMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *SimCardMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the SimCard entity.
+// If the SimCard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SimCardMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *SimCardMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// Where appends a list predicates to the SimCardMutation builder.
+func (m *SimCardMutation) Where(ps ...predicate.SimCard) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the SimCardMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *SimCardMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.SimCard, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *SimCardMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *SimCardMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (SimCard).
+func (m *SimCardMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *SimCardMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.tenant_id != nil {
+		fields = append(fields, simcard.FieldTenantID)
+	}
+	if m.wizard_id != nil {
+		fields = append(fields, simcard.FieldWizardID)
+	}
+	if m.reserved_until != nil {
+		fields = append(fields, simcard.FieldReservedUntil)
+	}
+	if m.telephony_user_id != nil {
+		fields = append(fields, simcard.FieldTelephonyUserID)
+	}
+	if m.iccid != nil {
+		fields = append(fields, simcard.FieldIccid)
+	}
+	if m.last_four != nil {
+		fields = append(fields, simcard.FieldLastFour)
+	}
+	if m.product_id != nil {
+		fields = append(fields, simcard.FieldProductID)
+	}
+	if m.created_at != nil {
+		fields = append(fields, simcard.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *SimCardMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case simcard.FieldTenantID:
+		return m.TenantID()
+	case simcard.FieldWizardID:
+		return m.WizardID()
+	case simcard.FieldReservedUntil:
+		return m.ReservedUntil()
+	case simcard.FieldTelephonyUserID:
+		return m.TelephonyUserID()
+	case simcard.FieldIccid:
+		return m.Iccid()
+	case simcard.FieldLastFour:
+		return m.LastFour()
+	case simcard.FieldProductID:
+		return m.ProductID()
+	case simcard.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *SimCardMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case simcard.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case simcard.FieldWizardID:
+		return m.OldWizardID(ctx)
+	case simcard.FieldReservedUntil:
+		return m.OldReservedUntil(ctx)
+	case simcard.FieldTelephonyUserID:
+		return m.OldTelephonyUserID(ctx)
+	case simcard.FieldIccid:
+		return m.OldIccid(ctx)
+	case simcard.FieldLastFour:
+		return m.OldLastFour(ctx)
+	case simcard.FieldProductID:
+		return m.OldProductID(ctx)
+	case simcard.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown SimCard field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SimCardMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case simcard.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case simcard.FieldWizardID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWizardID(v)
+		return nil
+	case simcard.FieldReservedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReservedUntil(v)
+		return nil
+	case simcard.FieldTelephonyUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTelephonyUserID(v)
+		return nil
+	case simcard.FieldIccid:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetIccid(v)
+		return nil
+	case simcard.FieldLastFour:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastFour(v)
+		return nil
+	case simcard.FieldProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductID(v)
+		return nil
+	case simcard.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown SimCard field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *SimCardMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *SimCardMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *SimCardMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown SimCard numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *SimCardMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(simcard.FieldWizardID) {
+		fields = append(fields, simcard.FieldWizardID)
+	}
+	if m.FieldCleared(simcard.FieldReservedUntil) {
+		fields = append(fields, simcard.FieldReservedUntil)
+	}
+	if m.FieldCleared(simcard.FieldTelephonyUserID) {
+		fields = append(fields, simcard.FieldTelephonyUserID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *SimCardMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *SimCardMutation) ClearField(name string) error {
+	switch name {
+	case simcard.FieldWizardID:
+		m.ClearWizardID()
+		return nil
+	case simcard.FieldReservedUntil:
+		m.ClearReservedUntil()
+		return nil
+	case simcard.FieldTelephonyUserID:
+		m.ClearTelephonyUserID()
+		return nil
+	}
+	return fmt.Errorf("unknown SimCard nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *SimCardMutation) ResetField(name string) error {
+	switch name {
+	case simcard.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case simcard.FieldWizardID:
+		m.ResetWizardID()
+		return nil
+	case simcard.FieldReservedUntil:
+		m.ResetReservedUntil()
+		return nil
+	case simcard.FieldTelephonyUserID:
+		m.ResetTelephonyUserID()
+		return nil
+	case simcard.FieldIccid:
+		m.ResetIccid()
+		return nil
+	case simcard.FieldLastFour:
+		m.ResetLastFour()
+		return nil
+	case simcard.FieldProductID:
+		m.ResetProductID()
+		return nil
+	case simcard.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown SimCard field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *SimCardMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *SimCardMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *SimCardMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *SimCardMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *SimCardMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *SimCardMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *SimCardMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown SimCard unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *SimCardMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown SimCard edge %s", name)
+}
+
+// TelephonyUserMutation represents an operation that mutates the TelephonyUser nodes in the graph.
+type TelephonyUserMutation struct {
+	config
+	op                   Op
+	typ                  string
+	id                   *uuid.UUID
+	tenant_id            *uuid.UUID
+	ordered_by_id        *uuid.UUID
+	state                *telephonyuser.State
+	display_name         *string
+	extension            *string
+	phone_number         *string
+	ported               *bool
+	sim_card_id          *uuid.UUID
+	sim_last_four        *string
+	area_code            *string
+	pin_hash             *string
+	pin_must_change      *bool
+	created_at           *time.Time
+	clearedFields        map[string]struct{}
+	_order               *uuid.UUID
+	cleared_order        bool
+	end_user             *uuid.UUID
+	clearedend_user      bool
+	invoice_items        map[uuid.UUID]struct{}
+	removedinvoice_items map[uuid.UUID]struct{}
+	clearedinvoice_items bool
+	done                 bool
+	oldValue             func(context.Context) (*TelephonyUser, error)
+	predicates           []predicate.TelephonyUser
+}
+
+var _ ent.Mutation = (*TelephonyUserMutation)(nil)
+
+// telephonyuserOption allows management of the mutation configuration using functional options.
+type telephonyuserOption func(*TelephonyUserMutation)
+
+// newTelephonyUserMutation creates new mutation for the TelephonyUser entity.
+func newTelephonyUserMutation(c config, op Op, opts ...telephonyuserOption) *TelephonyUserMutation {
+	m := &TelephonyUserMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTelephonyUser,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTelephonyUserID sets the ID field of the mutation.
+func withTelephonyUserID(id uuid.UUID) telephonyuserOption {
+	return func(m *TelephonyUserMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TelephonyUser
+		)
+		m.oldValue = func(ctx context.Context) (*TelephonyUser, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TelephonyUser.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTelephonyUser sets the old TelephonyUser of the mutation.
+func withTelephonyUser(node *TelephonyUser) telephonyuserOption {
+	return func(m *TelephonyUserMutation) {
+		m.oldValue = func(context.Context) (*TelephonyUser, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TelephonyUserMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TelephonyUserMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TelephonyUser entities.
+func (m *TelephonyUserMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TelephonyUserMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TelephonyUserMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TelephonyUser.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *TelephonyUserMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *TelephonyUserMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *TelephonyUserMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetOrderID sets the "order_id" field.
+func (m *TelephonyUserMutation) SetOrderID(u uuid.UUID) {
+	m._order = &u
+}
+
+// OrderID returns the value of the "order_id" field in the mutation.
+func (m *TelephonyUserMutation) OrderID() (r uuid.UUID, exists bool) {
+	v := m._order
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderID returns the old "order_id" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldOrderID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderID: %w", err)
+	}
+	return oldValue.OrderID, nil
+}
+
+// ClearOrderID clears the value of the "order_id" field.
+func (m *TelephonyUserMutation) ClearOrderID() {
+	m._order = nil
+	m.clearedFields[telephonyuser.FieldOrderID] = struct{}{}
+}
+
+// OrderIDCleared returns if the "order_id" field was cleared in this mutation.
+func (m *TelephonyUserMutation) OrderIDCleared() bool {
+	_, ok := m.clearedFields[telephonyuser.FieldOrderID]
+	return ok
+}
+
+// ResetOrderID resets all changes to the "order_id" field.
+func (m *TelephonyUserMutation) ResetOrderID() {
+	m._order = nil
+	delete(m.clearedFields, telephonyuser.FieldOrderID)
+}
+
+// SetOrderedByID sets the "ordered_by_id" field.
+func (m *TelephonyUserMutation) SetOrderedByID(u uuid.UUID) {
+	m.ordered_by_id = &u
+}
+
+// OrderedByID returns the value of the "ordered_by_id" field in the mutation.
+func (m *TelephonyUserMutation) OrderedByID() (r uuid.UUID, exists bool) {
+	v := m.ordered_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderedByID returns the old "ordered_by_id" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldOrderedByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderedByID: %w", err)
+	}
+	return oldValue.OrderedByID, nil
+}
+
+// ClearOrderedByID clears the value of the "ordered_by_id" field.
+func (m *TelephonyUserMutation) ClearOrderedByID() {
+	m.ordered_by_id = nil
+	m.clearedFields[telephonyuser.FieldOrderedByID] = struct{}{}
+}
+
+// OrderedByIDCleared returns if the "ordered_by_id" field was cleared in this mutation.
+func (m *TelephonyUserMutation) OrderedByIDCleared() bool {
+	_, ok := m.clearedFields[telephonyuser.FieldOrderedByID]
+	return ok
+}
+
+// ResetOrderedByID resets all changes to the "ordered_by_id" field.
+func (m *TelephonyUserMutation) ResetOrderedByID() {
+	m.ordered_by_id = nil
+	delete(m.clearedFields, telephonyuser.FieldOrderedByID)
+}
+
+// SetEndUserID sets the "end_user_id" field.
+func (m *TelephonyUserMutation) SetEndUserID(u uuid.UUID) {
+	m.end_user = &u
+}
+
+// EndUserID returns the value of the "end_user_id" field in the mutation.
+func (m *TelephonyUserMutation) EndUserID() (r uuid.UUID, exists bool) {
+	v := m.end_user
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndUserID returns the old "end_user_id" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldEndUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndUserID: %w", err)
+	}
+	return oldValue.EndUserID, nil
+}
+
+// ResetEndUserID resets all changes to the "end_user_id" field.
+func (m *TelephonyUserMutation) ResetEndUserID() {
+	m.end_user = nil
+}
+
+// SetState sets the "state" field.
+func (m *TelephonyUserMutation) SetState(t telephonyuser.State) {
+	m.state = &t
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *TelephonyUserMutation) State() (r telephonyuser.State, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldState(ctx context.Context) (v telephonyuser.State, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *TelephonyUserMutation) ResetState() {
+	m.state = nil
+}
+
+// SetDisplayName sets the "display_name" field.
+func (m *TelephonyUserMutation) SetDisplayName(s string) {
+	m.display_name = &s
+}
+
+// DisplayName returns the value of the "display_name" field in the mutation.
+func (m *TelephonyUserMutation) DisplayName() (r string, exists bool) {
+	v := m.display_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisplayName returns the old "display_name" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldDisplayName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisplayName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisplayName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisplayName: %w", err)
+	}
+	return oldValue.DisplayName, nil
+}
+
+// ResetDisplayName resets all changes to the "display_name" field.
+func (m *TelephonyUserMutation) ResetDisplayName() {
+	m.display_name = nil
+}
+
+// SetExtension sets the "extension" field.
+func (m *TelephonyUserMutation) SetExtension(s string) {
+	m.extension = &s
+}
+
+// Extension returns the value of the "extension" field in the mutation.
+func (m *TelephonyUserMutation) Extension() (r string, exists bool) {
+	v := m.extension
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExtension returns the old "extension" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldExtension(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExtension is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExtension requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExtension: %w", err)
+	}
+	return oldValue.Extension, nil
+}
+
+// ResetExtension resets all changes to the "extension" field.
+func (m *TelephonyUserMutation) ResetExtension() {
+	m.extension = nil
+}
+
+// SetPhoneNumber sets the "phone_number" field.
+func (m *TelephonyUserMutation) SetPhoneNumber(s string) {
+	m.phone_number = &s
+}
+
+// PhoneNumber returns the value of the "phone_number" field in the mutation.
+func (m *TelephonyUserMutation) PhoneNumber() (r string, exists bool) {
+	v := m.phone_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPhoneNumber returns the old "phone_number" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldPhoneNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPhoneNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPhoneNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPhoneNumber: %w", err)
+	}
+	return oldValue.PhoneNumber, nil
+}
+
+// ResetPhoneNumber resets all changes to the "phone_number" field.
+func (m *TelephonyUserMutation) ResetPhoneNumber() {
+	m.phone_number = nil
+}
+
+// SetPorted sets the "ported" field.
+func (m *TelephonyUserMutation) SetPorted(b bool) {
+	m.ported = &b
+}
+
+// Ported returns the value of the "ported" field in the mutation.
+func (m *TelephonyUserMutation) Ported() (r bool, exists bool) {
+	v := m.ported
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPorted returns the old "ported" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldPorted(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPorted is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPorted requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPorted: %w", err)
+	}
+	return oldValue.Ported, nil
+}
+
+// ResetPorted resets all changes to the "ported" field.
+func (m *TelephonyUserMutation) ResetPorted() {
+	m.ported = nil
+}
+
+// SetSimCardID sets the "sim_card_id" field.
+func (m *TelephonyUserMutation) SetSimCardID(u uuid.UUID) {
+	m.sim_card_id = &u
+}
+
+// SimCardID returns the value of the "sim_card_id" field in the mutation.
+func (m *TelephonyUserMutation) SimCardID() (r uuid.UUID, exists bool) {
+	v := m.sim_card_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSimCardID returns the old "sim_card_id" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldSimCardID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSimCardID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSimCardID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSimCardID: %w", err)
+	}
+	return oldValue.SimCardID, nil
+}
+
+// ClearSimCardID clears the value of the "sim_card_id" field.
+func (m *TelephonyUserMutation) ClearSimCardID() {
+	m.sim_card_id = nil
+	m.clearedFields[telephonyuser.FieldSimCardID] = struct{}{}
+}
+
+// SimCardIDCleared returns if the "sim_card_id" field was cleared in this mutation.
+func (m *TelephonyUserMutation) SimCardIDCleared() bool {
+	_, ok := m.clearedFields[telephonyuser.FieldSimCardID]
+	return ok
+}
+
+// ResetSimCardID resets all changes to the "sim_card_id" field.
+func (m *TelephonyUserMutation) ResetSimCardID() {
+	m.sim_card_id = nil
+	delete(m.clearedFields, telephonyuser.FieldSimCardID)
+}
+
+// SetSimLastFour sets the "sim_last_four" field.
+func (m *TelephonyUserMutation) SetSimLastFour(s string) {
+	m.sim_last_four = &s
+}
+
+// SimLastFour returns the value of the "sim_last_four" field in the mutation.
+func (m *TelephonyUserMutation) SimLastFour() (r string, exists bool) {
+	v := m.sim_last_four
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSimLastFour returns the old "sim_last_four" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldSimLastFour(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSimLastFour is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSimLastFour requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSimLastFour: %w", err)
+	}
+	return oldValue.SimLastFour, nil
+}
+
+// ResetSimLastFour resets all changes to the "sim_last_four" field.
+func (m *TelephonyUserMutation) ResetSimLastFour() {
+	m.sim_last_four = nil
+}
+
+// SetAreaCode sets the "area_code" field.
+func (m *TelephonyUserMutation) SetAreaCode(s string) {
+	m.area_code = &s
+}
+
+// AreaCode returns the value of the "area_code" field in the mutation.
+func (m *TelephonyUserMutation) AreaCode() (r string, exists bool) {
+	v := m.area_code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAreaCode returns the old "area_code" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldAreaCode(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAreaCode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAreaCode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAreaCode: %w", err)
+	}
+	return oldValue.AreaCode, nil
+}
+
+// ResetAreaCode resets all changes to the "area_code" field.
+func (m *TelephonyUserMutation) ResetAreaCode() {
+	m.area_code = nil
+}
+
+// SetPinHash sets the "pin_hash" field.
+func (m *TelephonyUserMutation) SetPinHash(s string) {
+	m.pin_hash = &s
+}
+
+// PinHash returns the value of the "pin_hash" field in the mutation.
+func (m *TelephonyUserMutation) PinHash() (r string, exists bool) {
+	v := m.pin_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPinHash returns the old "pin_hash" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldPinHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPinHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPinHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPinHash: %w", err)
+	}
+	return oldValue.PinHash, nil
+}
+
+// ResetPinHash resets all changes to the "pin_hash" field.
+func (m *TelephonyUserMutation) ResetPinHash() {
+	m.pin_hash = nil
+}
+
+// SetPinMustChange sets the "pin_must_change" field.
+func (m *TelephonyUserMutation) SetPinMustChange(b bool) {
+	m.pin_must_change = &b
+}
+
+// PinMustChange returns the value of the "pin_must_change" field in the mutation.
+func (m *TelephonyUserMutation) PinMustChange() (r bool, exists bool) {
+	v := m.pin_must_change
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPinMustChange returns the old "pin_must_change" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldPinMustChange(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPinMustChange is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPinMustChange requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPinMustChange: %w", err)
+	}
+	return oldValue.PinMustChange, nil
+}
+
+// ResetPinMustChange resets all changes to the "pin_must_change" field.
+func (m *TelephonyUserMutation) ResetPinMustChange() {
+	m.pin_must_change = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TelephonyUserMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TelephonyUserMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the TelephonyUser entity.
+// If the TelephonyUser object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TelephonyUserMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TelephonyUserMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// ClearOrder clears the "order" edge to the Order entity.
+func (m *TelephonyUserMutation) ClearOrder() {
+	m.cleared_order = true
+	m.clearedFields[telephonyuser.FieldOrderID] = struct{}{}
+}
+
+// OrderCleared reports if the "order" edge to the Order entity was cleared.
+func (m *TelephonyUserMutation) OrderCleared() bool {
+	return m.OrderIDCleared() || m.cleared_order
+}
+
+// OrderIDs returns the "order" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrderID instead. It exists only for internal usage by the builders.
+func (m *TelephonyUserMutation) OrderIDs() (ids []uuid.UUID) {
+	if id := m._order; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrder resets all changes to the "order" edge.
+func (m *TelephonyUserMutation) ResetOrder() {
+	m._order = nil
+	m.cleared_order = false
+}
+
+// ClearEndUser clears the "end_user" edge to the EndUser entity.
+func (m *TelephonyUserMutation) ClearEndUser() {
+	m.clearedend_user = true
+	m.clearedFields[telephonyuser.FieldEndUserID] = struct{}{}
+}
+
+// EndUserCleared reports if the "end_user" edge to the EndUser entity was cleared.
+func (m *TelephonyUserMutation) EndUserCleared() bool {
+	return m.clearedend_user
+}
+
+// EndUserIDs returns the "end_user" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// EndUserID instead. It exists only for internal usage by the builders.
+func (m *TelephonyUserMutation) EndUserIDs() (ids []uuid.UUID) {
+	if id := m.end_user; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetEndUser resets all changes to the "end_user" edge.
+func (m *TelephonyUserMutation) ResetEndUser() {
+	m.end_user = nil
+	m.clearedend_user = false
+}
+
+// AddInvoiceItemIDs adds the "invoice_items" edge to the InvoiceItem entity by ids.
+func (m *TelephonyUserMutation) AddInvoiceItemIDs(ids ...uuid.UUID) {
+	if m.invoice_items == nil {
+		m.invoice_items = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.invoice_items[ids[i]] = struct{}{}
+	}
+}
+
+// ClearInvoiceItems clears the "invoice_items" edge to the InvoiceItem entity.
+func (m *TelephonyUserMutation) ClearInvoiceItems() {
+	m.clearedinvoice_items = true
+}
+
+// InvoiceItemsCleared reports if the "invoice_items" edge to the InvoiceItem entity was cleared.
+func (m *TelephonyUserMutation) InvoiceItemsCleared() bool {
+	return m.clearedinvoice_items
+}
+
+// RemoveInvoiceItemIDs removes the "invoice_items" edge to the InvoiceItem entity by IDs.
+func (m *TelephonyUserMutation) RemoveInvoiceItemIDs(ids ...uuid.UUID) {
+	if m.removedinvoice_items == nil {
+		m.removedinvoice_items = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.invoice_items, ids[i])
+		m.removedinvoice_items[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedInvoiceItems returns the removed IDs of the "invoice_items" edge to the InvoiceItem entity.
+func (m *TelephonyUserMutation) RemovedInvoiceItemsIDs() (ids []uuid.UUID) {
+	for id := range m.removedinvoice_items {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// InvoiceItemsIDs returns the "invoice_items" edge IDs in the mutation.
+func (m *TelephonyUserMutation) InvoiceItemsIDs() (ids []uuid.UUID) {
+	for id := range m.invoice_items {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetInvoiceItems resets all changes to the "invoice_items" edge.
+func (m *TelephonyUserMutation) ResetInvoiceItems() {
+	m.invoice_items = nil
+	m.clearedinvoice_items = false
+	m.removedinvoice_items = nil
+}
+
+// Where appends a list predicates to the TelephonyUserMutation builder.
+func (m *TelephonyUserMutation) Where(ps ...predicate.TelephonyUser) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TelephonyUserMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TelephonyUserMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TelephonyUser, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TelephonyUserMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TelephonyUserMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TelephonyUser).
+func (m *TelephonyUserMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TelephonyUserMutation) Fields() []string {
+	fields := make([]string, 0, 15)
+	if m.tenant_id != nil {
+		fields = append(fields, telephonyuser.FieldTenantID)
+	}
+	if m._order != nil {
+		fields = append(fields, telephonyuser.FieldOrderID)
+	}
+	if m.ordered_by_id != nil {
+		fields = append(fields, telephonyuser.FieldOrderedByID)
+	}
+	if m.end_user != nil {
+		fields = append(fields, telephonyuser.FieldEndUserID)
+	}
+	if m.state != nil {
+		fields = append(fields, telephonyuser.FieldState)
+	}
+	if m.display_name != nil {
+		fields = append(fields, telephonyuser.FieldDisplayName)
+	}
+	if m.extension != nil {
+		fields = append(fields, telephonyuser.FieldExtension)
+	}
+	if m.phone_number != nil {
+		fields = append(fields, telephonyuser.FieldPhoneNumber)
+	}
+	if m.ported != nil {
+		fields = append(fields, telephonyuser.FieldPorted)
+	}
+	if m.sim_card_id != nil {
+		fields = append(fields, telephonyuser.FieldSimCardID)
+	}
+	if m.sim_last_four != nil {
+		fields = append(fields, telephonyuser.FieldSimLastFour)
+	}
+	if m.area_code != nil {
+		fields = append(fields, telephonyuser.FieldAreaCode)
+	}
+	if m.pin_hash != nil {
+		fields = append(fields, telephonyuser.FieldPinHash)
+	}
+	if m.pin_must_change != nil {
+		fields = append(fields, telephonyuser.FieldPinMustChange)
+	}
+	if m.created_at != nil {
+		fields = append(fields, telephonyuser.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TelephonyUserMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case telephonyuser.FieldTenantID:
+		return m.TenantID()
+	case telephonyuser.FieldOrderID:
+		return m.OrderID()
+	case telephonyuser.FieldOrderedByID:
+		return m.OrderedByID()
+	case telephonyuser.FieldEndUserID:
+		return m.EndUserID()
+	case telephonyuser.FieldState:
+		return m.State()
+	case telephonyuser.FieldDisplayName:
+		return m.DisplayName()
+	case telephonyuser.FieldExtension:
+		return m.Extension()
+	case telephonyuser.FieldPhoneNumber:
+		return m.PhoneNumber()
+	case telephonyuser.FieldPorted:
+		return m.Ported()
+	case telephonyuser.FieldSimCardID:
+		return m.SimCardID()
+	case telephonyuser.FieldSimLastFour:
+		return m.SimLastFour()
+	case telephonyuser.FieldAreaCode:
+		return m.AreaCode()
+	case telephonyuser.FieldPinHash:
+		return m.PinHash()
+	case telephonyuser.FieldPinMustChange:
+		return m.PinMustChange()
+	case telephonyuser.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TelephonyUserMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case telephonyuser.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case telephonyuser.FieldOrderID:
+		return m.OldOrderID(ctx)
+	case telephonyuser.FieldOrderedByID:
+		return m.OldOrderedByID(ctx)
+	case telephonyuser.FieldEndUserID:
+		return m.OldEndUserID(ctx)
+	case telephonyuser.FieldState:
+		return m.OldState(ctx)
+	case telephonyuser.FieldDisplayName:
+		return m.OldDisplayName(ctx)
+	case telephonyuser.FieldExtension:
+		return m.OldExtension(ctx)
+	case telephonyuser.FieldPhoneNumber:
+		return m.OldPhoneNumber(ctx)
+	case telephonyuser.FieldPorted:
+		return m.OldPorted(ctx)
+	case telephonyuser.FieldSimCardID:
+		return m.OldSimCardID(ctx)
+	case telephonyuser.FieldSimLastFour:
+		return m.OldSimLastFour(ctx)
+	case telephonyuser.FieldAreaCode:
+		return m.OldAreaCode(ctx)
+	case telephonyuser.FieldPinHash:
+		return m.OldPinHash(ctx)
+	case telephonyuser.FieldPinMustChange:
+		return m.OldPinMustChange(ctx)
+	case telephonyuser.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown TelephonyUser field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TelephonyUserMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case telephonyuser.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case telephonyuser.FieldOrderID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderID(v)
+		return nil
+	case telephonyuser.FieldOrderedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderedByID(v)
+		return nil
+	case telephonyuser.FieldEndUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndUserID(v)
+		return nil
+	case telephonyuser.FieldState:
+		v, ok := value.(telephonyuser.State)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case telephonyuser.FieldDisplayName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisplayName(v)
+		return nil
+	case telephonyuser.FieldExtension:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExtension(v)
+		return nil
+	case telephonyuser.FieldPhoneNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPhoneNumber(v)
+		return nil
+	case telephonyuser.FieldPorted:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPorted(v)
+		return nil
+	case telephonyuser.FieldSimCardID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSimCardID(v)
+		return nil
+	case telephonyuser.FieldSimLastFour:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSimLastFour(v)
+		return nil
+	case telephonyuser.FieldAreaCode:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAreaCode(v)
+		return nil
+	case telephonyuser.FieldPinHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPinHash(v)
+		return nil
+	case telephonyuser.FieldPinMustChange:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPinMustChange(v)
+		return nil
+	case telephonyuser.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TelephonyUser field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TelephonyUserMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TelephonyUserMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TelephonyUserMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown TelephonyUser numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TelephonyUserMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(telephonyuser.FieldOrderID) {
+		fields = append(fields, telephonyuser.FieldOrderID)
+	}
+	if m.FieldCleared(telephonyuser.FieldOrderedByID) {
+		fields = append(fields, telephonyuser.FieldOrderedByID)
+	}
+	if m.FieldCleared(telephonyuser.FieldSimCardID) {
+		fields = append(fields, telephonyuser.FieldSimCardID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TelephonyUserMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TelephonyUserMutation) ClearField(name string) error {
+	switch name {
+	case telephonyuser.FieldOrderID:
+		m.ClearOrderID()
+		return nil
+	case telephonyuser.FieldOrderedByID:
+		m.ClearOrderedByID()
+		return nil
+	case telephonyuser.FieldSimCardID:
+		m.ClearSimCardID()
+		return nil
+	}
+	return fmt.Errorf("unknown TelephonyUser nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TelephonyUserMutation) ResetField(name string) error {
+	switch name {
+	case telephonyuser.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case telephonyuser.FieldOrderID:
+		m.ResetOrderID()
+		return nil
+	case telephonyuser.FieldOrderedByID:
+		m.ResetOrderedByID()
+		return nil
+	case telephonyuser.FieldEndUserID:
+		m.ResetEndUserID()
+		return nil
+	case telephonyuser.FieldState:
+		m.ResetState()
+		return nil
+	case telephonyuser.FieldDisplayName:
+		m.ResetDisplayName()
+		return nil
+	case telephonyuser.FieldExtension:
+		m.ResetExtension()
+		return nil
+	case telephonyuser.FieldPhoneNumber:
+		m.ResetPhoneNumber()
+		return nil
+	case telephonyuser.FieldPorted:
+		m.ResetPorted()
+		return nil
+	case telephonyuser.FieldSimCardID:
+		m.ResetSimCardID()
+		return nil
+	case telephonyuser.FieldSimLastFour:
+		m.ResetSimLastFour()
+		return nil
+	case telephonyuser.FieldAreaCode:
+		m.ResetAreaCode()
+		return nil
+	case telephonyuser.FieldPinHash:
+		m.ResetPinHash()
+		return nil
+	case telephonyuser.FieldPinMustChange:
+		m.ResetPinMustChange()
+		return nil
+	case telephonyuser.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown TelephonyUser field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TelephonyUserMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m._order != nil {
+		edges = append(edges, telephonyuser.EdgeOrder)
+	}
+	if m.end_user != nil {
+		edges = append(edges, telephonyuser.EdgeEndUser)
+	}
+	if m.invoice_items != nil {
+		edges = append(edges, telephonyuser.EdgeInvoiceItems)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TelephonyUserMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case telephonyuser.EdgeOrder:
+		if id := m._order; id != nil {
+			return []ent.Value{*id}
+		}
+	case telephonyuser.EdgeEndUser:
+		if id := m.end_user; id != nil {
+			return []ent.Value{*id}
+		}
+	case telephonyuser.EdgeInvoiceItems:
+		ids := make([]ent.Value, 0, len(m.invoice_items))
+		for id := range m.invoice_items {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TelephonyUserMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.removedinvoice_items != nil {
+		edges = append(edges, telephonyuser.EdgeInvoiceItems)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TelephonyUserMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case telephonyuser.EdgeInvoiceItems:
+		ids := make([]ent.Value, 0, len(m.removedinvoice_items))
+		for id := range m.removedinvoice_items {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TelephonyUserMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.cleared_order {
+		edges = append(edges, telephonyuser.EdgeOrder)
+	}
+	if m.clearedend_user {
+		edges = append(edges, telephonyuser.EdgeEndUser)
+	}
+	if m.clearedinvoice_items {
+		edges = append(edges, telephonyuser.EdgeInvoiceItems)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TelephonyUserMutation) EdgeCleared(name string) bool {
+	switch name {
+	case telephonyuser.EdgeOrder:
+		return m.cleared_order
+	case telephonyuser.EdgeEndUser:
+		return m.clearedend_user
+	case telephonyuser.EdgeInvoiceItems:
+		return m.clearedinvoice_items
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TelephonyUserMutation) ClearEdge(name string) error {
+	switch name {
+	case telephonyuser.EdgeOrder:
+		m.ClearOrder()
+		return nil
+	case telephonyuser.EdgeEndUser:
+		m.ClearEndUser()
+		return nil
+	}
+	return fmt.Errorf("unknown TelephonyUser unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TelephonyUserMutation) ResetEdge(name string) error {
+	switch name {
+	case telephonyuser.EdgeOrder:
+		m.ResetOrder()
+		return nil
+	case telephonyuser.EdgeEndUser:
+		m.ResetEndUser()
+		return nil
+	case telephonyuser.EdgeInvoiceItems:
+		m.ResetInvoiceItems()
+		return nil
+	}
+	return fmt.Errorf("unknown TelephonyUser edge %s", name)
+}
+
 // TenantMutation represents an operation that mutates the Tenant nodes in the graph.
 type TenantMutation struct {
 	config
@@ -44104,4 +50521,2502 @@ func (m *UserRoleMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown UserRole edge %s", name)
+}
+
+// WizardMutation represents an operation that mutates the Wizard nodes in the graph.
+type WizardMutation struct {
+	config
+	op                   Op
+	typ                  string
+	id                   *uuid.UUID
+	user_id              *uuid.UUID
+	portfolio            *string
+	reference            *string
+	start_date           *day.Day
+	term_months          *int
+	addterm_months       *int
+	voice_id             *uuid.UUID
+	data_id              *uuid.UUID
+	sms_id               *uuid.UUID
+	add_on_ids           *[]uuid.UUID
+	appendadd_on_ids     []uuid.UUID
+	end_user_id          *uuid.UUID
+	new_user             **account.NewEndUser
+	sim_product_id       *uuid.UUID
+	sim_mode             *wizard.SimMode
+	sim_card_id          *uuid.UUID
+	sim_last_four        *string
+	number_kind          *wizard.NumberKind
+	phone_number         *string
+	provider             *string
+	extension            *string
+	display_name         *string
+	area_code            *string
+	pin_hash             *string
+	pin_must_change      *bool
+	create_invoice_items *bool
+	dropped              *[]account.Dropped
+	appenddropped        []account.Dropped
+	changed              *map[string]int
+	version              *int
+	addversion           *int
+	expires_at           *time.Time
+	created_at           *time.Time
+	updated_at           *time.Time
+	clearedFields        map[string]struct{}
+	tenant               *uuid.UUID
+	clearedtenant        bool
+	_order               *uuid.UUID
+	cleared_order        bool
+	done                 bool
+	oldValue             func(context.Context) (*Wizard, error)
+	predicates           []predicate.Wizard
+}
+
+var _ ent.Mutation = (*WizardMutation)(nil)
+
+// wizardOption allows management of the mutation configuration using functional options.
+type wizardOption func(*WizardMutation)
+
+// newWizardMutation creates new mutation for the Wizard entity.
+func newWizardMutation(c config, op Op, opts ...wizardOption) *WizardMutation {
+	m := &WizardMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeWizard,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withWizardID sets the ID field of the mutation.
+func withWizardID(id uuid.UUID) wizardOption {
+	return func(m *WizardMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Wizard
+		)
+		m.oldValue = func(ctx context.Context) (*Wizard, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Wizard.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withWizard sets the old Wizard of the mutation.
+func withWizard(node *Wizard) wizardOption {
+	return func(m *WizardMutation) {
+		m.oldValue = func(context.Context) (*Wizard, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m WizardMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m WizardMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Wizard entities.
+func (m *WizardMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *WizardMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *WizardMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Wizard.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *WizardMutation) SetTenantID(u uuid.UUID) {
+	m.tenant = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *WizardMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *WizardMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *WizardMutation) SetUserID(u uuid.UUID) {
+	m.user_id = &u
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *WizardMutation) UserID() (r uuid.UUID, exists bool) {
+	v := m.user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *WizardMutation) ResetUserID() {
+	m.user_id = nil
+}
+
+// SetPortfolio sets the "portfolio" field.
+func (m *WizardMutation) SetPortfolio(s string) {
+	m.portfolio = &s
+}
+
+// Portfolio returns the value of the "portfolio" field in the mutation.
+func (m *WizardMutation) Portfolio() (r string, exists bool) {
+	v := m.portfolio
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPortfolio returns the old "portfolio" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldPortfolio(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPortfolio is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPortfolio requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPortfolio: %w", err)
+	}
+	return oldValue.Portfolio, nil
+}
+
+// ResetPortfolio resets all changes to the "portfolio" field.
+func (m *WizardMutation) ResetPortfolio() {
+	m.portfolio = nil
+}
+
+// SetReference sets the "reference" field.
+func (m *WizardMutation) SetReference(s string) {
+	m.reference = &s
+}
+
+// Reference returns the value of the "reference" field in the mutation.
+func (m *WizardMutation) Reference() (r string, exists bool) {
+	v := m.reference
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReference returns the old "reference" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldReference(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReference is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReference requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReference: %w", err)
+	}
+	return oldValue.Reference, nil
+}
+
+// ResetReference resets all changes to the "reference" field.
+func (m *WizardMutation) ResetReference() {
+	m.reference = nil
+}
+
+// SetStartDate sets the "start_date" field.
+func (m *WizardMutation) SetStartDate(d day.Day) {
+	m.start_date = &d
+}
+
+// StartDate returns the value of the "start_date" field in the mutation.
+func (m *WizardMutation) StartDate() (r day.Day, exists bool) {
+	v := m.start_date
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStartDate returns the old "start_date" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldStartDate(ctx context.Context) (v *day.Day, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStartDate is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStartDate requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStartDate: %w", err)
+	}
+	return oldValue.StartDate, nil
+}
+
+// ClearStartDate clears the value of the "start_date" field.
+func (m *WizardMutation) ClearStartDate() {
+	m.start_date = nil
+	m.clearedFields[wizard.FieldStartDate] = struct{}{}
+}
+
+// StartDateCleared returns if the "start_date" field was cleared in this mutation.
+func (m *WizardMutation) StartDateCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldStartDate]
+	return ok
+}
+
+// ResetStartDate resets all changes to the "start_date" field.
+func (m *WizardMutation) ResetStartDate() {
+	m.start_date = nil
+	delete(m.clearedFields, wizard.FieldStartDate)
+}
+
+// SetTermMonths sets the "term_months" field.
+func (m *WizardMutation) SetTermMonths(i int) {
+	m.term_months = &i
+	m.addterm_months = nil
+}
+
+// TermMonths returns the value of the "term_months" field in the mutation.
+func (m *WizardMutation) TermMonths() (r int, exists bool) {
+	v := m.term_months
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTermMonths returns the old "term_months" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldTermMonths(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTermMonths is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTermMonths requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTermMonths: %w", err)
+	}
+	return oldValue.TermMonths, nil
+}
+
+// AddTermMonths adds i to the "term_months" field.
+func (m *WizardMutation) AddTermMonths(i int) {
+	if m.addterm_months != nil {
+		*m.addterm_months += i
+	} else {
+		m.addterm_months = &i
+	}
+}
+
+// AddedTermMonths returns the value that was added to the "term_months" field in this mutation.
+func (m *WizardMutation) AddedTermMonths() (r int, exists bool) {
+	v := m.addterm_months
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearTermMonths clears the value of the "term_months" field.
+func (m *WizardMutation) ClearTermMonths() {
+	m.term_months = nil
+	m.addterm_months = nil
+	m.clearedFields[wizard.FieldTermMonths] = struct{}{}
+}
+
+// TermMonthsCleared returns if the "term_months" field was cleared in this mutation.
+func (m *WizardMutation) TermMonthsCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldTermMonths]
+	return ok
+}
+
+// ResetTermMonths resets all changes to the "term_months" field.
+func (m *WizardMutation) ResetTermMonths() {
+	m.term_months = nil
+	m.addterm_months = nil
+	delete(m.clearedFields, wizard.FieldTermMonths)
+}
+
+// SetVoiceID sets the "voice_id" field.
+func (m *WizardMutation) SetVoiceID(u uuid.UUID) {
+	m.voice_id = &u
+}
+
+// VoiceID returns the value of the "voice_id" field in the mutation.
+func (m *WizardMutation) VoiceID() (r uuid.UUID, exists bool) {
+	v := m.voice_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVoiceID returns the old "voice_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldVoiceID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVoiceID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVoiceID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVoiceID: %w", err)
+	}
+	return oldValue.VoiceID, nil
+}
+
+// ClearVoiceID clears the value of the "voice_id" field.
+func (m *WizardMutation) ClearVoiceID() {
+	m.voice_id = nil
+	m.clearedFields[wizard.FieldVoiceID] = struct{}{}
+}
+
+// VoiceIDCleared returns if the "voice_id" field was cleared in this mutation.
+func (m *WizardMutation) VoiceIDCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldVoiceID]
+	return ok
+}
+
+// ResetVoiceID resets all changes to the "voice_id" field.
+func (m *WizardMutation) ResetVoiceID() {
+	m.voice_id = nil
+	delete(m.clearedFields, wizard.FieldVoiceID)
+}
+
+// SetDataID sets the "data_id" field.
+func (m *WizardMutation) SetDataID(u uuid.UUID) {
+	m.data_id = &u
+}
+
+// DataID returns the value of the "data_id" field in the mutation.
+func (m *WizardMutation) DataID() (r uuid.UUID, exists bool) {
+	v := m.data_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDataID returns the old "data_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldDataID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDataID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDataID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDataID: %w", err)
+	}
+	return oldValue.DataID, nil
+}
+
+// ClearDataID clears the value of the "data_id" field.
+func (m *WizardMutation) ClearDataID() {
+	m.data_id = nil
+	m.clearedFields[wizard.FieldDataID] = struct{}{}
+}
+
+// DataIDCleared returns if the "data_id" field was cleared in this mutation.
+func (m *WizardMutation) DataIDCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldDataID]
+	return ok
+}
+
+// ResetDataID resets all changes to the "data_id" field.
+func (m *WizardMutation) ResetDataID() {
+	m.data_id = nil
+	delete(m.clearedFields, wizard.FieldDataID)
+}
+
+// SetSmsID sets the "sms_id" field.
+func (m *WizardMutation) SetSmsID(u uuid.UUID) {
+	m.sms_id = &u
+}
+
+// SmsID returns the value of the "sms_id" field in the mutation.
+func (m *WizardMutation) SmsID() (r uuid.UUID, exists bool) {
+	v := m.sms_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSmsID returns the old "sms_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldSmsID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSmsID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSmsID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSmsID: %w", err)
+	}
+	return oldValue.SmsID, nil
+}
+
+// ClearSmsID clears the value of the "sms_id" field.
+func (m *WizardMutation) ClearSmsID() {
+	m.sms_id = nil
+	m.clearedFields[wizard.FieldSmsID] = struct{}{}
+}
+
+// SmsIDCleared returns if the "sms_id" field was cleared in this mutation.
+func (m *WizardMutation) SmsIDCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldSmsID]
+	return ok
+}
+
+// ResetSmsID resets all changes to the "sms_id" field.
+func (m *WizardMutation) ResetSmsID() {
+	m.sms_id = nil
+	delete(m.clearedFields, wizard.FieldSmsID)
+}
+
+// SetAddOnIds sets the "add_on_ids" field.
+func (m *WizardMutation) SetAddOnIds(u []uuid.UUID) {
+	m.add_on_ids = &u
+	m.appendadd_on_ids = nil
+}
+
+// AddOnIds returns the value of the "add_on_ids" field in the mutation.
+func (m *WizardMutation) AddOnIds() (r []uuid.UUID, exists bool) {
+	v := m.add_on_ids
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAddOnIds returns the old "add_on_ids" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldAddOnIds(ctx context.Context) (v []uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAddOnIds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAddOnIds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAddOnIds: %w", err)
+	}
+	return oldValue.AddOnIds, nil
+}
+
+// AppendAddOnIds adds u to the "add_on_ids" field.
+func (m *WizardMutation) AppendAddOnIds(u []uuid.UUID) {
+	m.appendadd_on_ids = append(m.appendadd_on_ids, u...)
+}
+
+// AppendedAddOnIds returns the list of values that were appended to the "add_on_ids" field in this mutation.
+func (m *WizardMutation) AppendedAddOnIds() ([]uuid.UUID, bool) {
+	if len(m.appendadd_on_ids) == 0 {
+		return nil, false
+	}
+	return m.appendadd_on_ids, true
+}
+
+// ClearAddOnIds clears the value of the "add_on_ids" field.
+func (m *WizardMutation) ClearAddOnIds() {
+	m.add_on_ids = nil
+	m.appendadd_on_ids = nil
+	m.clearedFields[wizard.FieldAddOnIds] = struct{}{}
+}
+
+// AddOnIdsCleared returns if the "add_on_ids" field was cleared in this mutation.
+func (m *WizardMutation) AddOnIdsCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldAddOnIds]
+	return ok
+}
+
+// ResetAddOnIds resets all changes to the "add_on_ids" field.
+func (m *WizardMutation) ResetAddOnIds() {
+	m.add_on_ids = nil
+	m.appendadd_on_ids = nil
+	delete(m.clearedFields, wizard.FieldAddOnIds)
+}
+
+// SetEndUserID sets the "end_user_id" field.
+func (m *WizardMutation) SetEndUserID(u uuid.UUID) {
+	m.end_user_id = &u
+}
+
+// EndUserID returns the value of the "end_user_id" field in the mutation.
+func (m *WizardMutation) EndUserID() (r uuid.UUID, exists bool) {
+	v := m.end_user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndUserID returns the old "end_user_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldEndUserID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndUserID: %w", err)
+	}
+	return oldValue.EndUserID, nil
+}
+
+// ClearEndUserID clears the value of the "end_user_id" field.
+func (m *WizardMutation) ClearEndUserID() {
+	m.end_user_id = nil
+	m.clearedFields[wizard.FieldEndUserID] = struct{}{}
+}
+
+// EndUserIDCleared returns if the "end_user_id" field was cleared in this mutation.
+func (m *WizardMutation) EndUserIDCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldEndUserID]
+	return ok
+}
+
+// ResetEndUserID resets all changes to the "end_user_id" field.
+func (m *WizardMutation) ResetEndUserID() {
+	m.end_user_id = nil
+	delete(m.clearedFields, wizard.FieldEndUserID)
+}
+
+// SetNewUser sets the "new_user" field.
+func (m *WizardMutation) SetNewUser(aeu *account.NewEndUser) {
+	m.new_user = &aeu
+}
+
+// NewUser returns the value of the "new_user" field in the mutation.
+func (m *WizardMutation) NewUser() (r *account.NewEndUser, exists bool) {
+	v := m.new_user
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNewUser returns the old "new_user" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldNewUser(ctx context.Context) (v *account.NewEndUser, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNewUser is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNewUser requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNewUser: %w", err)
+	}
+	return oldValue.NewUser, nil
+}
+
+// ClearNewUser clears the value of the "new_user" field.
+func (m *WizardMutation) ClearNewUser() {
+	m.new_user = nil
+	m.clearedFields[wizard.FieldNewUser] = struct{}{}
+}
+
+// NewUserCleared returns if the "new_user" field was cleared in this mutation.
+func (m *WizardMutation) NewUserCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldNewUser]
+	return ok
+}
+
+// ResetNewUser resets all changes to the "new_user" field.
+func (m *WizardMutation) ResetNewUser() {
+	m.new_user = nil
+	delete(m.clearedFields, wizard.FieldNewUser)
+}
+
+// SetSimProductID sets the "sim_product_id" field.
+func (m *WizardMutation) SetSimProductID(u uuid.UUID) {
+	m.sim_product_id = &u
+}
+
+// SimProductID returns the value of the "sim_product_id" field in the mutation.
+func (m *WizardMutation) SimProductID() (r uuid.UUID, exists bool) {
+	v := m.sim_product_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSimProductID returns the old "sim_product_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldSimProductID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSimProductID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSimProductID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSimProductID: %w", err)
+	}
+	return oldValue.SimProductID, nil
+}
+
+// ClearSimProductID clears the value of the "sim_product_id" field.
+func (m *WizardMutation) ClearSimProductID() {
+	m.sim_product_id = nil
+	m.clearedFields[wizard.FieldSimProductID] = struct{}{}
+}
+
+// SimProductIDCleared returns if the "sim_product_id" field was cleared in this mutation.
+func (m *WizardMutation) SimProductIDCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldSimProductID]
+	return ok
+}
+
+// ResetSimProductID resets all changes to the "sim_product_id" field.
+func (m *WizardMutation) ResetSimProductID() {
+	m.sim_product_id = nil
+	delete(m.clearedFields, wizard.FieldSimProductID)
+}
+
+// SetSimMode sets the "sim_mode" field.
+func (m *WizardMutation) SetSimMode(wm wizard.SimMode) {
+	m.sim_mode = &wm
+}
+
+// SimMode returns the value of the "sim_mode" field in the mutation.
+func (m *WizardMutation) SimMode() (r wizard.SimMode, exists bool) {
+	v := m.sim_mode
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSimMode returns the old "sim_mode" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldSimMode(ctx context.Context) (v *wizard.SimMode, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSimMode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSimMode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSimMode: %w", err)
+	}
+	return oldValue.SimMode, nil
+}
+
+// ClearSimMode clears the value of the "sim_mode" field.
+func (m *WizardMutation) ClearSimMode() {
+	m.sim_mode = nil
+	m.clearedFields[wizard.FieldSimMode] = struct{}{}
+}
+
+// SimModeCleared returns if the "sim_mode" field was cleared in this mutation.
+func (m *WizardMutation) SimModeCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldSimMode]
+	return ok
+}
+
+// ResetSimMode resets all changes to the "sim_mode" field.
+func (m *WizardMutation) ResetSimMode() {
+	m.sim_mode = nil
+	delete(m.clearedFields, wizard.FieldSimMode)
+}
+
+// SetSimCardID sets the "sim_card_id" field.
+func (m *WizardMutation) SetSimCardID(u uuid.UUID) {
+	m.sim_card_id = &u
+}
+
+// SimCardID returns the value of the "sim_card_id" field in the mutation.
+func (m *WizardMutation) SimCardID() (r uuid.UUID, exists bool) {
+	v := m.sim_card_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSimCardID returns the old "sim_card_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldSimCardID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSimCardID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSimCardID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSimCardID: %w", err)
+	}
+	return oldValue.SimCardID, nil
+}
+
+// ClearSimCardID clears the value of the "sim_card_id" field.
+func (m *WizardMutation) ClearSimCardID() {
+	m.sim_card_id = nil
+	m.clearedFields[wizard.FieldSimCardID] = struct{}{}
+}
+
+// SimCardIDCleared returns if the "sim_card_id" field was cleared in this mutation.
+func (m *WizardMutation) SimCardIDCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldSimCardID]
+	return ok
+}
+
+// ResetSimCardID resets all changes to the "sim_card_id" field.
+func (m *WizardMutation) ResetSimCardID() {
+	m.sim_card_id = nil
+	delete(m.clearedFields, wizard.FieldSimCardID)
+}
+
+// SetSimLastFour sets the "sim_last_four" field.
+func (m *WizardMutation) SetSimLastFour(s string) {
+	m.sim_last_four = &s
+}
+
+// SimLastFour returns the value of the "sim_last_four" field in the mutation.
+func (m *WizardMutation) SimLastFour() (r string, exists bool) {
+	v := m.sim_last_four
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSimLastFour returns the old "sim_last_four" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldSimLastFour(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSimLastFour is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSimLastFour requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSimLastFour: %w", err)
+	}
+	return oldValue.SimLastFour, nil
+}
+
+// ResetSimLastFour resets all changes to the "sim_last_four" field.
+func (m *WizardMutation) ResetSimLastFour() {
+	m.sim_last_four = nil
+}
+
+// SetNumberKind sets the "number_kind" field.
+func (m *WizardMutation) SetNumberKind(wk wizard.NumberKind) {
+	m.number_kind = &wk
+}
+
+// NumberKind returns the value of the "number_kind" field in the mutation.
+func (m *WizardMutation) NumberKind() (r wizard.NumberKind, exists bool) {
+	v := m.number_kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNumberKind returns the old "number_kind" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldNumberKind(ctx context.Context) (v *wizard.NumberKind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNumberKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNumberKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNumberKind: %w", err)
+	}
+	return oldValue.NumberKind, nil
+}
+
+// ClearNumberKind clears the value of the "number_kind" field.
+func (m *WizardMutation) ClearNumberKind() {
+	m.number_kind = nil
+	m.clearedFields[wizard.FieldNumberKind] = struct{}{}
+}
+
+// NumberKindCleared returns if the "number_kind" field was cleared in this mutation.
+func (m *WizardMutation) NumberKindCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldNumberKind]
+	return ok
+}
+
+// ResetNumberKind resets all changes to the "number_kind" field.
+func (m *WizardMutation) ResetNumberKind() {
+	m.number_kind = nil
+	delete(m.clearedFields, wizard.FieldNumberKind)
+}
+
+// SetPhoneNumber sets the "phone_number" field.
+func (m *WizardMutation) SetPhoneNumber(s string) {
+	m.phone_number = &s
+}
+
+// PhoneNumber returns the value of the "phone_number" field in the mutation.
+func (m *WizardMutation) PhoneNumber() (r string, exists bool) {
+	v := m.phone_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPhoneNumber returns the old "phone_number" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldPhoneNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPhoneNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPhoneNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPhoneNumber: %w", err)
+	}
+	return oldValue.PhoneNumber, nil
+}
+
+// ResetPhoneNumber resets all changes to the "phone_number" field.
+func (m *WizardMutation) ResetPhoneNumber() {
+	m.phone_number = nil
+}
+
+// SetProvider sets the "provider" field.
+func (m *WizardMutation) SetProvider(s string) {
+	m.provider = &s
+}
+
+// Provider returns the value of the "provider" field in the mutation.
+func (m *WizardMutation) Provider() (r string, exists bool) {
+	v := m.provider
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProvider returns the old "provider" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldProvider(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProvider is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProvider requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProvider: %w", err)
+	}
+	return oldValue.Provider, nil
+}
+
+// ResetProvider resets all changes to the "provider" field.
+func (m *WizardMutation) ResetProvider() {
+	m.provider = nil
+}
+
+// SetExtension sets the "extension" field.
+func (m *WizardMutation) SetExtension(s string) {
+	m.extension = &s
+}
+
+// Extension returns the value of the "extension" field in the mutation.
+func (m *WizardMutation) Extension() (r string, exists bool) {
+	v := m.extension
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExtension returns the old "extension" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldExtension(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExtension is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExtension requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExtension: %w", err)
+	}
+	return oldValue.Extension, nil
+}
+
+// ResetExtension resets all changes to the "extension" field.
+func (m *WizardMutation) ResetExtension() {
+	m.extension = nil
+}
+
+// SetDisplayName sets the "display_name" field.
+func (m *WizardMutation) SetDisplayName(s string) {
+	m.display_name = &s
+}
+
+// DisplayName returns the value of the "display_name" field in the mutation.
+func (m *WizardMutation) DisplayName() (r string, exists bool) {
+	v := m.display_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisplayName returns the old "display_name" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldDisplayName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisplayName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisplayName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisplayName: %w", err)
+	}
+	return oldValue.DisplayName, nil
+}
+
+// ResetDisplayName resets all changes to the "display_name" field.
+func (m *WizardMutation) ResetDisplayName() {
+	m.display_name = nil
+}
+
+// SetAreaCode sets the "area_code" field.
+func (m *WizardMutation) SetAreaCode(s string) {
+	m.area_code = &s
+}
+
+// AreaCode returns the value of the "area_code" field in the mutation.
+func (m *WizardMutation) AreaCode() (r string, exists bool) {
+	v := m.area_code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAreaCode returns the old "area_code" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldAreaCode(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAreaCode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAreaCode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAreaCode: %w", err)
+	}
+	return oldValue.AreaCode, nil
+}
+
+// ResetAreaCode resets all changes to the "area_code" field.
+func (m *WizardMutation) ResetAreaCode() {
+	m.area_code = nil
+}
+
+// SetPinHash sets the "pin_hash" field.
+func (m *WizardMutation) SetPinHash(s string) {
+	m.pin_hash = &s
+}
+
+// PinHash returns the value of the "pin_hash" field in the mutation.
+func (m *WizardMutation) PinHash() (r string, exists bool) {
+	v := m.pin_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPinHash returns the old "pin_hash" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldPinHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPinHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPinHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPinHash: %w", err)
+	}
+	return oldValue.PinHash, nil
+}
+
+// ResetPinHash resets all changes to the "pin_hash" field.
+func (m *WizardMutation) ResetPinHash() {
+	m.pin_hash = nil
+}
+
+// SetPinMustChange sets the "pin_must_change" field.
+func (m *WizardMutation) SetPinMustChange(b bool) {
+	m.pin_must_change = &b
+}
+
+// PinMustChange returns the value of the "pin_must_change" field in the mutation.
+func (m *WizardMutation) PinMustChange() (r bool, exists bool) {
+	v := m.pin_must_change
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPinMustChange returns the old "pin_must_change" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldPinMustChange(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPinMustChange is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPinMustChange requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPinMustChange: %w", err)
+	}
+	return oldValue.PinMustChange, nil
+}
+
+// ResetPinMustChange resets all changes to the "pin_must_change" field.
+func (m *WizardMutation) ResetPinMustChange() {
+	m.pin_must_change = nil
+}
+
+// SetCreateInvoiceItems sets the "create_invoice_items" field.
+func (m *WizardMutation) SetCreateInvoiceItems(b bool) {
+	m.create_invoice_items = &b
+}
+
+// CreateInvoiceItems returns the value of the "create_invoice_items" field in the mutation.
+func (m *WizardMutation) CreateInvoiceItems() (r bool, exists bool) {
+	v := m.create_invoice_items
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreateInvoiceItems returns the old "create_invoice_items" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldCreateInvoiceItems(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreateInvoiceItems is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreateInvoiceItems requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreateInvoiceItems: %w", err)
+	}
+	return oldValue.CreateInvoiceItems, nil
+}
+
+// ResetCreateInvoiceItems resets all changes to the "create_invoice_items" field.
+func (m *WizardMutation) ResetCreateInvoiceItems() {
+	m.create_invoice_items = nil
+}
+
+// SetDropped sets the "dropped" field.
+func (m *WizardMutation) SetDropped(a []account.Dropped) {
+	m.dropped = &a
+	m.appenddropped = nil
+}
+
+// Dropped returns the value of the "dropped" field in the mutation.
+func (m *WizardMutation) Dropped() (r []account.Dropped, exists bool) {
+	v := m.dropped
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDropped returns the old "dropped" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldDropped(ctx context.Context) (v []account.Dropped, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDropped is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDropped requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDropped: %w", err)
+	}
+	return oldValue.Dropped, nil
+}
+
+// AppendDropped adds a to the "dropped" field.
+func (m *WizardMutation) AppendDropped(a []account.Dropped) {
+	m.appenddropped = append(m.appenddropped, a...)
+}
+
+// AppendedDropped returns the list of values that were appended to the "dropped" field in this mutation.
+func (m *WizardMutation) AppendedDropped() ([]account.Dropped, bool) {
+	if len(m.appenddropped) == 0 {
+		return nil, false
+	}
+	return m.appenddropped, true
+}
+
+// ClearDropped clears the value of the "dropped" field.
+func (m *WizardMutation) ClearDropped() {
+	m.dropped = nil
+	m.appenddropped = nil
+	m.clearedFields[wizard.FieldDropped] = struct{}{}
+}
+
+// DroppedCleared returns if the "dropped" field was cleared in this mutation.
+func (m *WizardMutation) DroppedCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldDropped]
+	return ok
+}
+
+// ResetDropped resets all changes to the "dropped" field.
+func (m *WizardMutation) ResetDropped() {
+	m.dropped = nil
+	m.appenddropped = nil
+	delete(m.clearedFields, wizard.FieldDropped)
+}
+
+// SetChanged sets the "changed" field.
+func (m *WizardMutation) SetChanged(value map[string]int) {
+	m.changed = &value
+}
+
+// Changed returns the value of the "changed" field in the mutation.
+func (m *WizardMutation) Changed() (r map[string]int, exists bool) {
+	v := m.changed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChanged returns the old "changed" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldChanged(ctx context.Context) (v map[string]int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChanged is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChanged requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChanged: %w", err)
+	}
+	return oldValue.Changed, nil
+}
+
+// ClearChanged clears the value of the "changed" field.
+func (m *WizardMutation) ClearChanged() {
+	m.changed = nil
+	m.clearedFields[wizard.FieldChanged] = struct{}{}
+}
+
+// ChangedCleared returns if the "changed" field was cleared in this mutation.
+func (m *WizardMutation) ChangedCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldChanged]
+	return ok
+}
+
+// ResetChanged resets all changes to the "changed" field.
+func (m *WizardMutation) ResetChanged() {
+	m.changed = nil
+	delete(m.clearedFields, wizard.FieldChanged)
+}
+
+// SetVersion sets the "version" field.
+func (m *WizardMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *WizardMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *WizardMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *WizardMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *WizardMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *WizardMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *WizardMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *WizardMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *WizardMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *WizardMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *WizardMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *WizardMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *WizardMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *WizardMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetOrderID sets the "order_id" field.
+func (m *WizardMutation) SetOrderID(u uuid.UUID) {
+	m._order = &u
+}
+
+// OrderID returns the value of the "order_id" field in the mutation.
+func (m *WizardMutation) OrderID() (r uuid.UUID, exists bool) {
+	v := m._order
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrderID returns the old "order_id" field's value of the Wizard entity.
+// If the Wizard object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *WizardMutation) OldOrderID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrderID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrderID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrderID: %w", err)
+	}
+	return oldValue.OrderID, nil
+}
+
+// ClearOrderID clears the value of the "order_id" field.
+func (m *WizardMutation) ClearOrderID() {
+	m._order = nil
+	m.clearedFields[wizard.FieldOrderID] = struct{}{}
+}
+
+// OrderIDCleared returns if the "order_id" field was cleared in this mutation.
+func (m *WizardMutation) OrderIDCleared() bool {
+	_, ok := m.clearedFields[wizard.FieldOrderID]
+	return ok
+}
+
+// ResetOrderID resets all changes to the "order_id" field.
+func (m *WizardMutation) ResetOrderID() {
+	m._order = nil
+	delete(m.clearedFields, wizard.FieldOrderID)
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *WizardMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[wizard.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *WizardMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *WizardMutation) TenantIDs() (ids []uuid.UUID) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *WizardMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// ClearOrder clears the "order" edge to the Order entity.
+func (m *WizardMutation) ClearOrder() {
+	m.cleared_order = true
+	m.clearedFields[wizard.FieldOrderID] = struct{}{}
+}
+
+// OrderCleared reports if the "order" edge to the Order entity was cleared.
+func (m *WizardMutation) OrderCleared() bool {
+	return m.OrderIDCleared() || m.cleared_order
+}
+
+// OrderIDs returns the "order" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// OrderID instead. It exists only for internal usage by the builders.
+func (m *WizardMutation) OrderIDs() (ids []uuid.UUID) {
+	if id := m._order; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetOrder resets all changes to the "order" edge.
+func (m *WizardMutation) ResetOrder() {
+	m._order = nil
+	m.cleared_order = false
+}
+
+// Where appends a list predicates to the WizardMutation builder.
+func (m *WizardMutation) Where(ps ...predicate.Wizard) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the WizardMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *WizardMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Wizard, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *WizardMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *WizardMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Wizard).
+func (m *WizardMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *WizardMutation) Fields() []string {
+	fields := make([]string, 0, 32)
+	if m.tenant != nil {
+		fields = append(fields, wizard.FieldTenantID)
+	}
+	if m.user_id != nil {
+		fields = append(fields, wizard.FieldUserID)
+	}
+	if m.portfolio != nil {
+		fields = append(fields, wizard.FieldPortfolio)
+	}
+	if m.reference != nil {
+		fields = append(fields, wizard.FieldReference)
+	}
+	if m.start_date != nil {
+		fields = append(fields, wizard.FieldStartDate)
+	}
+	if m.term_months != nil {
+		fields = append(fields, wizard.FieldTermMonths)
+	}
+	if m.voice_id != nil {
+		fields = append(fields, wizard.FieldVoiceID)
+	}
+	if m.data_id != nil {
+		fields = append(fields, wizard.FieldDataID)
+	}
+	if m.sms_id != nil {
+		fields = append(fields, wizard.FieldSmsID)
+	}
+	if m.add_on_ids != nil {
+		fields = append(fields, wizard.FieldAddOnIds)
+	}
+	if m.end_user_id != nil {
+		fields = append(fields, wizard.FieldEndUserID)
+	}
+	if m.new_user != nil {
+		fields = append(fields, wizard.FieldNewUser)
+	}
+	if m.sim_product_id != nil {
+		fields = append(fields, wizard.FieldSimProductID)
+	}
+	if m.sim_mode != nil {
+		fields = append(fields, wizard.FieldSimMode)
+	}
+	if m.sim_card_id != nil {
+		fields = append(fields, wizard.FieldSimCardID)
+	}
+	if m.sim_last_four != nil {
+		fields = append(fields, wizard.FieldSimLastFour)
+	}
+	if m.number_kind != nil {
+		fields = append(fields, wizard.FieldNumberKind)
+	}
+	if m.phone_number != nil {
+		fields = append(fields, wizard.FieldPhoneNumber)
+	}
+	if m.provider != nil {
+		fields = append(fields, wizard.FieldProvider)
+	}
+	if m.extension != nil {
+		fields = append(fields, wizard.FieldExtension)
+	}
+	if m.display_name != nil {
+		fields = append(fields, wizard.FieldDisplayName)
+	}
+	if m.area_code != nil {
+		fields = append(fields, wizard.FieldAreaCode)
+	}
+	if m.pin_hash != nil {
+		fields = append(fields, wizard.FieldPinHash)
+	}
+	if m.pin_must_change != nil {
+		fields = append(fields, wizard.FieldPinMustChange)
+	}
+	if m.create_invoice_items != nil {
+		fields = append(fields, wizard.FieldCreateInvoiceItems)
+	}
+	if m.dropped != nil {
+		fields = append(fields, wizard.FieldDropped)
+	}
+	if m.changed != nil {
+		fields = append(fields, wizard.FieldChanged)
+	}
+	if m.version != nil {
+		fields = append(fields, wizard.FieldVersion)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, wizard.FieldExpiresAt)
+	}
+	if m.created_at != nil {
+		fields = append(fields, wizard.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, wizard.FieldUpdatedAt)
+	}
+	if m._order != nil {
+		fields = append(fields, wizard.FieldOrderID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *WizardMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case wizard.FieldTenantID:
+		return m.TenantID()
+	case wizard.FieldUserID:
+		return m.UserID()
+	case wizard.FieldPortfolio:
+		return m.Portfolio()
+	case wizard.FieldReference:
+		return m.Reference()
+	case wizard.FieldStartDate:
+		return m.StartDate()
+	case wizard.FieldTermMonths:
+		return m.TermMonths()
+	case wizard.FieldVoiceID:
+		return m.VoiceID()
+	case wizard.FieldDataID:
+		return m.DataID()
+	case wizard.FieldSmsID:
+		return m.SmsID()
+	case wizard.FieldAddOnIds:
+		return m.AddOnIds()
+	case wizard.FieldEndUserID:
+		return m.EndUserID()
+	case wizard.FieldNewUser:
+		return m.NewUser()
+	case wizard.FieldSimProductID:
+		return m.SimProductID()
+	case wizard.FieldSimMode:
+		return m.SimMode()
+	case wizard.FieldSimCardID:
+		return m.SimCardID()
+	case wizard.FieldSimLastFour:
+		return m.SimLastFour()
+	case wizard.FieldNumberKind:
+		return m.NumberKind()
+	case wizard.FieldPhoneNumber:
+		return m.PhoneNumber()
+	case wizard.FieldProvider:
+		return m.Provider()
+	case wizard.FieldExtension:
+		return m.Extension()
+	case wizard.FieldDisplayName:
+		return m.DisplayName()
+	case wizard.FieldAreaCode:
+		return m.AreaCode()
+	case wizard.FieldPinHash:
+		return m.PinHash()
+	case wizard.FieldPinMustChange:
+		return m.PinMustChange()
+	case wizard.FieldCreateInvoiceItems:
+		return m.CreateInvoiceItems()
+	case wizard.FieldDropped:
+		return m.Dropped()
+	case wizard.FieldChanged:
+		return m.Changed()
+	case wizard.FieldVersion:
+		return m.Version()
+	case wizard.FieldExpiresAt:
+		return m.ExpiresAt()
+	case wizard.FieldCreatedAt:
+		return m.CreatedAt()
+	case wizard.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case wizard.FieldOrderID:
+		return m.OrderID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *WizardMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case wizard.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case wizard.FieldUserID:
+		return m.OldUserID(ctx)
+	case wizard.FieldPortfolio:
+		return m.OldPortfolio(ctx)
+	case wizard.FieldReference:
+		return m.OldReference(ctx)
+	case wizard.FieldStartDate:
+		return m.OldStartDate(ctx)
+	case wizard.FieldTermMonths:
+		return m.OldTermMonths(ctx)
+	case wizard.FieldVoiceID:
+		return m.OldVoiceID(ctx)
+	case wizard.FieldDataID:
+		return m.OldDataID(ctx)
+	case wizard.FieldSmsID:
+		return m.OldSmsID(ctx)
+	case wizard.FieldAddOnIds:
+		return m.OldAddOnIds(ctx)
+	case wizard.FieldEndUserID:
+		return m.OldEndUserID(ctx)
+	case wizard.FieldNewUser:
+		return m.OldNewUser(ctx)
+	case wizard.FieldSimProductID:
+		return m.OldSimProductID(ctx)
+	case wizard.FieldSimMode:
+		return m.OldSimMode(ctx)
+	case wizard.FieldSimCardID:
+		return m.OldSimCardID(ctx)
+	case wizard.FieldSimLastFour:
+		return m.OldSimLastFour(ctx)
+	case wizard.FieldNumberKind:
+		return m.OldNumberKind(ctx)
+	case wizard.FieldPhoneNumber:
+		return m.OldPhoneNumber(ctx)
+	case wizard.FieldProvider:
+		return m.OldProvider(ctx)
+	case wizard.FieldExtension:
+		return m.OldExtension(ctx)
+	case wizard.FieldDisplayName:
+		return m.OldDisplayName(ctx)
+	case wizard.FieldAreaCode:
+		return m.OldAreaCode(ctx)
+	case wizard.FieldPinHash:
+		return m.OldPinHash(ctx)
+	case wizard.FieldPinMustChange:
+		return m.OldPinMustChange(ctx)
+	case wizard.FieldCreateInvoiceItems:
+		return m.OldCreateInvoiceItems(ctx)
+	case wizard.FieldDropped:
+		return m.OldDropped(ctx)
+	case wizard.FieldChanged:
+		return m.OldChanged(ctx)
+	case wizard.FieldVersion:
+		return m.OldVersion(ctx)
+	case wizard.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	case wizard.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case wizard.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case wizard.FieldOrderID:
+		return m.OldOrderID(ctx)
+	}
+	return nil, fmt.Errorf("unknown Wizard field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *WizardMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case wizard.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case wizard.FieldUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	case wizard.FieldPortfolio:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPortfolio(v)
+		return nil
+	case wizard.FieldReference:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReference(v)
+		return nil
+	case wizard.FieldStartDate:
+		v, ok := value.(day.Day)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStartDate(v)
+		return nil
+	case wizard.FieldTermMonths:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTermMonths(v)
+		return nil
+	case wizard.FieldVoiceID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVoiceID(v)
+		return nil
+	case wizard.FieldDataID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDataID(v)
+		return nil
+	case wizard.FieldSmsID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSmsID(v)
+		return nil
+	case wizard.FieldAddOnIds:
+		v, ok := value.([]uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAddOnIds(v)
+		return nil
+	case wizard.FieldEndUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndUserID(v)
+		return nil
+	case wizard.FieldNewUser:
+		v, ok := value.(*account.NewEndUser)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNewUser(v)
+		return nil
+	case wizard.FieldSimProductID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSimProductID(v)
+		return nil
+	case wizard.FieldSimMode:
+		v, ok := value.(wizard.SimMode)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSimMode(v)
+		return nil
+	case wizard.FieldSimCardID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSimCardID(v)
+		return nil
+	case wizard.FieldSimLastFour:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSimLastFour(v)
+		return nil
+	case wizard.FieldNumberKind:
+		v, ok := value.(wizard.NumberKind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNumberKind(v)
+		return nil
+	case wizard.FieldPhoneNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPhoneNumber(v)
+		return nil
+	case wizard.FieldProvider:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProvider(v)
+		return nil
+	case wizard.FieldExtension:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExtension(v)
+		return nil
+	case wizard.FieldDisplayName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisplayName(v)
+		return nil
+	case wizard.FieldAreaCode:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAreaCode(v)
+		return nil
+	case wizard.FieldPinHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPinHash(v)
+		return nil
+	case wizard.FieldPinMustChange:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPinMustChange(v)
+		return nil
+	case wizard.FieldCreateInvoiceItems:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreateInvoiceItems(v)
+		return nil
+	case wizard.FieldDropped:
+		v, ok := value.([]account.Dropped)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDropped(v)
+		return nil
+	case wizard.FieldChanged:
+		v, ok := value.(map[string]int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChanged(v)
+		return nil
+	case wizard.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case wizard.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	case wizard.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case wizard.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case wizard.FieldOrderID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrderID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Wizard field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *WizardMutation) AddedFields() []string {
+	var fields []string
+	if m.addterm_months != nil {
+		fields = append(fields, wizard.FieldTermMonths)
+	}
+	if m.addversion != nil {
+		fields = append(fields, wizard.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *WizardMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case wizard.FieldTermMonths:
+		return m.AddedTermMonths()
+	case wizard.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *WizardMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case wizard.FieldTermMonths:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTermMonths(v)
+		return nil
+	case wizard.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Wizard numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *WizardMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(wizard.FieldStartDate) {
+		fields = append(fields, wizard.FieldStartDate)
+	}
+	if m.FieldCleared(wizard.FieldTermMonths) {
+		fields = append(fields, wizard.FieldTermMonths)
+	}
+	if m.FieldCleared(wizard.FieldVoiceID) {
+		fields = append(fields, wizard.FieldVoiceID)
+	}
+	if m.FieldCleared(wizard.FieldDataID) {
+		fields = append(fields, wizard.FieldDataID)
+	}
+	if m.FieldCleared(wizard.FieldSmsID) {
+		fields = append(fields, wizard.FieldSmsID)
+	}
+	if m.FieldCleared(wizard.FieldAddOnIds) {
+		fields = append(fields, wizard.FieldAddOnIds)
+	}
+	if m.FieldCleared(wizard.FieldEndUserID) {
+		fields = append(fields, wizard.FieldEndUserID)
+	}
+	if m.FieldCleared(wizard.FieldNewUser) {
+		fields = append(fields, wizard.FieldNewUser)
+	}
+	if m.FieldCleared(wizard.FieldSimProductID) {
+		fields = append(fields, wizard.FieldSimProductID)
+	}
+	if m.FieldCleared(wizard.FieldSimMode) {
+		fields = append(fields, wizard.FieldSimMode)
+	}
+	if m.FieldCleared(wizard.FieldSimCardID) {
+		fields = append(fields, wizard.FieldSimCardID)
+	}
+	if m.FieldCleared(wizard.FieldNumberKind) {
+		fields = append(fields, wizard.FieldNumberKind)
+	}
+	if m.FieldCleared(wizard.FieldDropped) {
+		fields = append(fields, wizard.FieldDropped)
+	}
+	if m.FieldCleared(wizard.FieldChanged) {
+		fields = append(fields, wizard.FieldChanged)
+	}
+	if m.FieldCleared(wizard.FieldOrderID) {
+		fields = append(fields, wizard.FieldOrderID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *WizardMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *WizardMutation) ClearField(name string) error {
+	switch name {
+	case wizard.FieldStartDate:
+		m.ClearStartDate()
+		return nil
+	case wizard.FieldTermMonths:
+		m.ClearTermMonths()
+		return nil
+	case wizard.FieldVoiceID:
+		m.ClearVoiceID()
+		return nil
+	case wizard.FieldDataID:
+		m.ClearDataID()
+		return nil
+	case wizard.FieldSmsID:
+		m.ClearSmsID()
+		return nil
+	case wizard.FieldAddOnIds:
+		m.ClearAddOnIds()
+		return nil
+	case wizard.FieldEndUserID:
+		m.ClearEndUserID()
+		return nil
+	case wizard.FieldNewUser:
+		m.ClearNewUser()
+		return nil
+	case wizard.FieldSimProductID:
+		m.ClearSimProductID()
+		return nil
+	case wizard.FieldSimMode:
+		m.ClearSimMode()
+		return nil
+	case wizard.FieldSimCardID:
+		m.ClearSimCardID()
+		return nil
+	case wizard.FieldNumberKind:
+		m.ClearNumberKind()
+		return nil
+	case wizard.FieldDropped:
+		m.ClearDropped()
+		return nil
+	case wizard.FieldChanged:
+		m.ClearChanged()
+		return nil
+	case wizard.FieldOrderID:
+		m.ClearOrderID()
+		return nil
+	}
+	return fmt.Errorf("unknown Wizard nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *WizardMutation) ResetField(name string) error {
+	switch name {
+	case wizard.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case wizard.FieldUserID:
+		m.ResetUserID()
+		return nil
+	case wizard.FieldPortfolio:
+		m.ResetPortfolio()
+		return nil
+	case wizard.FieldReference:
+		m.ResetReference()
+		return nil
+	case wizard.FieldStartDate:
+		m.ResetStartDate()
+		return nil
+	case wizard.FieldTermMonths:
+		m.ResetTermMonths()
+		return nil
+	case wizard.FieldVoiceID:
+		m.ResetVoiceID()
+		return nil
+	case wizard.FieldDataID:
+		m.ResetDataID()
+		return nil
+	case wizard.FieldSmsID:
+		m.ResetSmsID()
+		return nil
+	case wizard.FieldAddOnIds:
+		m.ResetAddOnIds()
+		return nil
+	case wizard.FieldEndUserID:
+		m.ResetEndUserID()
+		return nil
+	case wizard.FieldNewUser:
+		m.ResetNewUser()
+		return nil
+	case wizard.FieldSimProductID:
+		m.ResetSimProductID()
+		return nil
+	case wizard.FieldSimMode:
+		m.ResetSimMode()
+		return nil
+	case wizard.FieldSimCardID:
+		m.ResetSimCardID()
+		return nil
+	case wizard.FieldSimLastFour:
+		m.ResetSimLastFour()
+		return nil
+	case wizard.FieldNumberKind:
+		m.ResetNumberKind()
+		return nil
+	case wizard.FieldPhoneNumber:
+		m.ResetPhoneNumber()
+		return nil
+	case wizard.FieldProvider:
+		m.ResetProvider()
+		return nil
+	case wizard.FieldExtension:
+		m.ResetExtension()
+		return nil
+	case wizard.FieldDisplayName:
+		m.ResetDisplayName()
+		return nil
+	case wizard.FieldAreaCode:
+		m.ResetAreaCode()
+		return nil
+	case wizard.FieldPinHash:
+		m.ResetPinHash()
+		return nil
+	case wizard.FieldPinMustChange:
+		m.ResetPinMustChange()
+		return nil
+	case wizard.FieldCreateInvoiceItems:
+		m.ResetCreateInvoiceItems()
+		return nil
+	case wizard.FieldDropped:
+		m.ResetDropped()
+		return nil
+	case wizard.FieldChanged:
+		m.ResetChanged()
+		return nil
+	case wizard.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case wizard.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	case wizard.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case wizard.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case wizard.FieldOrderID:
+		m.ResetOrderID()
+		return nil
+	}
+	return fmt.Errorf("unknown Wizard field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *WizardMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.tenant != nil {
+		edges = append(edges, wizard.EdgeTenant)
+	}
+	if m._order != nil {
+		edges = append(edges, wizard.EdgeOrder)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *WizardMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case wizard.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	case wizard.EdgeOrder:
+		if id := m._order; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *WizardMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *WizardMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *WizardMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedtenant {
+		edges = append(edges, wizard.EdgeTenant)
+	}
+	if m.cleared_order {
+		edges = append(edges, wizard.EdgeOrder)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *WizardMutation) EdgeCleared(name string) bool {
+	switch name {
+	case wizard.EdgeTenant:
+		return m.clearedtenant
+	case wizard.EdgeOrder:
+		return m.cleared_order
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *WizardMutation) ClearEdge(name string) error {
+	switch name {
+	case wizard.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	case wizard.EdgeOrder:
+		m.ClearOrder()
+		return nil
+	}
+	return fmt.Errorf("unknown Wizard unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *WizardMutation) ResetEdge(name string) error {
+	switch name {
+	case wizard.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	case wizard.EdgeOrder:
+		m.ResetOrder()
+		return nil
+	}
+	return fmt.Errorf("unknown Wizard edge %s", name)
 }

@@ -9,6 +9,7 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderjob"
 	"kontor/ent/quote"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/account"
@@ -102,13 +103,15 @@ type OrderEdges struct {
 	Contract *Contract `json:"contract,omitempty"`
 	// Quote holds the value of the quote edge.
 	Quote *Quote `json:"quote,omitempty"`
+	// TelephonyUser holds the value of the telephony_user edge.
+	TelephonyUser *TelephonyUser `json:"telephony_user,omitempty"`
 	// Tenant holds the value of the tenant edge.
 	Tenant *Tenant `json:"tenant,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [9]bool
+	loadedTypes [10]bool
 	// totalCount holds the count of the edges above.
-	totalCount [6]map[string]int
+	totalCount [7]map[string]int
 
 	namedItems    map[string][]*OrderItem
 	namedEvents   map[string][]*OrderEvent
@@ -196,12 +199,23 @@ func (e OrderEdges) QuoteOrErr() (*Quote, error) {
 	return nil, &NotLoadedError{edge: "quote"}
 }
 
+// TelephonyUserOrErr returns the TelephonyUser value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e OrderEdges) TelephonyUserOrErr() (*TelephonyUser, error) {
+	if e.TelephonyUser != nil {
+		return e.TelephonyUser, nil
+	} else if e.loadedTypes[8] {
+		return nil, &NotFoundError{label: telephonyuser.Label}
+	}
+	return nil, &NotLoadedError{edge: "telephony_user"}
+}
+
 // TenantOrErr returns the Tenant value or an error if the edge
 // was not loaded in eager-loading, or loaded but was not found.
 func (e OrderEdges) TenantOrErr() (*Tenant, error) {
 	if e.Tenant != nil {
 		return e.Tenant, nil
-	} else if e.loadedTypes[8] {
+	} else if e.loadedTypes[9] {
 		return nil, &NotFoundError{label: tenant.Label}
 	}
 	return nil, &NotLoadedError{edge: "tenant"}
@@ -459,6 +473,11 @@ func (_m *Order) QueryContract() *ContractQuery {
 // QueryQuote queries the "quote" edge of the Order entity.
 func (_m *Order) QueryQuote() *QuoteQuery {
 	return NewOrderClient(_m.config).QueryQuote(_m)
+}
+
+// QueryTelephonyUser queries the "telephony_user" edge of the Order entity.
+func (_m *Order) QueryTelephonyUser() *TelephonyUserQuery {
+	return NewOrderClient(_m.config).QueryTelephonyUser(_m)
 }
 
 // QueryTenant queries the "tenant" edge of the Order entity.

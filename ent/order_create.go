@@ -14,6 +14,7 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/quote"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/account"
@@ -379,6 +380,25 @@ func (_c *OrderCreate) SetContract(v *Contract) *OrderCreate {
 // SetQuote sets the "quote" edge to the Quote entity.
 func (_c *OrderCreate) SetQuote(v *Quote) *OrderCreate {
 	return _c.SetQuoteID(v.ID)
+}
+
+// SetTelephonyUserID sets the "telephony_user" edge to the TelephonyUser entity by ID.
+func (_c *OrderCreate) SetTelephonyUserID(id uuid.UUID) *OrderCreate {
+	_c.mutation.SetTelephonyUserID(id)
+	return _c
+}
+
+// SetNillableTelephonyUserID sets the "telephony_user" edge to the TelephonyUser entity by ID if the given value is not nil.
+func (_c *OrderCreate) SetNillableTelephonyUserID(id *uuid.UUID) *OrderCreate {
+	if id != nil {
+		_c = _c.SetTelephonyUserID(*id)
+	}
+	return _c
+}
+
+// SetTelephonyUser sets the "telephony_user" edge to the TelephonyUser entity.
+func (_c *OrderCreate) SetTelephonyUser(v *TelephonyUser) *OrderCreate {
+	return _c.SetTelephonyUserID(v.ID)
 }
 
 // SetTenant sets the "tenant" edge to the Tenant entity.
@@ -780,6 +800,22 @@ func (_c *OrderCreate) createSpec() (*Order, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.QuoteID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.TelephonyUserIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.TelephonyUserTable,
+			Columns: []string{order.TelephonyUserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(telephonyuser.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {

@@ -15,6 +15,7 @@ import (
 	"kontor/ent/ordermessage"
 	"kontor/ent/predicate"
 	"kontor/ent/quote"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"math"
@@ -42,6 +43,7 @@ type OrderQuery struct {
 	withPlacedBy      *UserQuery
 	withContract      *ContractQuery
 	withQuote         *QuoteQuery
+	withTelephonyUser *TelephonyUserQuery
 	withTenant        *TenantQuery
 	loadTotal         []func(context.Context, []*Order) error
 	modifiers         []func(*sql.Selector)
@@ -261,6 +263,28 @@ func (_q *OrderQuery) QueryQuote() *QuoteQuery {
 	return query
 }
 
+// QueryTelephonyUser chains the current query on the "telephony_user" edge.
+func (_q *OrderQuery) QueryTelephonyUser() *TelephonyUserQuery {
+	query := (&TelephonyUserClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(order.Table, order.FieldID, selector),
+			sqlgraph.To(telephonyuser.Table, telephonyuser.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, order.TelephonyUserTable, order.TelephonyUserColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
 // QueryTenant chains the current query on the "tenant" edge.
 func (_q *OrderQuery) QueryTenant() *TenantQuery {
 	query := (&TenantClient{config: _q.config}).Query()
@@ -470,20 +494,21 @@ func (_q *OrderQuery) Clone() *OrderQuery {
 		return nil
 	}
 	return &OrderQuery{
-		config:       _q.config,
-		ctx:          _q.ctx.Clone(),
-		order:        append([]order.OrderOption{}, _q.order...),
-		inters:       append([]Interceptor{}, _q.inters...),
-		predicates:   append([]predicate.Order{}, _q.predicates...),
-		withItems:    _q.withItems.Clone(),
-		withEvents:   _q.withEvents.Clone(),
-		withMessages: _q.withMessages.Clone(),
-		withJob:      _q.withJob.Clone(),
-		withNeeds:    _q.withNeeds.Clone(),
-		withPlacedBy: _q.withPlacedBy.Clone(),
-		withContract: _q.withContract.Clone(),
-		withQuote:    _q.withQuote.Clone(),
-		withTenant:   _q.withTenant.Clone(),
+		config:            _q.config,
+		ctx:               _q.ctx.Clone(),
+		order:             append([]order.OrderOption{}, _q.order...),
+		inters:            append([]Interceptor{}, _q.inters...),
+		predicates:        append([]predicate.Order{}, _q.predicates...),
+		withItems:         _q.withItems.Clone(),
+		withEvents:        _q.withEvents.Clone(),
+		withMessages:      _q.withMessages.Clone(),
+		withJob:           _q.withJob.Clone(),
+		withNeeds:         _q.withNeeds.Clone(),
+		withPlacedBy:      _q.withPlacedBy.Clone(),
+		withContract:      _q.withContract.Clone(),
+		withQuote:         _q.withQuote.Clone(),
+		withTelephonyUser: _q.withTelephonyUser.Clone(),
+		withTenant:        _q.withTenant.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -579,6 +604,17 @@ func (_q *OrderQuery) WithQuote(opts ...func(*QuoteQuery)) *OrderQuery {
 	return _q
 }
 
+// WithTelephonyUser tells the query-builder to eager-load the nodes that are connected to
+// the "telephony_user" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *OrderQuery) WithTelephonyUser(opts ...func(*TelephonyUserQuery)) *OrderQuery {
+	query := (&TelephonyUserClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTelephonyUser = query
+	return _q
+}
+
 // WithTenant tells the query-builder to eager-load the nodes that are connected to
 // the "tenant" edge. The optional arguments are used to configure the query builder of the edge.
 func (_q *OrderQuery) WithTenant(opts ...func(*TenantQuery)) *OrderQuery {
@@ -668,7 +704,7 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 	var (
 		nodes       = []*Order{}
 		_spec       = _q.querySpec()
-		loadedTypes = [9]bool{
+		loadedTypes = [10]bool{
 			_q.withItems != nil,
 			_q.withEvents != nil,
 			_q.withMessages != nil,
@@ -677,6 +713,7 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 			_q.withPlacedBy != nil,
 			_q.withContract != nil,
 			_q.withQuote != nil,
+			_q.withTelephonyUser != nil,
 			_q.withTenant != nil,
 		}
 	)
@@ -750,6 +787,12 @@ func (_q *OrderQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Order,
 	if query := _q.withQuote; query != nil {
 		if err := _q.loadQuote(ctx, query, nodes, nil,
 			func(n *Order, e *Quote) { n.Edges.Quote = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withTelephonyUser; query != nil {
+		if err := _q.loadTelephonyUser(ctx, query, nodes, nil,
+			func(n *Order, e *TelephonyUser) { n.Edges.TelephonyUser = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -1036,6 +1079,36 @@ func (_q *OrderQuery) loadQuote(ctx context.Context, query *QuoteQuery, nodes []
 		for i := range nodes {
 			assign(nodes[i], n)
 		}
+	}
+	return nil
+}
+func (_q *OrderQuery) loadTelephonyUser(ctx context.Context, query *TelephonyUserQuery, nodes []*Order, init func(*Order), assign func(*Order, *TelephonyUser)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Order)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(telephonyuser.FieldOrderID)
+	}
+	query.Where(predicate.TelephonyUser(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(order.TelephonyUserColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.OrderID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "order_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "order_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/predicate"
+	"kontor/ent/telephonyuser"
 	"kontor/internal/account"
 
 	"entgo.io/ent/dialect/sql"
@@ -180,6 +181,25 @@ func (_u *OrderUpdate) SetContract(v *Contract) *OrderUpdate {
 	return _u.SetContractID(v.ID)
 }
 
+// SetTelephonyUserID sets the "telephony_user" edge to the TelephonyUser entity by ID.
+func (_u *OrderUpdate) SetTelephonyUserID(id uuid.UUID) *OrderUpdate {
+	_u.mutation.SetTelephonyUserID(id)
+	return _u
+}
+
+// SetNillableTelephonyUserID sets the "telephony_user" edge to the TelephonyUser entity by ID if the given value is not nil.
+func (_u *OrderUpdate) SetNillableTelephonyUserID(id *uuid.UUID) *OrderUpdate {
+	if id != nil {
+		_u = _u.SetTelephonyUserID(*id)
+	}
+	return _u
+}
+
+// SetTelephonyUser sets the "telephony_user" edge to the TelephonyUser entity.
+func (_u *OrderUpdate) SetTelephonyUser(v *TelephonyUser) *OrderUpdate {
+	return _u.SetTelephonyUserID(v.ID)
+}
+
 // Mutation returns the OrderMutation object of the builder.
 func (_u *OrderUpdate) Mutation() *OrderMutation {
 	return _u.mutation
@@ -278,6 +298,12 @@ func (_u *OrderUpdate) RemoveNeeds(v ...*ApprovalNeed) *OrderUpdate {
 // ClearContract clears the "contract" edge to the Contract entity.
 func (_u *OrderUpdate) ClearContract() *OrderUpdate {
 	_u.mutation.ClearContract()
+	return _u
+}
+
+// ClearTelephonyUser clears the "telephony_user" edge to the TelephonyUser entity.
+func (_u *OrderUpdate) ClearTelephonyUser() *OrderUpdate {
+	_u.mutation.ClearTelephonyUser()
 	return _u
 }
 
@@ -607,6 +633,35 @@ func (_u *OrderUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
+	if _u.mutation.TelephonyUserCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.TelephonyUserTable,
+			Columns: []string{order.TelephonyUserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(telephonyuser.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TelephonyUserIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.TelephonyUserTable,
+			Columns: []string{order.TelephonyUserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(telephonyuser.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -773,6 +828,25 @@ func (_u *OrderUpdateOne) SetContract(v *Contract) *OrderUpdateOne {
 	return _u.SetContractID(v.ID)
 }
 
+// SetTelephonyUserID sets the "telephony_user" edge to the TelephonyUser entity by ID.
+func (_u *OrderUpdateOne) SetTelephonyUserID(id uuid.UUID) *OrderUpdateOne {
+	_u.mutation.SetTelephonyUserID(id)
+	return _u
+}
+
+// SetNillableTelephonyUserID sets the "telephony_user" edge to the TelephonyUser entity by ID if the given value is not nil.
+func (_u *OrderUpdateOne) SetNillableTelephonyUserID(id *uuid.UUID) *OrderUpdateOne {
+	if id != nil {
+		_u = _u.SetTelephonyUserID(*id)
+	}
+	return _u
+}
+
+// SetTelephonyUser sets the "telephony_user" edge to the TelephonyUser entity.
+func (_u *OrderUpdateOne) SetTelephonyUser(v *TelephonyUser) *OrderUpdateOne {
+	return _u.SetTelephonyUserID(v.ID)
+}
+
 // Mutation returns the OrderMutation object of the builder.
 func (_u *OrderUpdateOne) Mutation() *OrderMutation {
 	return _u.mutation
@@ -871,6 +945,12 @@ func (_u *OrderUpdateOne) RemoveNeeds(v ...*ApprovalNeed) *OrderUpdateOne {
 // ClearContract clears the "contract" edge to the Contract entity.
 func (_u *OrderUpdateOne) ClearContract() *OrderUpdateOne {
 	_u.mutation.ClearContract()
+	return _u
+}
+
+// ClearTelephonyUser clears the "telephony_user" edge to the TelephonyUser entity.
+func (_u *OrderUpdateOne) ClearTelephonyUser() *OrderUpdateOne {
+	_u.mutation.ClearTelephonyUser()
 	return _u
 }
 
@@ -1223,6 +1303,35 @@ func (_u *OrderUpdateOne) sqlSave(ctx context.Context) (_node *Order, err error)
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(contract.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.TelephonyUserCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.TelephonyUserTable,
+			Columns: []string{order.TelephonyUserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(telephonyuser.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.TelephonyUserIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   order.TelephonyUserTable,
+			Columns: []string{order.TelephonyUserColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(telephonyuser.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

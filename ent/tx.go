@@ -46,6 +46,10 @@ type Tx struct {
 	CustomerNumber *CustomerNumberClient
 	// Document is the client for interacting with the Document builders.
 	Document *DocumentClient
+	// EndUser is the client for interacting with the EndUser builders.
+	EndUser *EndUserClient
+	// Extension is the client for interacting with the Extension builders.
+	Extension *ExtensionClient
 	// Grant is the client for interacting with the Grant builders.
 	Grant *GrantClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
@@ -54,6 +58,8 @@ type Tx struct {
 	ImportReason *ImportReasonClient
 	// ImportRun is the client for interacting with the ImportRun builders.
 	ImportRun *ImportRunClient
+	// InvoiceItem is the client for interacting with the InvoiceItem builders.
+	InvoiceItem *InvoiceItemClient
 	// Mail is the client for interacting with the Mail builders.
 	Mail *MailClient
 	// NeedApprover is the client for interacting with the NeedApprover builders.
@@ -76,6 +82,12 @@ type Tx struct {
 	OrderMessage *OrderMessageClient
 	// PasswordHash is the client for interacting with the PasswordHash builders.
 	PasswordHash *PasswordHashClient
+	// PhoneNumber is the client for interacting with the PhoneNumber builders.
+	PhoneNumber *PhoneNumberClient
+	// Portfolio is the client for interacting with the Portfolio builders.
+	Portfolio *PortfolioClient
+	// PortfolioProduct is the client for interacting with the PortfolioProduct builders.
+	PortfolioProduct *PortfolioProductClient
 	// Price is the client for interacting with the Price builders.
 	Price *PriceClient
 	// Product is the client for interacting with the Product builders.
@@ -94,6 +106,10 @@ type Tx struct {
 	SavedAssignment *SavedAssignmentClient
 	// SavedCart is the client for interacting with the SavedCart builders.
 	SavedCart *SavedCartClient
+	// SimCard is the client for interacting with the SimCard builders.
+	SimCard *SimCardClient
+	// TelephonyUser is the client for interacting with the TelephonyUser builders.
+	TelephonyUser *TelephonyUserClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
 	// Transfer is the client for interacting with the Transfer builders.
@@ -102,6 +118,8 @@ type Tx struct {
 	User *UserClient
 	// UserRole is the client for interacting with the UserRole builders.
 	UserRole *UserRoleClient
+	// Wizard is the client for interacting with the Wizard builders.
+	Wizard *WizardClient
 
 	// lazily loaded.
 	client     *Client
@@ -250,10 +268,13 @@ func (tx *Tx) init() {
 	tx.CustomerCentreLink = NewCustomerCentreLinkClient(tx.config)
 	tx.CustomerNumber = NewCustomerNumberClient(tx.config)
 	tx.Document = NewDocumentClient(tx.config)
+	tx.EndUser = NewEndUserClient(tx.config)
+	tx.Extension = NewExtensionClient(tx.config)
 	tx.Grant = NewGrantClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.ImportReason = NewImportReasonClient(tx.config)
 	tx.ImportRun = NewImportRunClient(tx.config)
+	tx.InvoiceItem = NewInvoiceItemClient(tx.config)
 	tx.Mail = NewMailClient(tx.config)
 	tx.NeedApprover = NewNeedApproverClient(tx.config)
 	tx.NumberSeries = NewNumberSeriesClient(tx.config)
@@ -265,6 +286,9 @@ func (tx *Tx) init() {
 	tx.OrderJob = NewOrderJobClient(tx.config)
 	tx.OrderMessage = NewOrderMessageClient(tx.config)
 	tx.PasswordHash = NewPasswordHashClient(tx.config)
+	tx.PhoneNumber = NewPhoneNumberClient(tx.config)
+	tx.Portfolio = NewPortfolioClient(tx.config)
+	tx.PortfolioProduct = NewPortfolioProductClient(tx.config)
 	tx.Price = NewPriceClient(tx.config)
 	tx.Product = NewProductClient(tx.config)
 	tx.Quote = NewQuoteClient(tx.config)
@@ -274,10 +298,13 @@ func (tx *Tx) init() {
 	tx.RuleApprover = NewRuleApproverClient(tx.config)
 	tx.SavedAssignment = NewSavedAssignmentClient(tx.config)
 	tx.SavedCart = NewSavedCartClient(tx.config)
+	tx.SimCard = NewSimCardClient(tx.config)
+	tx.TelephonyUser = NewTelephonyUserClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.Transfer = NewTransferClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 	tx.UserRole = NewUserRoleClient(tx.config)
+	tx.Wizard = NewWizardClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.

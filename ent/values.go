@@ -161,3 +161,6 @@ func (i *QuoteItem) UnitPrice() money.Money { return money.Of(i.UnitPriceAmount,
 
 // LineTotal is quantity times UnitPrice, rounded to the cent.
 func (i *QuoteItem) LineTotal() money.Money { return money.Of(i.LineTotalAmount, i.Currency) }
+
+// Price is the net amount of the invoice item.
+func (i *InvoiceItem) Price() money.Money { return money.Of(i.Amount, i.Currency) }

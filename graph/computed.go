@@ -33,8 +33,10 @@ var computedOf = map[string]map[string][]string{
 		"unitPrice": {"unitPriceAmount", "currency"},
 		"lineTotal": {"lineTotalAmount", "currency"},
 	},
-	"OrderEvent":   {"by": {"actorID"}},
-	"OrderMessage": {"by": {"authorID"}},
+	"TelephonyUser": {"sim": {"simLastFour"}},
+	"InvoiceItem":   {"amount": {"amount", "currency"}},
+	"OrderEvent":    {"by": {"actorID"}},
+	"OrderMessage":  {"by": {"authorID"}},
 	"OrderItem": {
 		"product":   {"sku", "productName"},
 		"unitPrice": {"unitPriceAmount", "currency"},

@@ -24,9 +24,11 @@ import (
 	"kontor/ent/quote"
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
+	"kontor/ent/wizard"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 )
@@ -48,9 +50,11 @@ var tables = map[string]string{
 	ent.KindQuote:           quote.Table,
 	ent.KindSavedAssignment: savedassignment.Table,
 	ent.KindSavedCart:       savedcart.Table,
+	ent.KindTelephonyUser:   telephonyuser.Table,
 	ent.KindTenant:          tenant.Table,
 	ent.KindTransfer:        transfer.Table,
 	ent.KindUser:            user.Table,
+	ent.KindWizard:          wizard.Table,
 }
 
 // node is the object with this ID. Malformed, unknown and foreign IDs all answer
@@ -99,6 +103,15 @@ func (r *Resolver) nodes(ctx context.Context, ids []gid.ID) ([]ent.Noder, error)
 	}
 	for i, n := range found {
 		result[places[i]] = n
+		if w, ok := n.(*ent.Wizard); ok {
+			open, err := r.telephony.Resumed(ctx, w)
+			if err != nil {
+				return nil, err
+			}
+			if !open {
+				result[places[i]] = nil
+			}
+		}
 	}
 	for _, err := range graphql.GetErrors(quiet) {
 		if !isNotFound(err) {

@@ -14,6 +14,7 @@ import (
 	"kontor/internal/identity"
 	"kontor/internal/lang"
 	"kontor/internal/ordering"
+	"kontor/internal/telephony"
 
 	"kontor/graph/model"
 )
@@ -21,30 +22,32 @@ import (
 // Resolver holds the rooms that answer, one field each. The fields are unexported,
 // because exported ones would clash with the schema's root fields.
 type Resolver struct {
-	client   *ent.Client
-	identity *identity.Service
-	access   *access.Service
-	audit    *audit.Log
-	catalog  *catalog.Service
-	cart     *cart.Service
-	ordering *ordering.Service
-	company  *company.Service
-	imports  *erp.Runs
-	files    Files
+	client    *ent.Client
+	identity  *identity.Service
+	access    *access.Service
+	audit     *audit.Log
+	catalog   *catalog.Service
+	cart      *cart.Service
+	ordering  *ordering.Service
+	company   *company.Service
+	imports   *erp.Runs
+	telephony *telephony.Service
+	files     Files
 }
 
 // Rooms are what the API answers from.
 type Rooms struct {
-	Client   *ent.Client
-	Identity *identity.Service
-	Access   *access.Service
-	Audit    *audit.Log
-	Catalog  *catalog.Service
-	Cart     *cart.Service
-	Ordering *ordering.Service
-	Company  *company.Service
-	Imports  *erp.Runs
-	Files    Files
+	Client    *ent.Client
+	Identity  *identity.Service
+	Access    *access.Service
+	Audit     *audit.Log
+	Catalog   *catalog.Service
+	Cart      *cart.Service
+	Ordering  *ordering.Service
+	Company   *company.Service
+	Imports   *erp.Runs
+	Telephony *telephony.Service
+	Files     Files
 }
 
 // Files makes links to files: the server knows their address and signs them.
@@ -60,7 +63,7 @@ type Files interface {
 func NewResolver(r Rooms) *Resolver {
 	return &Resolver{
 		client: r.Client, identity: r.Identity, access: r.Access, audit: r.Audit, catalog: r.Catalog,
-		cart: r.Cart, ordering: r.Ordering, company: r.Company, imports: r.Imports, files: r.Files,
+		cart: r.Cart, ordering: r.Ordering, company: r.Company, imports: r.Imports, telephony: r.Telephony, files: r.Files,
 	}
 }
 

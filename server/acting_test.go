@@ -253,7 +253,9 @@ func TestRolesWhileActing(t *testing.T) {
 		open := []string{"viewer", "node", "nodes", "categories", "products", "product", "cart", "contracts", "contract", "orders", "order", "tenants", "logout", "endSessions", "actFor",
 			"addCartItems", "addCartItemsFromCsv", "updateCartItem", "removeCartItems", "updateCart", "clearCart", "saveAddress", "deleteAddress", "saveAccountAssignment", "placeOrder",
 			"savedCarts", "saveCart", "loadSavedCart", "updateSavedCart", "deleteSavedCart", "orderSavedCart", "reorderToCart",
-			"withdrawOrder", "notifyApprover", "approvalRules", "createQuote", "quotes", "orderReceipt", "conversionAccount"}
+			"withdrawOrder", "notifyApprover", "approvalRules", "createQuote", "quotes", "orderReceipt", "conversionAccount",
+			"startTelephonyUserOrder", "setTelephonyUserOrderStep", "submitTelephonyUserOrder", "abandonTelephonyUserOrder", "telephonyUserOrder", "telephonyUserOrders",
+			"telephonyUsers", "linkSim", "addInvoiceItems"}
 		tried := 0
 		for _, field := range rootFields(t) {
 			if field.public {

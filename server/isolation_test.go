@@ -39,6 +39,8 @@ func TestIsolationOfForeignIDs(t *testing.T) {
 		// malte.brandt has a sub admin, too.
 		alter(t, d, fmt.Sprintf(`INSERT INTO user_roles (id, tenant_id, user_id, role) SELECT '%s', tenant_id, id, 'SUB_ADMIN' FROM users WHERE username = 'gisela.gross'`, uuid.Must(uuid.NewV7())))
 		foreign := worldOf(t, d, malte)
+		wizard := wizardOf(t, martha.Client, nil).id
+		telephone := globalID(ent.KindTelephonyUser, columnOf(t, d, `SELECT id FROM telephony_users WHERE state = 'AWAITING_SIM'`)[0])
 		before := dump(t, d, "BRANDT")
 		refused := 0
 		for place, p := range probes {
@@ -46,6 +48,7 @@ func TestIsolationOfForeignIDs(t *testing.T) {
 				answer := martha.Ask(t, p.document, servertest.Vars{
 					"id": id, "own": own, "sku": "TEL-DT-0101", "colleague": colleague, "contract": contract,
 					"tenant": tenantID(t, d, "HANSA"), "number": "4030123400", "letter": "0000-0000-0000-0000-0000-0000", "email": "malte.brandt@brandt.example", "target": "t",
+					"wizard": wizard, "telephony": telephone,
 				})
 				return strings.ReplaceAll(fmt.Sprint(answer.Status, " ", plain(answer)), id, "…")
 			}
@@ -87,7 +90,7 @@ func expectReal(t *testing.T, owner shopper, objects map[string]string, named ma
 	// What takes something away comes last, and ordering everything after that.
 	stages := slices.SortedFunc(maps.Keys(probes), func(a, b string) int {
 		stage := func(place string) int {
-			return strings.Count(place, "remove") + strings.Count(place, "delete") + strings.Count(place, "newSuperior") + 3*strings.Count(place, "subjectId") + 2*strings.Count(place, "loadSavedCart") + 2*strings.Count(place, "deleteSavedCart") + 2*strings.Count(place, "placeOrder.input.contractId")
+			return strings.Count(place, "remove") + strings.Count(place, "delete") + strings.Count(place, "newSuperior") + 3*strings.Count(place, "subjectId") + 4*strings.Count(place, "abandon") + 2*strings.Count(place, "loadSavedCart") + 2*strings.Count(place, "deleteSavedCart") + 2*strings.Count(place, "placeOrder.input.contractId")
 		}
 		return stage(a) - stage(b)
 	})
@@ -101,7 +104,8 @@ func expectReal(t *testing.T, owner shopper, objects map[string]string, named ma
 			id, none = objects[p.kind], nobodys(t, objects[p.kind])
 		}
 		ask := func(id string) string {
-			answer := owner.Ask(t, p.document, servertest.Vars{"id": id, "own": objects[ent.KindCartItem], "sku": "MET-AL-0101", "colleague": colleague, "contract": objects[ent.KindContract]})
+			answer := owner.Ask(t, p.document, servertest.Vars{"id": id, "own": objects[ent.KindCartItem], "sku": "MET-AL-0101", "colleague": colleague, "contract": objects[ent.KindContract],
+				"wizard": objects[ent.KindWizard], "telephony": objects[ent.KindTelephonyUser]})
 			return strings.ReplaceAll(fmt.Sprint(answer.Status, " ", plain(answer)), id, "…")
 		}
 		if missing, real := ask(none), ask(id); missing == real {
@@ -132,7 +136,9 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 	run := uuid.Must(uuid.NewV7())
 	alter(t, d, fmt.Sprintf(`INSERT INTO import_runs (id, tenant_id, kind, format, mode, state, filename, size, sha256, blob_key, buyer, read_bytes, records, created, updated, unchanged, refused, failure, takes, queued_at, ended_at)
 		VALUES ('%s', '%s', 'PRICES', 'CSV', 'GOOD_ROWS', 'COMPLETED', 'geheim.csv', 1, '', '', '', 0, 0, 0, 0, 0, 0, '', 0, '2026-11-01 00:00:00+00:00', '2026-11-01 00:00:00+00:00')`, run, brandt))
+	telephonyOf(t, d, brandt)
 	world := map[string]string{
+		ent.KindWizard:    wizardOf(t, owner.Client, map[string]any{"portfolio": "Geheim"}).id,
 		ent.KindImportRun: globalID(ent.KindImportRun, run.String()),
 		ent.KindTenant:    globalID(ent.KindTenant, brandt), ent.KindCategory: globalID(ent.KindCategory, category.String()),
 		ent.KindCustomerNumber: globalID(ent.KindCustomerNumber, number.String()),
@@ -155,11 +161,33 @@ func worldOf(t *testing.T, d *sql.DB, owner shopper) map[string]string {
 		ent.KindAddress:          `addresses WHERE label = 'Gießerei'`,
 		ent.KindSavedAssignment:  `saved_assignments WHERE label = 'Kostenstelle 700'`,
 		ent.KindUser:             `users WHERE username = 'malte.brandt'`,
+		ent.KindEndUser:          `end_users WHERE username = 'geheim'`,
+		ent.KindSimCard:          `sim_cards WHERE iccid = '8949020000019999999'`,
+		ent.KindPhoneNumber:      `phone_numbers WHERE number = '+4923198765432'`,
+		ent.KindTelephonyUser:    `telephony_users WHERE display_name = 'Geheimnis'`,
 		ent.KindProduct:          `products WHERE sku = 'MET-AL-0101'`,
 	} {
 		world[kind] = globalID(kind, columnOf(t, d, `SELECT id FROM `+where+` ORDER BY id LIMIT 1`)[0])
 	}
 	return world
+}
+
+// telephonyOf gives a company a portfolio, a stock and a telephony user.
+func telephonyOf(t *testing.T, d *sql.DB, company string) {
+	t.Helper()
+	add := func(statement string) {
+		t.Helper()
+		alter(t, d, strings.ReplaceAll(strings.ReplaceAll(statement, "NEW", "'"+uuid.Must(uuid.NewV7()).String()+"'"), "COMPANY", "'"+company+"'"))
+	}
+	add(`INSERT INTO portfolios (id, tenant_id, name, terms) VALUES (NEW, COMPANY, 'Geheim', '[24]')`)
+	add(`INSERT INTO portfolio_products (id, tenant_id, portfolio, product_id, kind, voices, terms) SELECT NEW, tenant_id, 'Geheim', id, 'SIM', '[]', '[]' FROM products WHERE sku = 'MET-AL-0101'`)
+	add(`INSERT INTO end_users (id, tenant_id, username, username_key, first_name, last_name, email, created_at) VALUES (NEW, COMPANY, 'geheim', 'geheim', 'Eva', 'Geheim', 'e@brandt.example', '2026-01-01 00:00:00+00:00')`)
+	add(`INSERT INTO sim_cards (id, tenant_id, iccid, last_four, product_id, created_at) SELECT NEW, COMPANY, '8949020000019999999', '9999', id, '2026-01-01 00:00:00+00:00' FROM products WHERE sku = 'MET-AL-0101'`)
+	add(`INSERT INTO idempotency_keys (id, tenant_id, user_id, operation, key, input_hash, result_id, created_at)
+		SELECT NEW, tenant_id, id, 'submitTelephonyUserOrder', 'key of BRANDT', 'of another input', id, '2026-01-01 00:00:00+00:00' FROM users WHERE username = 'malte.brandt'`)
+	add(`INSERT INTO phone_numbers (id, tenant_id, number, origin, created_at) VALUES (NEW, COMPANY, '+4923198765432', 'STOCK', '2026-01-01 00:00:00+00:00')`)
+	add(`INSERT INTO telephony_users (id, tenant_id, end_user_id, state, display_name, extension, phone_number, ported, created_at)
+		SELECT NEW, tenant_id, id, 'AWAITING_SIM', 'Geheimnis', '10', '+49231', false, '2026-01-01 00:00:00+00:00' FROM end_users WHERE username = 'geheim'`)
 }
 
 // login logs in once more and gives the ID of that session.
@@ -193,6 +221,8 @@ func numbersOf(owner shopper) map[string][2]string {
 		"csv":             {"MET-AL-0101;1000", "MET-AL-9999;1000"},
 		"user name":       {"gisela.gross", "nobody.nowhere"},
 		"company":         {"Gießerei Brandt", "Gießerei Niemand"},
+		"telephony user":  {"Geheimnis", "Niemand"},
+		"phone number":    {"+4923198765432", "+4923198765433"},
 	}
 }
 

@@ -99,7 +99,7 @@ var nodeKinds = map[string]string{
 	"Address": ent.KindAddress, "AlloyGroup": ent.KindAlloyGroup, "ApprovalRule": ent.KindApprovalRule, "AuditEntry": ent.KindAuditEntry, "Booking": ent.KindBooking, "Cart": ent.KindCart, "CartItem": ent.KindCartItem, "Category": ent.KindCategory,
 	"Contract": ent.KindContract, "ContractPosition": ent.KindContractPosition, "CustomerNumber": ent.KindCustomerNumber, "Document": ent.KindDocument, "ImportRun": ent.KindImportRun, "Order": ent.KindOrder,
 	"OrderItem": ent.KindOrderItem, "Product": ent.KindProduct, "Quote": ent.KindQuote, "QuoteItem": ent.KindQuoteItem, "SavedCart": ent.KindSavedCart, "SavedAccountAssignment": ent.KindSavedAssignment, "Tenant": ent.KindTenant,
-	"Transfer": ent.KindTransfer, "User": ent.KindUser,
+	"TelephonyUser": ent.KindTelephonyUser, "TelephonyUserOrder": ent.KindWizard, "Transfer": ent.KindTransfer, "User": ent.KindUser,
 }
 
 // matrixRows are the lines of the table, as the schema gives them: each field with a door,
@@ -267,7 +267,7 @@ func refusal(t *testing.T, what string, answer *servertest.Answer) string {
 // late are parts of places that have their turn after all others, in this order: the more
 // they change, the later, and last what the asker itself would suffer from.
 var late = []string{
-	"connectCustomerNumber", "remove", "placeOrder.input.contractId", "createQuote.input.idempotencyKey", "reorderToCart", "loadSavedCart", "delete", "endSessions", "setUserRoles.input.newSuperiorId", "deactivateUser.input.newSuperiorId",
+	"abandonTelephonyUserOrder", "connectCustomerNumber", "remove", "placeOrder.input.contractId", "createQuote.input.idempotencyKey", "reorderToCart", "loadSavedCart", "delete", "endSessions", "setUserRoles.input.newSuperiorId", "deactivateUser.input.newSuperiorId",
 	"setUserRoles.input.id", "deactivateUser.input.id", "actFor",
 }
 

@@ -22,6 +22,9 @@ import (
 	"kontor/ent/importrun"
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
+	"kontor/ent/phonenumber"
+	"kontor/ent/portfolioproduct"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
@@ -48,7 +51,7 @@ type belongings struct {
 // unknown are texts of each kind that name nothing.
 var unknown = map[string]string{
 	"sku": "SKU-NOBODY-X", "order number": "NOBODY-X-1", "quote number": "NOBODY-X-Q1", "contract number": "K-NOBODY-X", "customer number": "7999999999",
-	"key": "key of nobody", "saved key": "key of nobody", "csv": "SKU-NOTHING;1", "user name": "nobody.nowhere", "company": "Firma Niemand", "target": "target of nobody", "challenge": "challenge of nobody",
+	"key": "key of nobody", "saved key": "key of nobody", "csv": "SKU-NOTHING;1", "user name": "nobody.nowhere", "company": "Firma Niemand", "telephony user": "Niemand", "phone number": "+494077099999", "target": "target of nobody", "challenge": "challenge of nobody",
 }
 
 // company is a company with a master admin, who has a sub admin.
@@ -158,7 +161,7 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	rule, err := b.tx.ApprovalRule.Create().SetTenantID(of.ID).SetName(name).SetAboveAmount(money.MustParse("99000000")).SetCurrency("EUR").SetSelfApproval(false).
 		SetCreatedAt(now).Save(b.ctx)
 	b.must("a rule", err)
-	for _, operation := range []string{"placeOrder", "orderSavedCart", "saveTransfers", "createQuote"} {
+	for _, operation := range []string{"placeOrder", "orderSavedCart", "saveTransfers", "createQuote", "submitTelephonyUserOrder"} {
 		b.must("a key", b.tx.IdempotencyKey.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetOperation(operation).SetKey("key of "+name).
 			SetInputHash("of another input").SetResultID(placed.ID).SetCreatedAt(now).Exec(b.ctx))
 	}
@@ -170,6 +173,7 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 	b.must("an import", err)
 	entry, err := b.tx.AuditEntry.Query().Where(auditentry.TenantID(of.ID), auditentry.SubjectID(owner.ID)).Only(b.ctx)
 	b.must("an audit entry", err)
+	wizard, person, card, free, telephone := b.telephony(of, owner, product, name)
 	receiver := b.third
 	if of.boss == b.third {
 		receiver = of.helper
@@ -182,10 +186,12 @@ func (b *builder) belong(of company, owner *ent.User, tag string) *belongings {
 		ent.KindApprovalRule: id(rule), ent.KindQuote: id(offer), ent.KindQuoteItem: id(offered), ent.KindAlloyGroup: id(metal), ent.KindBooking: id(receipt), ent.KindDocument: id(paper),
 		ent.KindImportRun: id(imported),
 		ent.KindTransfer:  b.share(agreement, of.boss, receiver),
-		"sku":             sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
+		ent.KindWizard:    id(wizard), ent.KindEndUser: id(person), ent.KindSimCard: id(card), ent.KindPhoneNumber: id(free), ent.KindTelephonyUser: id(telephone),
+		"telephony user": telephone.DisplayName, "phone number": free.Number,
+		"sku": sku, "order number": placed.Number, "quote number": offer.Number, "contract number": agreement.Number, "customer number": number.Number, "key": "key of " + name, "saved key": "key of " + name, "csv": sku + ";1",
 		"user name": owner.Username, "company": of.Name, "challenge": "challenge of " + name,
 	}, servertest.Vars{
-		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "tenant": id(of.Tenant), "clear": true, "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",
+		"own": id(line), "sku": sku, "colleague": id(of.helper), "contract": id(agreement), "tenant": id(of.Tenant), "clear": true, "wizard": id(wizard), "telephony": id(telephone), "number": number.Number, "letter": secret, "email": of.boss.Email, "target": "target of nobody",
 	}}
 }
 
@@ -202,6 +208,27 @@ func (b *builder) order(about *ent.Contract, product *ent.Product, by *ent.User,
 	b.must("a step of an order", b.tx.OrderEvent.Create().SetTenantID(about.TenantID).SetOrderID(placed.ID).SetPlacedByID(by.ID).SetContractID(about.ID).
 		SetAt(now).SetState(orderevent.StateIN_PROGRESS).Exec(b.ctx))
 	return placed, item
+}
+
+// telephony is a wizard with a portfolio, the stock that it can take from, and a telephony user
+// that waits for a card.
+func (b *builder) telephony(of company, owner *ent.User, product *ent.Product, name string) (*ent.Wizard, *ent.EndUser, *ent.SimCard, *ent.PhoneNumber, *ent.TelephonyUser) {
+	now, number := b.k.Clock.Now(), fmt.Sprintf("+4940770%05d", 1000+b.numbers)
+	b.must("a portfolio", b.tx.Portfolio.Create().SetTenantID(of.ID).SetName("P-"+name).SetTerms([]int{24}).Exec(b.ctx))
+	b.must("a rule", b.tx.PortfolioProduct.Create().SetTenantID(b.operator.ID).SetPortfolio("P-"+name).SetProductID(product.ID).SetKind(portfolioproduct.KindSIM).
+		SetVoices([]uuid.UUID{}).SetTerms([]int{}).Exec(b.ctx))
+	wizard, err := b.tx.Wizard.Create().SetTenantID(of.ID).SetUserID(owner.ID).SetPortfolio("P-" + name).SetExpiresAt(now.Add(time.Hour)).SetCreatedAt(now).SetUpdatedAt(now).Save(b.ctx)
+	b.must("a wizard", err)
+	person, err := b.tx.EndUser.Create().SetTenantID(of.ID).SetUsername(name).SetUsernameKey(name).SetFirstName("Eva").SetLastName(name).SetEmail("eva@matrix.example").SetCreatedAt(now).Save(b.ctx)
+	b.must("an end user", err)
+	card, err := b.tx.SimCard.Create().SetTenantID(of.ID).SetIccid(fmt.Sprintf("894902000001%07d", b.numbers)).SetLastFour(fmt.Sprintf("%04d", b.numbers)).SetProductID(product.ID).SetCreatedAt(now).Save(b.ctx)
+	b.must("a card", err)
+	free, err := b.tx.PhoneNumber.Create().SetTenantID(of.ID).SetNumber(number).SetOrigin(phonenumber.OriginSTOCK).SetCreatedAt(now).Save(b.ctx)
+	b.must("a number", err)
+	telephone, err := b.tx.TelephonyUser.Create().SetTenantID(of.ID).SetOrderedByID(owner.ID).SetEndUserID(person.ID).SetState(telephonyuser.StateAWAITING_SIM).SetDisplayName("Platz " + name).
+		SetExtension("10").SetPhoneNumber("+49").SetPorted(false).SetCreatedAt(now).Save(b.ctx)
+	b.must("a telephony user", err)
+	return wizard, person, card, free, telephone
 }
 
 func (b *builder) quote(of company, product *ent.Product, name string) (*ent.Quote, *ent.QuoteItem) {

@@ -155,6 +155,34 @@ var probes = map[string]probe{
 	"Query.users.where.search":       {`query($id: String!) { users(first: 100, where: {search: $id}) { totalCount nodes { lastName } } }`, "user name"},
 	"Query.users.where.tenantId":     {`query($id: ID!) { users(first: 100, where: {tenantId: $id}) { totalCount nodes { lastName } } }`, ent.KindTenant},
 
+	"Query.telephonyUserOrder.id":            {`query($id: ID!) { telephonyUserOrder(id: $id) { customer { portfolio } choices { terms } } }`, ent.KindWizard},
+	"Query.telephonyUsers.where.search":      {`query($id: String!) { telephonyUsers(first: 100, where: {search: $id}) { totalCount nodes { state } } }`, "telephony user"},
+	"Query.telephonyUsers.where.tenantId":    {`query($id: ID!) { telephonyUsers(first: 100, where: {tenantId: $id}) { totalCount nodes { state } } }`, ent.KindTenant},
+	"Mutation.linkSim.input.telephonyUserId": {`mutation($id: ID!) { linkSim(input: {telephonyUserId: $id, lastFour: "x"}) { telephonyUser { state } errors { code field message } } }`, ent.KindTelephonyUser},
+	"Mutation.linkSim.input.simId": {`mutation($id: ID!, $telephony: ID!) { linkSim(input: {telephonyUserId: $telephony, simId: $id}) {
+		telephonyUser { sim { lastFour } } errors { code field message } } }`, ent.KindSimCard},
+	"Mutation.addInvoiceItems.input.telephonyUserId": {`mutation($id: ID!) { addInvoiceItems(input: {telephonyUserId: $id, items: [{label: "", amount: "1"}]}) {
+		telephonyUser { state } errors { code field message } } }`, ent.KindTelephonyUser},
+	"Mutation.startTelephonyUserOrder.input.tenantId": {`mutation($id: ID!) { startTelephonyUserOrder(input: {tenantId: $id, startDate: "2020-01-01"}) {
+		wizard { id } errors { code field message } } }`, ent.KindTenant},
+	"Mutation.setTelephonyUserOrderStep.input.wizardId": {`mutation($id: ID!) { setTelephonyUserOrderStep(input: {wizardId: $id, createInvoiceItems: true}) {
+		wizard { customer { portfolio } } errors { code field message } } }`, ent.KindWizard},
+	"Mutation.setTelephonyUserOrderStep.input.endUser.id": {`mutation($id: ID!, $wizard: ID!) { setTelephonyUserOrderStep(input: {wizardId: $wizard, endUser: {id: $id}}) {
+		wizard { endUser { username } } errors { code field message } } }`, ent.KindEndUser},
+	"Mutation.setTelephonyUserOrderStep.input.sim.productSku": {`mutation($id: String!, $wizard: ID!) { setTelephonyUserOrderStep(input: {wizardId: $wizard, sim: {productSku: $id, mode: LINK_LATER}}) {
+		wizard { sim { product { name } } } errors { code field message } } }`, "sku"},
+	"Mutation.setTelephonyUserOrderStep.input.sim.simId": {`mutation($id: ID!, $wizard: ID!, $sku: String!) { setTelephonyUserOrderStep(input: {wizardId: $wizard, sim: {productSku: $sku, mode: ACTIVATE_NOW, simId: $id}}) {
+		wizard { sim { lastFour } } errors { code field message } } }`, ent.KindSimCard},
+	"Mutation.setTelephonyUserOrderStep.input.number.numberId": {`mutation($id: ID!, $wizard: ID!) { setTelephonyUserOrderStep(input: {wizardId: $wizard, number: {kind: NEW, numberId: $id}}) {
+		wizard { number { kind number } } errors { code field message } } }`, ent.KindPhoneNumber},
+	"Mutation.setTelephonyUserOrderStep.input.number.number": {`mutation($id: String!, $wizard: ID!) { setTelephonyUserOrderStep(input: {wizardId: $wizard, number: {kind: PORT_IN, number: $id, provider: "x"}}) {
+		wizard { number { kind number } } errors { code field message } } }`, "phone number"},
+	"Mutation.submitTelephonyUserOrder.input.wizardId": {`mutation($id: ID!) { submitTelephonyUserOrder(input: {wizardId: $id, idempotencyKey: "w"}) { order { number }
+		errors { code field message } } }`, ent.KindWizard},
+	"Mutation.submitTelephonyUserOrder.input.idempotencyKey": {`mutation($id: String!, $wizard: ID!) { submitTelephonyUserOrder(input: {wizardId: $wizard, idempotencyKey: $id}) { order { number }
+		errors { code field message } } }`, "key"},
+	"Mutation.abandonTelephonyUserOrder.input.wizardId": {`mutation($id: ID!) { abandonTelephonyUserOrder(input: {wizardId: $id}) { errors { code field message } } }`, ent.KindWizard},
+
 	"Query.product.sku":                {`query($id: String!) { product(sku: $id) { id name price { amount } } }`, "sku"},
 	"Query.orderReceipt.number":        {`query($id: String!) { orderReceipt(number: $id) { order { id gross { amount } } sentTo } }`, "order number"},
 	"Query.order.number":               {`query($id: String!) { order(number: $id) { id gross { amount } } }`, "order number"},
@@ -199,6 +227,8 @@ var (
 		"action",                                             // of the audit log, the same for all
 		"token", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed
 		"accessNumber", "state", "iss", // of the customer centre, which is asked about them
+		"portfolio", "reference", "voiceSku", "dataSku", "smsSku", "skus", "ofProduct", // of the wizard's own portfolio: what is not in it does not fit, whether it is there or not
+		"prefix", "lastFour", "extension", "pin", "areaCode", "ending", // of its own company
 	}
 )
 

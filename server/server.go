@@ -35,6 +35,7 @@ import (
 	"kontor/internal/provision"
 	"kontor/internal/seal"
 	"kontor/internal/session"
+	"kontor/internal/telephony"
 	"kontor/internal/throttle"
 	"kontor/server/page"
 )
@@ -190,9 +191,12 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Catalog:  products,
 		Cart:     carts,
 		Ordering: orders,
-		Company:  company.New(s.db, rights, s.blobs, o.now),
-		Imports:  imports,
-		Files:    files{s},
+		Telephony: telephony.New(telephony.Needs{
+			DB: s.db, Redis: s.redis, Catalog: products, Cart: carts, Ordering: orders, Audit: log, Hasher: o.hasher, Log: s.log, Now: o.now,
+		}),
+		Company: company.New(s.db, rights, s.blobs, o.now),
+		Imports: imports,
+		Files:   files{s},
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
 		RequestID: requestID, Log: s.log, Introspection: !s.config.Production,
@@ -300,18 +304,22 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 }
 
 // Work does what nobody waits for, until the context ends: sends mails, reminds approvers,
-// processes orders. It returns once the orders that were begun have come a step further.
+// frees reservations, processes orders. It returns once the orders that were begun have come a step further.
 func (s *Server) Work(ctx context.Context) {
 	if s.sender != nil {
 		go s.sender.Run(ctx)
 	}
 	go s.rooms.Ordering.KeepReminding(ctx)
+	go s.rooms.Telephony.KeepSweeping(ctx)
 	go s.rooms.Imports.KeepImporting(ctx)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 
-// Process processes the orders that are due now, and returns then.
-func (s *Server) Process(ctx context.Context) error { return s.rooms.Ordering.Process(ctx) }
+// Process processes the orders that are due now, frees the reservations that ran out, and
+// returns then.
+func (s *Server) Process(ctx context.Context) error {
+	return errors.Join(s.rooms.Ordering.Process(ctx), s.rooms.Telephony.Sweep(ctx))
+}
 
 // Import works on the imports that are due now, and returns then.
 func (s *Server) Import(ctx context.Context) error { return s.rooms.Imports.Process(ctx) }

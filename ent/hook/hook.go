@@ -212,6 +212,30 @@ func (f DocumentFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, er
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.DocumentMutation", m)
 }
 
+// The EndUserFunc type is an adapter to allow the use of ordinary
+// function as EndUser mutator.
+type EndUserFunc func(context.Context, *ent.EndUserMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f EndUserFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.EndUserMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.EndUserMutation", m)
+}
+
+// The ExtensionFunc type is an adapter to allow the use of ordinary
+// function as Extension mutator.
+type ExtensionFunc func(context.Context, *ent.ExtensionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ExtensionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ExtensionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ExtensionMutation", m)
+}
+
 // The GrantFunc type is an adapter to allow the use of ordinary
 // function as Grant mutator.
 type GrantFunc func(context.Context, *ent.GrantMutation) (ent.Value, error)
@@ -258,6 +282,18 @@ func (f ImportRunFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ImportRunMutation", m)
+}
+
+// The InvoiceItemFunc type is an adapter to allow the use of ordinary
+// function as InvoiceItem mutator.
+type InvoiceItemFunc func(context.Context, *ent.InvoiceItemMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f InvoiceItemFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.InvoiceItemMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.InvoiceItemMutation", m)
 }
 
 // The MailFunc type is an adapter to allow the use of ordinary
@@ -392,6 +428,42 @@ func (f PasswordHashFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PasswordHashMutation", m)
 }
 
+// The PhoneNumberFunc type is an adapter to allow the use of ordinary
+// function as PhoneNumber mutator.
+type PhoneNumberFunc func(context.Context, *ent.PhoneNumberMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PhoneNumberFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PhoneNumberMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PhoneNumberMutation", m)
+}
+
+// The PortfolioFunc type is an adapter to allow the use of ordinary
+// function as Portfolio mutator.
+type PortfolioFunc func(context.Context, *ent.PortfolioMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PortfolioFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PortfolioMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PortfolioMutation", m)
+}
+
+// The PortfolioProductFunc type is an adapter to allow the use of ordinary
+// function as PortfolioProduct mutator.
+type PortfolioProductFunc func(context.Context, *ent.PortfolioProductMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PortfolioProductFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PortfolioProductMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PortfolioProductMutation", m)
+}
+
 // The PriceFunc type is an adapter to allow the use of ordinary
 // function as Price mutator.
 type PriceFunc func(context.Context, *ent.PriceMutation) (ent.Value, error)
@@ -500,6 +572,30 @@ func (f SavedCartFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SavedCartMutation", m)
 }
 
+// The SimCardFunc type is an adapter to allow the use of ordinary
+// function as SimCard mutator.
+type SimCardFunc func(context.Context, *ent.SimCardMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f SimCardFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.SimCardMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SimCardMutation", m)
+}
+
+// The TelephonyUserFunc type is an adapter to allow the use of ordinary
+// function as TelephonyUser mutator.
+type TelephonyUserFunc func(context.Context, *ent.TelephonyUserMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TelephonyUserFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TelephonyUserMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TelephonyUserMutation", m)
+}
+
 // The TenantFunc type is an adapter to allow the use of ordinary
 // function as Tenant mutator.
 type TenantFunc func(context.Context, *ent.TenantMutation) (ent.Value, error)
@@ -546,6 +642,18 @@ func (f UserRoleFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, er
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.UserRoleMutation", m)
+}
+
+// The WizardFunc type is an adapter to allow the use of ordinary
+// function as Wizard mutator.
+type WizardFunc func(context.Context, *ent.WizardMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f WizardFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.WizardMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.WizardMutation", m)
 }
 
 // Condition is a hook condition function.

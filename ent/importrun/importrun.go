@@ -161,15 +161,21 @@ type Kind string
 
 // Kind values.
 const (
-	KindTENANTS      Kind = "TENANTS"
-	KindUSERS        Kind = "USERS"
-	KindPRODUCTS     Kind = "PRODUCTS"
-	KindPRICES       Kind = "PRICES"
-	KindCONTRACTS    Kind = "CONTRACTS"
-	KindORDERS       Kind = "ORDERS"
-	KindALLOY_GROUPS Kind = "ALLOY_GROUPS"
-	KindBOOKINGS     Kind = "BOOKINGS"
-	KindDOCUMENTS    Kind = "DOCUMENTS"
+	KindTENANTS            Kind = "TENANTS"
+	KindUSERS              Kind = "USERS"
+	KindPRODUCTS           Kind = "PRODUCTS"
+	KindPRICES             Kind = "PRICES"
+	KindCONTRACTS          Kind = "CONTRACTS"
+	KindORDERS             Kind = "ORDERS"
+	KindALLOY_GROUPS       Kind = "ALLOY_GROUPS"
+	KindBOOKINGS           Kind = "BOOKINGS"
+	KindDOCUMENTS          Kind = "DOCUMENTS"
+	KindPORTFOLIOS         Kind = "PORTFOLIOS"
+	KindPORTFOLIO_PRODUCTS Kind = "PORTFOLIO_PRODUCTS"
+	KindEND_USERS          Kind = "END_USERS"
+	KindSIM_CARDS          Kind = "SIM_CARDS"
+	KindPHONE_NUMBERS      Kind = "PHONE_NUMBERS"
+	KindTELEPHONY_USERS    Kind = "TELEPHONY_USERS"
 )
 
 func (k Kind) String() string {
@@ -179,7 +185,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindTENANTS, KindUSERS, KindPRODUCTS, KindPRICES, KindCONTRACTS, KindORDERS, KindALLOY_GROUPS, KindBOOKINGS, KindDOCUMENTS:
+	case KindTENANTS, KindUSERS, KindPRODUCTS, KindPRICES, KindCONTRACTS, KindORDERS, KindALLOY_GROUPS, KindBOOKINGS, KindDOCUMENTS, KindPORTFOLIOS, KindPORTFOLIO_PRODUCTS, KindEND_USERS, KindSIM_CARDS, KindPHONE_NUMBERS, KindTELEPHONY_USERS:
 		return nil
 	default:
 		return fmt.Errorf("importrun: invalid enum value for kind field: %q", k)

@@ -441,6 +441,40 @@ var (
 			},
 		},
 	}
+	// EndUsersColumns holds the columns for the "end_users" table.
+	EndUsersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "username", Type: field.TypeString},
+		{Name: "username_key", Type: field.TypeString},
+		{Name: "first_name", Type: field.TypeString},
+		{Name: "prefix", Type: field.TypeString, Default: ""},
+		{Name: "last_name", Type: field.TypeString},
+		{Name: "email", Type: field.TypeString},
+		{Name: "language", Type: field.TypeEnum, Enums: []string{"de", "en"}, Default: "de"},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// EndUsersTable holds the schema information for the "end_users" table.
+	EndUsersTable = &schema.Table{
+		Name:       "end_users",
+		Columns:    EndUsersColumns,
+		PrimaryKey: []*schema.Column{EndUsersColumns[0]},
+	}
+	// ExtensionsColumns holds the columns for the "extensions" table.
+	ExtensionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "wizard_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "reserved_until", Type: field.TypeTime, Nullable: true},
+		{Name: "telephony_user_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "extension", Type: field.TypeString},
+	}
+	// ExtensionsTable holds the schema information for the "extensions" table.
+	ExtensionsTable = &schema.Table{
+		Name:       "extensions",
+		Columns:    ExtensionsColumns,
+		PrimaryKey: []*schema.Column{ExtensionsColumns[0]},
+	}
 	// GrantsColumns holds the columns for the "grants" table.
 	GrantsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -526,7 +560,7 @@ var (
 	ImportRunsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "tenant_id", Type: field.TypeUUID},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"TENANTS", "USERS", "PRODUCTS", "PRICES", "CONTRACTS", "ORDERS", "ALLOY_GROUPS", "BOOKINGS", "DOCUMENTS"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"TENANTS", "USERS", "PRODUCTS", "PRICES", "CONTRACTS", "ORDERS", "ALLOY_GROUPS", "BOOKINGS", "DOCUMENTS", "PORTFOLIOS", "PORTFOLIO_PRODUCTS", "END_USERS", "SIM_CARDS", "PHONE_NUMBERS", "TELEPHONY_USERS"}},
 		{Name: "format", Type: field.TypeEnum, Enums: []string{"CSV", "NDJSON", "BMECAT"}},
 		{Name: "mode", Type: field.TypeEnum, Enums: []string{"GOOD_ROWS", "ALL_OR_NONE"}},
 		{Name: "state", Type: field.TypeEnum, Enums: []string{"QUEUED", "RUNNING", "COMPLETED", "REJECTED", "FAILED"}, Default: "QUEUED"},
@@ -560,6 +594,34 @@ var (
 				Columns:    []*schema.Column{ImportRunsColumns[23]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
+			},
+		},
+	}
+	// InvoiceItemsColumns holds the columns for the "invoice_items" table.
+	InvoiceItemsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "ordered_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "label", Type: field.TypeString},
+		{Name: "quantity", Type: field.TypeInt64},
+		{Name: "amount", Type: field.TypeInt64},
+		{Name: "currency", Type: field.TypeString},
+		{Name: "monthly", Type: field.TypeBool},
+		{Name: "by_hand", Type: field.TypeBool},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "telephony_user_id", Type: field.TypeUUID},
+	}
+	// InvoiceItemsTable holds the schema information for the "invoice_items" table.
+	InvoiceItemsTable = &schema.Table{
+		Name:       "invoice_items",
+		Columns:    InvoiceItemsColumns,
+		PrimaryKey: []*schema.Column{InvoiceItemsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "invoice_items_telephony_users_invoice_items",
+				Columns:    []*schema.Column{InvoiceItemsColumns[10]},
+				RefColumns: []*schema.Column{TelephonyUsersColumns[0]},
+				OnDelete:   schema.NoAction,
 			},
 		},
 	}
@@ -862,6 +924,62 @@ var (
 		Columns:    PasswordHashesColumns,
 		PrimaryKey: []*schema.Column{PasswordHashesColumns[0]},
 	}
+	// PhoneNumbersColumns holds the columns for the "phone_numbers" table.
+	PhoneNumbersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "wizard_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "reserved_until", Type: field.TypeTime, Nullable: true},
+		{Name: "telephony_user_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "number", Type: field.TypeString},
+		{Name: "origin", Type: field.TypeEnum, Enums: []string{"STOCK", "PORT_IN"}},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// PhoneNumbersTable holds the schema information for the "phone_numbers" table.
+	PhoneNumbersTable = &schema.Table{
+		Name:       "phone_numbers",
+		Columns:    PhoneNumbersColumns,
+		PrimaryKey: []*schema.Column{PhoneNumbersColumns[0]},
+	}
+	// PortfoliosColumns holds the columns for the "portfolios" table.
+	PortfoliosColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString},
+		{Name: "terms", Type: field.TypeJSON},
+		{Name: "active", Type: field.TypeBool, Default: true},
+	}
+	// PortfoliosTable holds the schema information for the "portfolios" table.
+	PortfoliosTable = &schema.Table{
+		Name:       "portfolios",
+		Columns:    PortfoliosColumns,
+		PrimaryKey: []*schema.Column{PortfoliosColumns[0]},
+	}
+	// PortfolioProductsColumns holds the columns for the "portfolio_products" table.
+	PortfolioProductsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "portfolio", Type: field.TypeString},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"VOICE", "DATA", "SMS", "ADD_ON", "SIM"}},
+		{Name: "voices", Type: field.TypeJSON},
+		{Name: "terms", Type: field.TypeJSON},
+		{Name: "active", Type: field.TypeBool, Default: true},
+		{Name: "product_id", Type: field.TypeUUID},
+	}
+	// PortfolioProductsTable holds the schema information for the "portfolio_products" table.
+	PortfolioProductsTable = &schema.Table{
+		Name:       "portfolio_products",
+		Columns:    PortfolioProductsColumns,
+		PrimaryKey: []*schema.Column{PortfolioProductsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "portfolio_products_products_product",
+				Columns:    []*schema.Column{PortfolioProductsColumns[7]},
+				RefColumns: []*schema.Column{ProductsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
 	// PricesColumns holds the columns for the "prices" table.
 	PricesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1100,6 +1218,63 @@ var (
 		Columns:    SavedCartsColumns,
 		PrimaryKey: []*schema.Column{SavedCartsColumns[0]},
 	}
+	// SimCardsColumns holds the columns for the "sim_cards" table.
+	SimCardsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "wizard_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "reserved_until", Type: field.TypeTime, Nullable: true},
+		{Name: "telephony_user_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "iccid", Type: field.TypeString},
+		{Name: "last_four", Type: field.TypeString},
+		{Name: "product_id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// SimCardsTable holds the schema information for the "sim_cards" table.
+	SimCardsTable = &schema.Table{
+		Name:       "sim_cards",
+		Columns:    SimCardsColumns,
+		PrimaryKey: []*schema.Column{SimCardsColumns[0]},
+	}
+	// TelephonyUsersColumns holds the columns for the "telephony_users" table.
+	TelephonyUsersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "ordered_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"ORDERED", "AWAITING_SIM", "ACTIVE", "CANCELLED"}},
+		{Name: "display_name", Type: field.TypeString},
+		{Name: "extension", Type: field.TypeString},
+		{Name: "phone_number", Type: field.TypeString},
+		{Name: "ported", Type: field.TypeBool},
+		{Name: "sim_card_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "sim_last_four", Type: field.TypeString, Default: ""},
+		{Name: "area_code", Type: field.TypeString, Default: ""},
+		{Name: "pin_hash", Type: field.TypeString, Default: ""},
+		{Name: "pin_must_change", Type: field.TypeBool, Default: false},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "order_id", Type: field.TypeUUID, Unique: true, Nullable: true},
+		{Name: "end_user_id", Type: field.TypeUUID},
+	}
+	// TelephonyUsersTable holds the schema information for the "telephony_users" table.
+	TelephonyUsersTable = &schema.Table{
+		Name:       "telephony_users",
+		Columns:    TelephonyUsersColumns,
+		PrimaryKey: []*schema.Column{TelephonyUsersColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "telephony_users_orders_telephony_user",
+				Columns:    []*schema.Column{TelephonyUsersColumns[14]},
+				RefColumns: []*schema.Column{OrdersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "telephony_users_end_users_end_user",
+				Columns:    []*schema.Column{TelephonyUsersColumns[15]},
+				RefColumns: []*schema.Column{EndUsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+	}
 	// TenantsColumns holds the columns for the "tenants" table.
 	TenantsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -1230,6 +1405,62 @@ var (
 			},
 		},
 	}
+	// WizardsColumns holds the columns for the "wizards" table.
+	WizardsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID},
+		{Name: "portfolio", Type: field.TypeString, Default: ""},
+		{Name: "reference", Type: field.TypeString, Default: ""},
+		{Name: "start_date", Type: field.TypeString, Nullable: true, SchemaType: map[string]string{"postgres": "date", "sqlite3": "text"}},
+		{Name: "term_months", Type: field.TypeInt, Nullable: true},
+		{Name: "voice_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "data_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "sms_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "add_on_ids", Type: field.TypeJSON, Nullable: true},
+		{Name: "end_user_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "new_user", Type: field.TypeJSON, Nullable: true},
+		{Name: "sim_product_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "sim_mode", Type: field.TypeEnum, Nullable: true, Enums: []string{"ACTIVATE_NOW", "LINK_LATER"}},
+		{Name: "sim_card_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "sim_last_four", Type: field.TypeString, Default: ""},
+		{Name: "number_kind", Type: field.TypeEnum, Nullable: true, Enums: []string{"NEW", "PORT_IN"}},
+		{Name: "phone_number", Type: field.TypeString, Default: ""},
+		{Name: "provider", Type: field.TypeString, Default: ""},
+		{Name: "extension", Type: field.TypeString, Default: ""},
+		{Name: "display_name", Type: field.TypeString, Default: ""},
+		{Name: "area_code", Type: field.TypeString, Default: ""},
+		{Name: "pin_hash", Type: field.TypeString, Default: ""},
+		{Name: "pin_must_change", Type: field.TypeBool, Default: false},
+		{Name: "create_invoice_items", Type: field.TypeBool, Default: true},
+		{Name: "dropped", Type: field.TypeJSON, Nullable: true},
+		{Name: "changed", Type: field.TypeJSON, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "order_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// WizardsTable holds the schema information for the "wizards" table.
+	WizardsTable = &schema.Table{
+		Name:       "wizards",
+		Columns:    WizardsColumns,
+		PrimaryKey: []*schema.Column{WizardsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "wizards_tenants_tenant",
+				Columns:    []*schema.Column{WizardsColumns[31]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "wizards_orders_order",
+				Columns:    []*schema.Column{WizardsColumns[32]},
+				RefColumns: []*schema.Column{OrdersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		ActingSessionsTable,
@@ -1249,10 +1480,13 @@ var (
 		CustomerCentreLinksTable,
 		CustomerNumbersTable,
 		DocumentsTable,
+		EndUsersTable,
+		ExtensionsTable,
 		GrantsTable,
 		IdempotencyKeysTable,
 		ImportReasonsTable,
 		ImportRunsTable,
+		InvoiceItemsTable,
 		MailsTable,
 		NeedApproversTable,
 		NumberSeriesTable,
@@ -1264,6 +1498,9 @@ var (
 		OrderJobsTable,
 		OrderMessagesTable,
 		PasswordHashesTable,
+		PhoneNumbersTable,
+		PortfoliosTable,
+		PortfolioProductsTable,
 		PricesTable,
 		ProductsTable,
 		QuotesTable,
@@ -1273,10 +1510,13 @@ var (
 		RuleApproversTable,
 		SavedAssignmentsTable,
 		SavedCartsTable,
+		SimCardsTable,
+		TelephonyUsersTable,
 		TenantsTable,
 		TransfersTable,
 		UsersTable,
 		UserRolesTable,
+		WizardsTable,
 	}
 )
 
@@ -1302,6 +1542,7 @@ func init() {
 	GrantsTable.ForeignKeys[2].RefTable = UsersTable
 	ImportReasonsTable.ForeignKeys[0].RefTable = ImportRunsTable
 	ImportRunsTable.ForeignKeys[0].RefTable = UsersTable
+	InvoiceItemsTable.ForeignKeys[0].RefTable = TelephonyUsersTable
 	NeedApproversTable.ForeignKeys[0].RefTable = ApprovalNeedsTable
 	OneTimeLinksTable.ForeignKeys[0].RefTable = UsersTable
 	OrdersTable.ForeignKeys[0].RefTable = ContractsTable
@@ -1313,14 +1554,19 @@ func init() {
 	OrderItemsTable.ForeignKeys[0].RefTable = OrdersTable
 	OrderJobsTable.ForeignKeys[0].RefTable = OrdersTable
 	OrderMessagesTable.ForeignKeys[0].RefTable = OrdersTable
+	PortfolioProductsTable.ForeignKeys[0].RefTable = ProductsTable
 	PricesTable.ForeignKeys[0].RefTable = ProductsTable
 	ProductsTable.ForeignKeys[0].RefTable = CategoriesTable
 	QuotesTable.ForeignKeys[0].RefTable = TenantsTable
 	QuoteItemsTable.ForeignKeys[0].RefTable = QuotesTable
 	RuleApproversTable.ForeignKeys[0].RefTable = ApprovalRulesTable
 	RuleApproversTable.ForeignKeys[1].RefTable = UsersTable
+	TelephonyUsersTable.ForeignKeys[0].RefTable = OrdersTable
+	TelephonyUsersTable.ForeignKeys[1].RefTable = EndUsersTable
 	TenantsTable.ForeignKeys[0].RefTable = TenantsTable
 	UsersTable.ForeignKeys[0].RefTable = TenantsTable
 	UsersTable.ForeignKeys[1].RefTable = UsersTable
 	UserRolesTable.ForeignKeys[0].RefTable = UsersTable
+	WizardsTable.ForeignKeys[0].RefTable = TenantsTable
+	WizardsTable.ForeignKeys[1].RefTable = OrdersTable
 }

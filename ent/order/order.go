@@ -84,6 +84,8 @@ const (
 	EdgeContract = "contract"
 	// EdgeQuote holds the string denoting the quote edge name in mutations.
 	EdgeQuote = "quote"
+	// EdgeTelephonyUser holds the string denoting the telephony_user edge name in mutations.
+	EdgeTelephonyUser = "telephony_user"
 	// EdgeTenant holds the string denoting the tenant edge name in mutations.
 	EdgeTenant = "tenant"
 	// Table holds the table name of the order in the database.
@@ -144,6 +146,13 @@ const (
 	QuoteInverseTable = "quotes"
 	// QuoteColumn is the table column denoting the quote relation/edge.
 	QuoteColumn = "quote_id"
+	// TelephonyUserTable is the table that holds the telephony_user relation/edge.
+	TelephonyUserTable = "telephony_users"
+	// TelephonyUserInverseTable is the table name for the TelephonyUser entity.
+	// It exists in this package in order to avoid circular dependency with the "telephonyuser" package.
+	TelephonyUserInverseTable = "telephony_users"
+	// TelephonyUserColumn is the table column denoting the telephony_user relation/edge.
+	TelephonyUserColumn = "order_id"
 	// TenantTable is the table that holds the tenant relation/edge.
 	TenantTable = "orders"
 	// TenantInverseTable is the table name for the Tenant entity.
@@ -499,6 +508,13 @@ func ByQuoteField(field string, opts ...sql.OrderTermOption) OrderOption {
 	}
 }
 
+// ByTelephonyUserField orders the results by telephony_user field.
+func ByTelephonyUserField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newTelephonyUserStep(), sql.OrderByField(field, opts...))
+	}
+}
+
 // ByTenantField orders the results by tenant field.
 func ByTenantField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -559,6 +575,13 @@ func newQuoteStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(QuoteInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2O, true, QuoteTable, QuoteColumn),
+	)
+}
+func newTelephonyUserStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(TelephonyUserInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2O, false, TelephonyUserTable, TelephonyUserColumn),
 	)
 }
 func newTenantStep() *sqlgraph.Step {

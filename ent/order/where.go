@@ -1241,6 +1241,29 @@ func HasQuoteWith(preds ...predicate.Quote) predicate.Order {
 	})
 }
 
+// HasTelephonyUser applies the HasEdge predicate on the "telephony_user" edge.
+func HasTelephonyUser() predicate.Order {
+	return predicate.Order(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, TelephonyUserTable, TelephonyUserColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasTelephonyUserWith applies the HasEdge predicate on the "telephony_user" edge with a given conditions (other predicates).
+func HasTelephonyUserWith(preds ...predicate.TelephonyUser) predicate.Order {
+	return predicate.Order(func(s *sql.Selector) {
+		step := newTelephonyUserStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasTenant applies the HasEdge predicate on the "tenant" edge.
 func HasTenant() predicate.Order {
 	return predicate.Order(func(s *sql.Selector) {

@@ -57,6 +57,12 @@ type CustomerNumber func(*sql.Selector)
 // Document is the predicate function for document builders.
 type Document func(*sql.Selector)
 
+// EndUser is the predicate function for enduser builders.
+type EndUser func(*sql.Selector)
+
+// Extension is the predicate function for extension builders.
+type Extension func(*sql.Selector)
+
 // Grant is the predicate function for grant builders.
 type Grant func(*sql.Selector)
 
@@ -68,6 +74,9 @@ type ImportReason func(*sql.Selector)
 
 // ImportRun is the predicate function for importrun builders.
 type ImportRun func(*sql.Selector)
+
+// InvoiceItem is the predicate function for invoiceitem builders.
+type InvoiceItem func(*sql.Selector)
 
 // Mail is the predicate function for mail builders.
 type Mail func(*sql.Selector)
@@ -102,6 +111,15 @@ type OrderMessage func(*sql.Selector)
 // PasswordHash is the predicate function for passwordhash builders.
 type PasswordHash func(*sql.Selector)
 
+// PhoneNumber is the predicate function for phonenumber builders.
+type PhoneNumber func(*sql.Selector)
+
+// Portfolio is the predicate function for portfolio builders.
+type Portfolio func(*sql.Selector)
+
+// PortfolioProduct is the predicate function for portfolioproduct builders.
+type PortfolioProduct func(*sql.Selector)
+
 // Price is the predicate function for price builders.
 type Price func(*sql.Selector)
 
@@ -129,6 +147,12 @@ type SavedAssignment func(*sql.Selector)
 // SavedCart is the predicate function for savedcart builders.
 type SavedCart func(*sql.Selector)
 
+// SimCard is the predicate function for simcard builders.
+type SimCard func(*sql.Selector)
+
+// TelephonyUser is the predicate function for telephonyuser builders.
+type TelephonyUser func(*sql.Selector)
+
 // Tenant is the predicate function for tenant builders.
 type Tenant func(*sql.Selector)
 
@@ -140,3 +164,6 @@ type User func(*sql.Selector)
 
 // UserRole is the predicate function for userrole builders.
 type UserRole func(*sql.Selector)
+
+// Wizard is the predicate function for wizard builders.
+type Wizard func(*sql.Selector)

@@ -20,10 +20,13 @@ import (
 	"kontor/ent/customercentrelink"
 	"kontor/ent/customernumber"
 	"kontor/ent/document"
+	"kontor/ent/enduser"
+	"kontor/ent/extension"
 	"kontor/ent/grant"
 	"kontor/ent/idempotencykey"
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
+	"kontor/ent/invoiceitem"
 	"kontor/ent/mail"
 	"kontor/ent/needapprover"
 	"kontor/ent/numberseries"
@@ -35,6 +38,9 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/ent/ordermessage"
 	"kontor/ent/passwordhash"
+	"kontor/ent/phonenumber"
+	"kontor/ent/portfolio"
+	"kontor/ent/portfolioproduct"
 	"kontor/ent/price"
 	"kontor/ent/product"
 	"kontor/ent/quote"
@@ -45,10 +51,13 @@ import (
 	"kontor/ent/savedassignment"
 	"kontor/ent/savedcart"
 	"kontor/ent/schema"
+	"kontor/ent/simcard"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/transfer"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/ent/wizard"
 	"kontor/internal/account"
 	"kontor/internal/money"
 
@@ -354,6 +363,36 @@ func init() {
 	documentDescID := documentMixinFields0[0].Descriptor()
 	// document.DefaultID holds the default value on creation for the id field.
 	document.DefaultID = documentDescID.Default.(func() uuid.UUID)
+	enduserMixin := schema.EndUser{}.Mixin()
+	enduserMixinHooks0 := enduserMixin[0].Hooks()
+	enduser.Hooks[0] = enduserMixinHooks0[0]
+	enduserMixinInters0 := enduserMixin[0].Interceptors()
+	enduser.Interceptors[0] = enduserMixinInters0[0]
+	enduserMixinFields0 := enduserMixin[0].Fields()
+	_ = enduserMixinFields0
+	enduserFields := schema.EndUser{}.Fields()
+	_ = enduserFields
+	// enduserDescPrefix is the schema descriptor for prefix field.
+	enduserDescPrefix := enduserFields[3].Descriptor()
+	// enduser.DefaultPrefix holds the default value on creation for the prefix field.
+	enduser.DefaultPrefix = enduserDescPrefix.Default.(string)
+	// enduserDescID is the schema descriptor for id field.
+	enduserDescID := enduserMixinFields0[0].Descriptor()
+	// enduser.DefaultID holds the default value on creation for the id field.
+	enduser.DefaultID = enduserDescID.Default.(func() uuid.UUID)
+	extensionMixin := schema.Extension{}.Mixin()
+	extensionMixinHooks0 := extensionMixin[0].Hooks()
+	extension.Hooks[0] = extensionMixinHooks0[0]
+	extensionMixinInters0 := extensionMixin[0].Interceptors()
+	extension.Interceptors[0] = extensionMixinInters0[0]
+	extensionMixinFields0 := extensionMixin[0].Fields()
+	_ = extensionMixinFields0
+	extensionFields := schema.Extension{}.Fields()
+	_ = extensionFields
+	// extensionDescID is the schema descriptor for id field.
+	extensionDescID := extensionMixinFields0[0].Descriptor()
+	// extension.DefaultID holds the default value on creation for the id field.
+	extension.DefaultID = extensionDescID.Default.(func() uuid.UUID)
 	grantMixin := schema.Grant{}.Mixin()
 	grantMixinHooks0 := grantMixin[0].Hooks()
 	grant.Hooks[0] = grantMixinHooks0[0]
@@ -457,6 +496,21 @@ func init() {
 	importrunDescID := importrunMixinFields0[0].Descriptor()
 	// importrun.DefaultID holds the default value on creation for the id field.
 	importrun.DefaultID = importrunDescID.Default.(func() uuid.UUID)
+	invoiceitemMixin := schema.InvoiceItem{}.Mixin()
+	invoiceitemMixinHooks0 := invoiceitemMixin[0].Hooks()
+	invoiceitemHooks := schema.InvoiceItem{}.Hooks()
+	invoiceitem.Hooks[0] = invoiceitemMixinHooks0[0]
+	invoiceitem.Hooks[1] = invoiceitemHooks[0]
+	invoiceitemMixinInters0 := invoiceitemMixin[0].Interceptors()
+	invoiceitem.Interceptors[0] = invoiceitemMixinInters0[0]
+	invoiceitemMixinFields0 := invoiceitemMixin[0].Fields()
+	_ = invoiceitemMixinFields0
+	invoiceitemFields := schema.InvoiceItem{}.Fields()
+	_ = invoiceitemFields
+	// invoiceitemDescID is the schema descriptor for id field.
+	invoiceitemDescID := invoiceitemMixinFields0[0].Descriptor()
+	// invoiceitem.DefaultID holds the default value on creation for the id field.
+	invoiceitem.DefaultID = invoiceitemDescID.Default.(func() uuid.UUID)
 	mailMixin := schema.Mail{}.Mixin()
 	mailMixinHooks0 := mailMixin[0].Hooks()
 	mail.Hooks[0] = mailMixinHooks0[0]
@@ -666,6 +720,57 @@ func init() {
 	passwordhashDescID := passwordhashMixinFields0[0].Descriptor()
 	// passwordhash.DefaultID holds the default value on creation for the id field.
 	passwordhash.DefaultID = passwordhashDescID.Default.(func() uuid.UUID)
+	phonenumberMixin := schema.PhoneNumber{}.Mixin()
+	phonenumberMixinHooks0 := phonenumberMixin[0].Hooks()
+	phonenumber.Hooks[0] = phonenumberMixinHooks0[0]
+	phonenumberMixinInters0 := phonenumberMixin[0].Interceptors()
+	phonenumber.Interceptors[0] = phonenumberMixinInters0[0]
+	phonenumberMixinFields0 := phonenumberMixin[0].Fields()
+	_ = phonenumberMixinFields0
+	phonenumberFields := schema.PhoneNumber{}.Fields()
+	_ = phonenumberFields
+	// phonenumberDescID is the schema descriptor for id field.
+	phonenumberDescID := phonenumberMixinFields0[0].Descriptor()
+	// phonenumber.DefaultID holds the default value on creation for the id field.
+	phonenumber.DefaultID = phonenumberDescID.Default.(func() uuid.UUID)
+	portfolioMixin := schema.Portfolio{}.Mixin()
+	portfolioMixinHooks0 := portfolioMixin[0].Hooks()
+	portfolioHooks := schema.Portfolio{}.Hooks()
+	portfolio.Hooks[0] = portfolioMixinHooks0[0]
+	portfolio.Hooks[1] = portfolioHooks[0]
+	portfolioMixinInters0 := portfolioMixin[0].Interceptors()
+	portfolio.Interceptors[0] = portfolioMixinInters0[0]
+	portfolioMixinFields0 := portfolioMixin[0].Fields()
+	_ = portfolioMixinFields0
+	portfolioFields := schema.Portfolio{}.Fields()
+	_ = portfolioFields
+	// portfolioDescActive is the schema descriptor for active field.
+	portfolioDescActive := portfolioFields[2].Descriptor()
+	// portfolio.DefaultActive holds the default value on creation for the active field.
+	portfolio.DefaultActive = portfolioDescActive.Default.(bool)
+	// portfolioDescID is the schema descriptor for id field.
+	portfolioDescID := portfolioMixinFields0[0].Descriptor()
+	// portfolio.DefaultID holds the default value on creation for the id field.
+	portfolio.DefaultID = portfolioDescID.Default.(func() uuid.UUID)
+	portfolioproductMixin := schema.PortfolioProduct{}.Mixin()
+	portfolioproductMixinHooks0 := portfolioproductMixin[0].Hooks()
+	portfolioproductHooks := schema.PortfolioProduct{}.Hooks()
+	portfolioproduct.Hooks[0] = portfolioproductMixinHooks0[0]
+	portfolioproduct.Hooks[1] = portfolioproductHooks[0]
+	portfolioproductMixinInters0 := portfolioproductMixin[0].Interceptors()
+	portfolioproduct.Interceptors[0] = portfolioproductMixinInters0[0]
+	portfolioproductMixinFields0 := portfolioproductMixin[0].Fields()
+	_ = portfolioproductMixinFields0
+	portfolioproductFields := schema.PortfolioProduct{}.Fields()
+	_ = portfolioproductFields
+	// portfolioproductDescActive is the schema descriptor for active field.
+	portfolioproductDescActive := portfolioproductFields[5].Descriptor()
+	// portfolioproduct.DefaultActive holds the default value on creation for the active field.
+	portfolioproduct.DefaultActive = portfolioproductDescActive.Default.(bool)
+	// portfolioproductDescID is the schema descriptor for id field.
+	portfolioproductDescID := portfolioproductMixinFields0[0].Descriptor()
+	// portfolioproduct.DefaultID holds the default value on creation for the id field.
+	portfolioproduct.DefaultID = portfolioproductDescID.Default.(func() uuid.UUID)
 	priceMixin := schema.Price{}.Mixin()
 	priceMixinHooks0 := priceMixin[0].Hooks()
 	priceHooks := schema.Price{}.Hooks()
@@ -865,6 +970,48 @@ func init() {
 	savedcartDescID := savedcartMixinFields0[0].Descriptor()
 	// savedcart.DefaultID holds the default value on creation for the id field.
 	savedcart.DefaultID = savedcartDescID.Default.(func() uuid.UUID)
+	simcardMixin := schema.SimCard{}.Mixin()
+	simcardMixinHooks0 := simcardMixin[0].Hooks()
+	simcard.Hooks[0] = simcardMixinHooks0[0]
+	simcardMixinInters0 := simcardMixin[0].Interceptors()
+	simcard.Interceptors[0] = simcardMixinInters0[0]
+	simcardMixinFields0 := simcardMixin[0].Fields()
+	_ = simcardMixinFields0
+	simcardFields := schema.SimCard{}.Fields()
+	_ = simcardFields
+	// simcardDescID is the schema descriptor for id field.
+	simcardDescID := simcardMixinFields0[0].Descriptor()
+	// simcard.DefaultID holds the default value on creation for the id field.
+	simcard.DefaultID = simcardDescID.Default.(func() uuid.UUID)
+	telephonyuserMixin := schema.TelephonyUser{}.Mixin()
+	telephonyuserMixinHooks0 := telephonyuserMixin[0].Hooks()
+	telephonyuser.Hooks[0] = telephonyuserMixinHooks0[0]
+	telephonyuserMixinInters0 := telephonyuserMixin[0].Interceptors()
+	telephonyuser.Interceptors[0] = telephonyuserMixinInters0[0]
+	telephonyuserMixinFields0 := telephonyuserMixin[0].Fields()
+	_ = telephonyuserMixinFields0
+	telephonyuserFields := schema.TelephonyUser{}.Fields()
+	_ = telephonyuserFields
+	// telephonyuserDescSimLastFour is the schema descriptor for sim_last_four field.
+	telephonyuserDescSimLastFour := telephonyuserFields[9].Descriptor()
+	// telephonyuser.DefaultSimLastFour holds the default value on creation for the sim_last_four field.
+	telephonyuser.DefaultSimLastFour = telephonyuserDescSimLastFour.Default.(string)
+	// telephonyuserDescAreaCode is the schema descriptor for area_code field.
+	telephonyuserDescAreaCode := telephonyuserFields[10].Descriptor()
+	// telephonyuser.DefaultAreaCode holds the default value on creation for the area_code field.
+	telephonyuser.DefaultAreaCode = telephonyuserDescAreaCode.Default.(string)
+	// telephonyuserDescPinHash is the schema descriptor for pin_hash field.
+	telephonyuserDescPinHash := telephonyuserFields[11].Descriptor()
+	// telephonyuser.DefaultPinHash holds the default value on creation for the pin_hash field.
+	telephonyuser.DefaultPinHash = telephonyuserDescPinHash.Default.(string)
+	// telephonyuserDescPinMustChange is the schema descriptor for pin_must_change field.
+	telephonyuserDescPinMustChange := telephonyuserFields[12].Descriptor()
+	// telephonyuser.DefaultPinMustChange holds the default value on creation for the pin_must_change field.
+	telephonyuser.DefaultPinMustChange = telephonyuserDescPinMustChange.Default.(bool)
+	// telephonyuserDescID is the schema descriptor for id field.
+	telephonyuserDescID := telephonyuserMixinFields0[0].Descriptor()
+	// telephonyuser.DefaultID holds the default value on creation for the id field.
+	telephonyuser.DefaultID = telephonyuserDescID.Default.(func() uuid.UUID)
 	tenantMixin := schema.Tenant{}.Mixin()
 	tenantHooks := schema.Tenant{}.Hooks()
 	tenant.Hooks[0] = tenantHooks[0]
@@ -1017,6 +1164,67 @@ func init() {
 	userroleDescID := userroleMixinFields0[0].Descriptor()
 	// userrole.DefaultID holds the default value on creation for the id field.
 	userrole.DefaultID = userroleDescID.Default.(func() uuid.UUID)
+	wizardMixin := schema.Wizard{}.Mixin()
+	wizardMixinHooks0 := wizardMixin[0].Hooks()
+	wizard.Hooks[0] = wizardMixinHooks0[0]
+	wizardMixinInters0 := wizardMixin[0].Interceptors()
+	wizard.Interceptors[0] = wizardMixinInters0[0]
+	wizardMixinFields0 := wizardMixin[0].Fields()
+	_ = wizardMixinFields0
+	wizardFields := schema.Wizard{}.Fields()
+	_ = wizardFields
+	// wizardDescPortfolio is the schema descriptor for portfolio field.
+	wizardDescPortfolio := wizardFields[1].Descriptor()
+	// wizard.DefaultPortfolio holds the default value on creation for the portfolio field.
+	wizard.DefaultPortfolio = wizardDescPortfolio.Default.(string)
+	// wizardDescReference is the schema descriptor for reference field.
+	wizardDescReference := wizardFields[2].Descriptor()
+	// wizard.DefaultReference holds the default value on creation for the reference field.
+	wizard.DefaultReference = wizardDescReference.Default.(string)
+	// wizardDescSimLastFour is the schema descriptor for sim_last_four field.
+	wizardDescSimLastFour := wizardFields[14].Descriptor()
+	// wizard.DefaultSimLastFour holds the default value on creation for the sim_last_four field.
+	wizard.DefaultSimLastFour = wizardDescSimLastFour.Default.(string)
+	// wizardDescPhoneNumber is the schema descriptor for phone_number field.
+	wizardDescPhoneNumber := wizardFields[16].Descriptor()
+	// wizard.DefaultPhoneNumber holds the default value on creation for the phone_number field.
+	wizard.DefaultPhoneNumber = wizardDescPhoneNumber.Default.(string)
+	// wizardDescProvider is the schema descriptor for provider field.
+	wizardDescProvider := wizardFields[17].Descriptor()
+	// wizard.DefaultProvider holds the default value on creation for the provider field.
+	wizard.DefaultProvider = wizardDescProvider.Default.(string)
+	// wizardDescExtension is the schema descriptor for extension field.
+	wizardDescExtension := wizardFields[18].Descriptor()
+	// wizard.DefaultExtension holds the default value on creation for the extension field.
+	wizard.DefaultExtension = wizardDescExtension.Default.(string)
+	// wizardDescDisplayName is the schema descriptor for display_name field.
+	wizardDescDisplayName := wizardFields[19].Descriptor()
+	// wizard.DefaultDisplayName holds the default value on creation for the display_name field.
+	wizard.DefaultDisplayName = wizardDescDisplayName.Default.(string)
+	// wizardDescAreaCode is the schema descriptor for area_code field.
+	wizardDescAreaCode := wizardFields[20].Descriptor()
+	// wizard.DefaultAreaCode holds the default value on creation for the area_code field.
+	wizard.DefaultAreaCode = wizardDescAreaCode.Default.(string)
+	// wizardDescPinHash is the schema descriptor for pin_hash field.
+	wizardDescPinHash := wizardFields[21].Descriptor()
+	// wizard.DefaultPinHash holds the default value on creation for the pin_hash field.
+	wizard.DefaultPinHash = wizardDescPinHash.Default.(string)
+	// wizardDescPinMustChange is the schema descriptor for pin_must_change field.
+	wizardDescPinMustChange := wizardFields[22].Descriptor()
+	// wizard.DefaultPinMustChange holds the default value on creation for the pin_must_change field.
+	wizard.DefaultPinMustChange = wizardDescPinMustChange.Default.(bool)
+	// wizardDescCreateInvoiceItems is the schema descriptor for create_invoice_items field.
+	wizardDescCreateInvoiceItems := wizardFields[23].Descriptor()
+	// wizard.DefaultCreateInvoiceItems holds the default value on creation for the create_invoice_items field.
+	wizard.DefaultCreateInvoiceItems = wizardDescCreateInvoiceItems.Default.(bool)
+	// wizardDescVersion is the schema descriptor for version field.
+	wizardDescVersion := wizardFields[26].Descriptor()
+	// wizard.DefaultVersion holds the default value on creation for the version field.
+	wizard.DefaultVersion = wizardDescVersion.Default.(int)
+	// wizardDescID is the schema descriptor for id field.
+	wizardDescID := wizardMixinFields0[0].Descriptor()
+	// wizard.DefaultID holds the default value on creation for the id field.
+	wizard.DefaultID = wizardDescID.Default.(func() uuid.UUID)
 }
 
 const (

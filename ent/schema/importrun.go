@@ -20,7 +20,8 @@ func (ImportRun) Mixin() []ent.Mixin { return []ent.Mixin{scopedBy("data.import"
 func (ImportRun) Fields() []ent.Field {
 	skipped := entgql.Skip(entgql.SkipAll)
 	return []ent.Field{
-		field.Enum("kind").Values("TENANTS", "USERS", "PRODUCTS", "PRICES", "CONTRACTS", "ORDERS", "ALLOY_GROUPS", "BOOKINGS", "DOCUMENTS").Immutable(),
+		field.Enum("kind").Values("TENANTS", "USERS", "PRODUCTS", "PRICES", "CONTRACTS", "ORDERS", "ALLOY_GROUPS", "BOOKINGS", "DOCUMENTS",
+			"PORTFOLIOS", "PORTFOLIO_PRODUCTS", "END_USERS", "SIM_CARDS", "PHONE_NUMBERS", "TELEPHONY_USERS").Immutable(),
 		field.Enum("format").Values("CSV", "NDJSON", "BMECAT").Immutable(),
 		field.Enum("mode").Values("GOOD_ROWS", "ALL_OR_NONE").Immutable(),
 		field.Enum("state").Values("QUEUED", "RUNNING", "COMPLETED", "REJECTED", "FAILED").Default("QUEUED"),

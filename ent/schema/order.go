@@ -70,6 +70,7 @@ func (Order) Edges() []ent.Edge {
 		edge.To("placed_by", User.Type).Field("placed_by_id").Unique().Required().Immutable().Annotations(entgql.Skip(entgql.SkipAll)),
 		edge.From("contract", Contract.Type).Ref("orders").Field("contract_id").Unique(),
 		edge.From("quote", Quote.Type).Ref("order").Field("quote_id").Unique().Immutable(),
+		edge.To("telephony_user", TelephonyUser.Type).Unique(),
 		edge.To("tenant", Tenant.Type).Field("tenant_id").Unique().Required().Immutable(),
 	}
 }

@@ -123,7 +123,7 @@ func (s scoped) guard(ctx context.Context, m ent.Mutation) error {
 // ownOnly tells whether rows of this action are a person's own: what one only
 // sees as the owner, or because the owner shares it, one only changes as the owner.
 func (s scoped) ownOnly() bool {
-	return s.action == "cart.use" || s.action == "saved_cart.use" || s.action == "address.use" || s.action == "centre.link"
+	return s.action == "cart.use" || s.action == "saved_cart.use" || s.action == "address.use" || s.action == "centre.link" || s.action == "telephony.order"
 }
 
 // API says under which kind an entity appears in global IDs; entities without it

@@ -14,8 +14,10 @@ import (
 	"kontor/ent/order"
 	"kontor/ent/orderevent"
 	"kontor/ent/orderjob"
+	"kontor/ent/telephonyuser"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
+	"kontor/ent/wizard"
 	"kontor/graph/direct"
 	"kontor/graph/model"
 	"kontor/graph/scalar"
@@ -31,6 +33,7 @@ import (
 	"kontor/internal/money"
 	"kontor/internal/ordering"
 	"kontor/internal/password"
+	"kontor/internal/telephony"
 	"time"
 
 	"entgo.io/contrib/entgql"
@@ -39,6 +42,12 @@ import (
 
 // directSchema tells which fields are written directly.
 var directSchema = direct.Schema{
+	"AbandonTelephonyUserOrderPayload": {
+		Satisfies: abandonTelephonyUserOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"errors": {"UserError"},
+		},
+	},
 	"AcceptInvitationPayload": {
 		Satisfies: acceptInvitationPayloadImplementors,
 		Fields: map[string][]string{
@@ -89,6 +98,13 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"cart":   {"Cart"},
 			"errors": {"UserError"},
+		},
+	},
+	"AddInvoiceItemsPayload": {
+		Satisfies: addInvoiceItemsPayloadImplementors,
+		Fields: map[string][]string{
+			"telephonyUser": {"TelephonyUser"},
+			"errors":        {"UserError"},
 		},
 	},
 	"Address": {
@@ -495,6 +511,33 @@ var directSchema = direct.Schema{
 			"errors":   {"UserError"},
 		},
 	},
+	"EndUser": {
+		Satisfies: endUserImplementors,
+		Fields: map[string][]string{
+			"id":        nil,
+			"username":  nil,
+			"firstName": nil,
+			"prefix":    nil,
+			"lastName":  nil,
+			"email":     nil,
+		},
+	},
+	"EndUserConnection": {
+		Satisfies: endUserConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"EndUserEdge"},
+			"nodes":      {"EndUser"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"EndUserEdge": {
+		Satisfies: endUserEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"EndUser"},
+			"cursor": nil,
+		},
+	},
 	"EnrolOtpPayload": {
 		Satisfies: enrolOtpPayloadImplementors,
 		Fields: map[string][]string{
@@ -508,6 +551,20 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"link":   {"CustomerCentreLink"},
 			"errors": {"UserError"},
+		},
+	},
+	"FreeNumber": {
+		Satisfies: freeNumberImplementors,
+		Fields: map[string][]string{
+			"id":     nil,
+			"number": nil,
+		},
+	},
+	"FreeSim": {
+		Satisfies: freeSimImplementors,
+		Fields: map[string][]string{
+			"id":       nil,
+			"lastFour": nil,
 		},
 	},
 	"GrantedVia": {
@@ -590,6 +647,17 @@ var directSchema = direct.Schema{
 			"errors":     {"UserError"},
 		},
 	},
+	"InvoiceItem": {
+		Satisfies: invoiceItemImplementors,
+		Fields: map[string][]string{
+			"label":     nil,
+			"quantity":  nil,
+			"amount":    {"Money"},
+			"monthly":   nil,
+			"byHand":    nil,
+			"createdAt": nil,
+		},
+	},
 	"IssueOneTimePasswordPayload": {
 		Satisfies: issueOneTimePasswordPayloadImplementors,
 		Fields: map[string][]string{
@@ -604,6 +672,13 @@ var directSchema = direct.Schema{
 		Fields: map[string][]string{
 			"link":   {"CustomerCentreLink"},
 			"errors": {"UserError"},
+		},
+	},
+	"LinkSimPayload": {
+		Satisfies: linkSimPayloadImplementors,
+		Fields: map[string][]string{
+			"telephonyUser": {"TelephonyUser"},
+			"errors":        {"UserError"},
 		},
 	},
 	"LoadSavedCartPayload": {
@@ -708,6 +783,7 @@ var directSchema = direct.Schema{
 			"gross":               {"Money"},
 			"history":             {"OrderEvent"},
 			"messages":            {"OrderMessage"},
+			"telephonyUser":       {"TelephonyUser"},
 		},
 	},
 	"OrderApproval": {
@@ -1234,6 +1310,13 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"SetTelephonyUserOrderStepPayload": {
+		Satisfies: setTelephonyUserOrderStepPayloadImplementors,
+		Fields: map[string][]string{
+			"wizard": {"TelephonyUserOrder"},
+			"errors": {"UserError"},
+		},
+	},
 	"SetUserRolesPayload": {
 		Satisfies: setUserRolesPayloadImplementors,
 		Fields: map[string][]string{
@@ -1248,6 +1331,21 @@ var directSchema = direct.Schema{
 			"errors":           {"UserError"},
 		},
 	},
+	"StartTelephonyUserOrderPayload": {
+		Satisfies: startTelephonyUserOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"wizard": {"TelephonyUserOrder"},
+			"errors": {"UserError"},
+		},
+	},
+	"SubmitTelephonyUserOrderPayload": {
+		Satisfies: submitTelephonyUserOrderPayloadImplementors,
+		Fields: map[string][]string{
+			"wizard": {"TelephonyUserOrder"},
+			"order":  {"Order"},
+			"errors": {"UserError"},
+		},
+	},
 	"Superior": {
 		Satisfies: superiorImplementors,
 		Fields: map[string][]string{
@@ -1258,6 +1356,69 @@ var directSchema = direct.Schema{
 			"email":       nil,
 			"phone":       nil,
 			"mobile":      nil,
+		},
+	},
+	"TelephonySim": {
+		Satisfies: telephonySimImplementors,
+		Fields: map[string][]string{
+			"lastFour": nil,
+		},
+	},
+	"TelephonyUser": {
+		Satisfies: telephonyUserImplementors,
+		Fields: map[string][]string{
+			"id":            nil,
+			"displayName":   nil,
+			"extension":     nil,
+			"number":        nil,
+			"state":         nil,
+			"endUser":       {"EndUser"},
+			"areaCode":      nil,
+			"pinMustChange": nil,
+			"createdAt":     nil,
+			"order":         {"Order"},
+			"invoiceItems":  {"InvoiceItem"},
+		},
+	},
+	"TelephonyUserConnection": {
+		Satisfies: telephonyUserConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"TelephonyUserEdge"},
+			"nodes":      {"TelephonyUser"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"TelephonyUserEdge": {
+		Satisfies: telephonyUserEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"TelephonyUser"},
+			"cursor": nil,
+		},
+	},
+	"TelephonyUserOrder": {
+		Satisfies: telephonyUserOrderImplementors,
+		Fields: map[string][]string{
+			"id":                 nil,
+			"version":            nil,
+			"createInvoiceItems": nil,
+			"order":              {"Order"},
+		},
+	},
+	"TelephonyUserOrderConnection": {
+		Satisfies: telephonyUserOrderConnectionImplementors,
+		Fields: map[string][]string{
+			"edges":      {"TelephonyUserOrderEdge"},
+			"nodes":      {"TelephonyUserOrder"},
+			"pageInfo":   {"PageInfo"},
+			"totalCount": nil,
+		},
+	},
+	"TelephonyUserOrderEdge": {
+		Satisfies: telephonyUserOrderEdgeImplementors,
+		Fields: map[string][]string{
+			"node":   {"TelephonyUserOrder"},
+			"cursor": nil,
 		},
 	},
 	"Tenant": {
@@ -1465,6 +1626,109 @@ var directSchema = direct.Schema{
 			"errors": {"UserError"},
 		},
 	},
+	"WizardChoices": {
+		Satisfies: wizardChoicesImplementors,
+		Fields:    map[string][]string{},
+	},
+	"WizardConnection": {
+		Satisfies: wizardConnectionImplementors,
+		Fields: map[string][]string{
+			"voice": {"Product"},
+			"data":  {"Product"},
+			"sms":   {"Product"},
+		},
+	},
+	"WizardCustomer": {
+		Satisfies: wizardCustomerImplementors,
+		Fields: map[string][]string{
+			"tenant":     {"Tenant"},
+			"portfolio":  nil,
+			"reference":  nil,
+			"startDate":  nil,
+			"termMonths": nil,
+		},
+	},
+	"WizardEndUser": {
+		Satisfies: wizardEndUserImplementors,
+		Fields: map[string][]string{
+			"id":        nil,
+			"username":  nil,
+			"firstName": nil,
+			"prefix":    nil,
+			"lastName":  nil,
+			"email":     nil,
+			"language":  nil,
+			"isNew":     nil,
+		},
+	},
+	"WizardFmc": {
+		Satisfies: wizardFmcImplementors,
+		Fields: map[string][]string{
+			"extension":     nil,
+			"name":          nil,
+			"areaCode":      nil,
+			"pinMustChange": nil,
+		},
+	},
+	"WizardNumber": {
+		Satisfies: wizardNumberImplementors,
+		Fields: map[string][]string{
+			"kind":     nil,
+			"number":   nil,
+			"provider": nil,
+		},
+	},
+	"WizardProblem": {
+		Satisfies: wizardProblemImplementors,
+		Fields: map[string][]string{
+			"code":  nil,
+			"field": nil,
+		},
+	},
+	"WizardSim": {
+		Satisfies: wizardSimImplementors,
+		Fields: map[string][]string{
+			"product":  {"Product"},
+			"mode":     nil,
+			"lastFour": nil,
+		},
+	},
+	"WizardStepState": {
+		Satisfies: wizardStepStateImplementors,
+		Fields: map[string][]string{
+			"step":     nil,
+			"complete": nil,
+			"problems": {"WizardProblem"},
+		},
+	},
+	"WizardSummary": {
+		Satisfies: wizardSummaryImplementors,
+		Fields: map[string][]string{
+			"oneOff":  {"Money"},
+			"monthly": {"Money"},
+			"lines":   {"WizardSummaryLine"},
+		},
+	},
+	"WizardSummaryLine": {
+		Satisfies: wizardSummaryLineImplementors,
+		Fields: map[string][]string{
+			"label":    nil,
+			"quantity": nil,
+			"monthly":  {"Money"},
+			"oneOff":   {"Money"},
+		},
+	},
+}
+
+func fieldAbandonTelephonyUserOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AbandonTelephonyUserOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AbandonTelephonyUserOrderPayload")
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
 }
 
 func fieldAcceptInvitationPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AcceptInvitationPayload) bool {
@@ -1569,6 +1833,19 @@ func fieldAddCartItemsPayload(ctx context.Context, w *direct.Writer, f *direct.F
 		return w.String("AddCartItemsPayload")
 	case "cart":
 		return writeOCart2ᚖkontorᚋinternalᚋcartᚐCart(ctx, w, f, obj.Cart)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldAddInvoiceItemsPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.AddInvoiceItemsPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("AddInvoiceItemsPayload")
+	case "telephonyUser":
+		return writeOTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx, w, f, obj.TelephonyUser)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2627,6 +2904,81 @@ func fieldEndSessionsPayload(ctx context.Context, w *direct.Writer, f *direct.Fi
 	}
 }
 
+func fieldEndUser(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.EndUser) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("EndUser")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "username":
+		return writeNString2string(ctx, w, f, obj.Username)
+	case "firstName":
+		return writeNString2string(ctx, w, f, obj.FirstName)
+	case "prefix":
+		return writeNString2string(ctx, w, f, obj.Prefix)
+	case "lastName":
+		return writeNString2string(ctx, w, f, obj.LastName)
+	case "email":
+		return writeNString2string(ctx, w, f, obj.Email)
+	default:
+		return false
+	}
+}
+
+func selectionEndUser(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.EndUser) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldEndUser(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldEndUserConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.EndUserConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("EndUserConnection")
+	case "edges":
+		return writeOEndUserEdge2ᚕᚖkontorᚋentᚐEndUserEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNEndUser2ᚕᚖkontorᚋentᚐEndUserᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldEndUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.EndUserEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("EndUserEdge")
+	case "node":
+		return writeOEndUser2ᚖkontorᚋentᚐEndUser(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionEndUserEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.EndUserEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldEndUserEdge(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldEnrolOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.EnrolOtpPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -2653,6 +3005,56 @@ func fieldFinishCustomerCentreLoginPayload(ctx context.Context, w *direct.Writer
 	default:
 		return false
 	}
+}
+
+func fieldFreeNumber(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.PhoneNumber) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("FreeNumber")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "number":
+		return writeNString2string(ctx, w, f, obj.Number)
+	default:
+		return false
+	}
+}
+
+func selectionFreeNumber(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.PhoneNumber) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldFreeNumber(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldFreeSim(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.SimCard) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("FreeSim")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "lastFour":
+		return writeNString2string(ctx, w, f, obj.LastFour)
+	default:
+		return false
+	}
+}
+
+func selectionFreeSim(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.SimCard) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldFreeSim(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
 }
 
 func fieldGrantedVia(ctx context.Context, w *direct.Writer, f *direct.Field, obj *access.Via) bool {
@@ -2855,6 +3257,39 @@ func fieldInviteCompanyPayload(ctx context.Context, w *direct.Writer, f *direct.
 	}
 }
 
+func fieldInvoiceItem(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.InvoiceItem) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("InvoiceItem")
+	case "label":
+		return writeNString2string(ctx, w, f, obj.Label)
+	case "quantity":
+		return writeNDecimal2kontorᚋinternalᚋmoneyᚐDecimal(ctx, w, f, obj.Quantity)
+	case "amount":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Price())
+	case "monthly":
+		return writeNBoolean2bool(ctx, w, f, obj.Monthly)
+	case "byHand":
+		return writeNBoolean2bool(ctx, w, f, obj.ByHand)
+	case "createdAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.CreatedAt)
+	default:
+		return false
+	}
+}
+
+func selectionInvoiceItem(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.InvoiceItem) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldInvoiceItem(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func fieldIssueOneTimePasswordPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.IssueOneTimePasswordPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -2878,6 +3313,19 @@ func fieldLinkCustomerCentrePayload(ctx context.Context, w *direct.Writer, f *di
 		return w.String("LinkCustomerCentrePayload")
 	case "link":
 		return writeOCustomerCentreLink2ᚖkontorᚋinternalᚋaccessᚐCustomerCentreLink(ctx, w, f, obj.Link)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldLinkSimPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.LinkSimPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("LinkSimPayload")
+	case "telephonyUser":
+		return writeOTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx, w, f, obj.TelephonyUser)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -3148,6 +3596,12 @@ func fieldOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent
 	case "messages":
 		v, err := obj.NamedMessages(f.Alias)
 		return err == nil && writeNOrderMessage2ᚕᚖkontorᚋentᚐOrderMessageᚄ(ctx, w, f, v)
+	case "telephonyUser":
+		if _, err := obj.Edges.TelephonyUserOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.TelephonyUser(ctx)
+		return err == nil && writeOTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx, w, f, v)
 	default:
 		return false
 	}
@@ -4536,6 +4990,19 @@ func fieldSetContractRightsPayload(ctx context.Context, w *direct.Writer, f *dir
 	}
 }
 
+func fieldSetTelephonyUserOrderStepPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SetTelephonyUserOrderStepPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SetTelephonyUserOrderStepPayload")
+	case "wizard":
+		return writeOTelephonyUserOrder2ᚖkontorᚋentᚐWizard(ctx, w, f, obj.Wizard)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
 func fieldSetUserRolesPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SetUserRolesPayload) bool {
 	switch f.Name {
 	case "__typename":
@@ -4555,6 +5022,34 @@ func fieldStartCustomerCentreLoginPayload(ctx context.Context, w *direct.Writer,
 		return w.String("StartCustomerCentreLoginPayload")
 	case "authorizationUrl":
 		return writeOString2ᚖstring(ctx, w, f, obj.AuthorizationURL)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldStartTelephonyUserOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.StartTelephonyUserOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("StartTelephonyUserOrderPayload")
+	case "wizard":
+		return writeOTelephonyUserOrder2ᚖkontorᚋentᚐWizard(ctx, w, f, obj.Wizard)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldSubmitTelephonyUserOrderPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.SubmitTelephonyUserOrderPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("SubmitTelephonyUserOrderPayload")
+	case "wizard":
+		return writeOTelephonyUserOrder2ᚖkontorᚋentᚐWizard(ctx, w, f, obj.Wizard)
+	case "order":
+		return writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, obj.Order)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -4591,6 +5086,186 @@ func selectionSuperior(ctx context.Context, w *direct.Writer, plan *direct.Plan,
 		f := &plan.Fields[i]
 		w.Key(f)
 		if !fieldSuperior(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTelephonySim(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.Sim) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TelephonySim")
+	case "lastFour":
+		return writeNString2string(ctx, w, f, obj.LastFour)
+	default:
+		return false
+	}
+}
+
+func fieldTelephonyUser(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.TelephonyUser) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TelephonyUser")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "displayName":
+		return writeNString2string(ctx, w, f, obj.DisplayName)
+	case "extension":
+		return writeNString2string(ctx, w, f, obj.Extension)
+	case "number":
+		return writeNString2string(ctx, w, f, obj.PhoneNumber)
+	case "state":
+		return writeNTelephonyUserState2kontorᚋentᚋtelephonyuserᚐState(ctx, w, f, obj.State)
+	case "endUser":
+		if _, err := obj.Edges.EndUserOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.EndUser(ctx)
+		return err == nil && writeOEndUser2ᚖkontorᚋentᚐEndUser(ctx, w, f, v)
+	case "areaCode":
+		return writeNString2string(ctx, w, f, obj.AreaCode)
+	case "pinMustChange":
+		return writeNBoolean2bool(ctx, w, f, obj.PinMustChange)
+	case "createdAt":
+		return writeNDateTime2timeᚐTime(ctx, w, f, obj.CreatedAt)
+	case "order":
+		if _, err := obj.Edges.OrderOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.Order(ctx)
+		return err == nil && writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, v)
+	case "invoiceItems":
+		v, err := obj.NamedInvoiceItems(f.Alias)
+		return err == nil && writeNInvoiceItem2ᚕᚖkontorᚋentᚐInvoiceItemᚄ(ctx, w, f, v)
+	default:
+		return false
+	}
+}
+
+func selectionTelephonyUser(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.TelephonyUser) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTelephonyUser(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTelephonyUserConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.TelephonyUserConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TelephonyUserConnection")
+	case "edges":
+		return writeOTelephonyUserEdge2ᚕᚖkontorᚋentᚐTelephonyUserEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNTelephonyUser2ᚕᚖkontorᚋentᚐTelephonyUserᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldTelephonyUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.TelephonyUserEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TelephonyUserEdge")
+	case "node":
+		return writeOTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionTelephonyUserEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.TelephonyUserEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTelephonyUserEdge(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTelephonyUserOrder(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.Wizard) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TelephonyUserOrder")
+	case "id":
+		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "version":
+		return writeNInt2int(ctx, w, f, obj.Version)
+	case "createInvoiceItems":
+		return writeNBoolean2bool(ctx, w, f, obj.CreateInvoiceItems)
+	case "order":
+		if _, err := obj.Edges.OrderOrErr(); ent.IsNotLoaded(err) {
+			return false
+		}
+		v, err := obj.Order(ctx)
+		return err == nil && writeOOrder2ᚖkontorᚋentᚐOrder(ctx, w, f, v)
+	default:
+		return false
+	}
+}
+
+func selectionTelephonyUserOrder(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.Wizard) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTelephonyUserOrder(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldTelephonyUserOrderConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.WizardConnection) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TelephonyUserOrderConnection")
+	case "edges":
+		return writeOTelephonyUserOrderEdge2ᚕᚖkontorᚋentᚐWizardEdge(ctx, w, f, obj.Edges)
+	case "nodes":
+		return writeNTelephonyUserOrder2ᚕᚖkontorᚋentᚐWizardᚄ(ctx, w, f, obj.Nodes())
+	case "pageInfo":
+		return writeNPageInfo2entgoᚗioᚋcontribᚋentgqlᚐPageInfo(ctx, w, f, obj.PageInfo)
+	case "totalCount":
+		return writeNInt2int(ctx, w, f, obj.TotalCount)
+	default:
+		return false
+	}
+}
+
+func fieldTelephonyUserOrderEdge(ctx context.Context, w *direct.Writer, f *direct.Field, obj *ent.WizardEdge) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("TelephonyUserOrderEdge")
+	case "node":
+		return writeOTelephonyUserOrder2ᚖkontorᚋentᚐWizard(ctx, w, f, obj.Node)
+	case "cursor":
+		return writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx, w, f, obj.Cursor)
+	default:
+		return false
+	}
+}
+
+func selectionTelephonyUserOrderEdge(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *ent.WizardEdge) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldTelephonyUserOrderEdge(ctx, w, f, obj) {
 			return false
 		}
 	}
@@ -5119,6 +5794,217 @@ func fieldWithdrawOrderPayload(ctx context.Context, w *direct.Writer, f *direct.
 	}
 }
 
+func fieldWizardChoices(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.Choices) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardChoices")
+	default:
+		return false
+	}
+}
+
+func fieldWizardConnection(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.ConnectionView) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardConnection")
+	case "voice":
+		return writeOProduct2ᚖkontorᚋentᚐProduct(ctx, w, f, obj.Voice)
+	case "data":
+		return writeOProduct2ᚖkontorᚋentᚐProduct(ctx, w, f, obj.Data)
+	case "sms":
+		return writeOProduct2ᚖkontorᚋentᚐProduct(ctx, w, f, obj.Sms)
+	default:
+		return false
+	}
+}
+
+func fieldWizardCustomer(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.CustomerView) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardCustomer")
+	case "tenant":
+		return writeNTenant2ᚖkontorᚋentᚐTenant(ctx, w, f, obj.Tenant)
+	case "portfolio":
+		return writeNString2string(ctx, w, f, obj.Portfolio)
+	case "reference":
+		return writeNString2string(ctx, w, f, obj.Reference)
+	case "startDate":
+		return writeODate2ᚖkontorᚋinternalᚋdayᚐDay(ctx, w, f, obj.StartDate)
+	case "termMonths":
+		return writeOInt2ᚖint(ctx, w, f, obj.TermMonths)
+	default:
+		return false
+	}
+}
+
+func fieldWizardEndUser(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.EndUserView) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardEndUser")
+	case "id":
+		return writeOID2ᚖkontorᚋinternalᚋgidᚐID(ctx, w, f, obj.ID)
+	case "username":
+		return writeNString2string(ctx, w, f, obj.Username)
+	case "firstName":
+		return writeNString2string(ctx, w, f, obj.FirstName)
+	case "prefix":
+		return writeNString2string(ctx, w, f, obj.Prefix)
+	case "lastName":
+		return writeNString2string(ctx, w, f, obj.LastName)
+	case "email":
+		return writeNString2string(ctx, w, f, obj.Email)
+	case "language":
+		return writeNLanguage2kontorᚋentᚋuserᚐLanguage(ctx, w, f, obj.Language)
+	case "isNew":
+		return writeNBoolean2bool(ctx, w, f, obj.IsNew)
+	default:
+		return false
+	}
+}
+
+func fieldWizardFmc(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.FMCView) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardFmc")
+	case "extension":
+		return writeNString2string(ctx, w, f, obj.Extension)
+	case "name":
+		return writeNString2string(ctx, w, f, obj.Name)
+	case "areaCode":
+		return writeNString2string(ctx, w, f, obj.AreaCode)
+	case "pinMustChange":
+		return writeNBoolean2bool(ctx, w, f, obj.PinMustChange)
+	default:
+		return false
+	}
+}
+
+func fieldWizardNumber(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.NumberView) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardNumber")
+	case "kind":
+		return writeNNumberKind2kontorᚋentᚋwizardᚐNumberKind(ctx, w, f, obj.Kind)
+	case "number":
+		return writeNString2string(ctx, w, f, obj.Number)
+	case "provider":
+		return writeOString2ᚖstring(ctx, w, f, obj.Provider)
+	default:
+		return false
+	}
+}
+
+func fieldWizardProblem(ctx context.Context, w *direct.Writer, f *direct.Field, obj *fault.Fault) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardProblem")
+	case "code":
+		return writeNString2string(ctx, w, f, obj.Code)
+	case "field":
+		return writeNString2ᚕstringᚄ(ctx, w, f, obj.Field)
+	default:
+		return false
+	}
+}
+
+func selectionWizardProblem(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *fault.Fault) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldWizardProblem(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldWizardSim(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.SIMView) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardSim")
+	case "product":
+		return writeOProduct2ᚖkontorᚋentᚐProduct(ctx, w, f, obj.Product)
+	case "mode":
+		return writeNSimMode2kontorᚋentᚋwizardᚐSimMode(ctx, w, f, obj.Mode)
+	case "lastFour":
+		return writeOString2ᚖstring(ctx, w, f, obj.LastFour)
+	default:
+		return false
+	}
+}
+
+func fieldWizardStepState(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.StepState) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardStepState")
+	case "step":
+		return writeNWizardStep2kontorᚋinternalᚋtelephonyᚐStep(ctx, w, f, obj.Step)
+	case "complete":
+		return writeNBoolean2bool(ctx, w, f, obj.Complete)
+	case "problems":
+		return writeNWizardProblem2ᚕᚖkontorᚋinternalᚋfaultᚐFaultᚄ(ctx, w, f, obj.Problems)
+	default:
+		return false
+	}
+}
+
+func selectionWizardStepState(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *telephony.StepState) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldWizardStepState(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
+func fieldWizardSummary(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.Summary) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardSummary")
+	case "oneOff":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.OneOff)
+	case "monthly":
+		return writeNMoney2kontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Monthly)
+	case "lines":
+		return writeNWizardSummaryLine2ᚕᚖkontorᚋinternalᚋtelephonyᚐSummaryLineᚄ(ctx, w, f, obj.Lines)
+	default:
+		return false
+	}
+}
+
+func fieldWizardSummaryLine(ctx context.Context, w *direct.Writer, f *direct.Field, obj *telephony.SummaryLine) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("WizardSummaryLine")
+	case "label":
+		return writeNString2string(ctx, w, f, obj.Label)
+	case "quantity":
+		return writeNDecimal2kontorᚋinternalᚋmoneyᚐDecimal(ctx, w, f, obj.Quantity)
+	case "monthly":
+		return writeOMoney2ᚖkontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.Monthly)
+	case "oneOff":
+		return writeOMoney2ᚖkontorᚋinternalᚋmoneyᚐMoney(ctx, w, f, obj.OneOff)
+	default:
+		return false
+	}
+}
+
+func selectionWizardSummaryLine(ctx context.Context, w *direct.Writer, plan *direct.Plan, obj *telephony.SummaryLine) bool {
+	w.Open('{')
+	for i := range plan.Fields {
+		f := &plan.Fields[i]
+		w.Key(f)
+		if !fieldWizardSummaryLine(ctx, w, f, obj) {
+			return false
+		}
+	}
+	return w.Close('}')
+}
+
 func writeNAddress2ᚕᚖkontorᚋentᚐAddressᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Address) bool {
 	w.Open('[')
 	for i := range v {
@@ -5437,6 +6323,60 @@ func writeNDownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx context.Context, w 
 	return selectionDownload(ctx, w, f.Plans[0], v)
 }
 
+func writeNEndUser2ᚕᚖkontorᚋentᚐEndUserᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.EndUser) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNEndUser2ᚖkontorᚋentᚐEndUser(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNEndUser2ᚖkontorᚋentᚐEndUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.EndUser) bool {
+	if v == nil {
+		return false
+	}
+	return selectionEndUser(ctx, w, f.Plans[0], v)
+}
+
+func writeNFreeNumber2ᚕᚖkontorᚋentᚐPhoneNumberᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.PhoneNumber) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNFreeNumber2ᚖkontorᚋentᚐPhoneNumber(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNFreeNumber2ᚖkontorᚋentᚐPhoneNumber(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.PhoneNumber) bool {
+	if v == nil {
+		return false
+	}
+	return selectionFreeNumber(ctx, w, f.Plans[0], v)
+}
+
+func writeNFreeSim2ᚕᚖkontorᚋentᚐSimCardᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.SimCard) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNFreeSim2ᚖkontorᚋentᚐSimCard(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNFreeSim2ᚖkontorᚋentᚐSimCard(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.SimCard) bool {
+	if v == nil {
+		return false
+	}
+	return selectionFreeSim(ctx, w, f.Plans[0], v)
+}
+
 func writeNID2kontorᚋinternalᚋgidᚐID(ctx context.Context, w *direct.Writer, f *direct.Field, v gid.ID) bool {
 	v.MarshalGQL(w)
 	return true
@@ -5517,6 +6457,35 @@ func writeNInt2int64(ctx context.Context, w *direct.Writer, f *direct.Field, v i
 	return w.Int(int64(v))
 }
 
+func writeNInt2ᚕintᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []int) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNInt2int(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNInvoiceItem2ᚕᚖkontorᚋentᚐInvoiceItemᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.InvoiceItem) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNInvoiceItem2ᚖkontorᚋentᚐInvoiceItem(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNInvoiceItem2ᚖkontorᚋentᚐInvoiceItem(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.InvoiceItem) bool {
+	if v == nil {
+		return false
+	}
+	return selectionInvoiceItem(ctx, w, f.Plans[0], v)
+}
+
 func writeNLanguage2kontorᚋentᚋuserᚐLanguage(ctx context.Context, w *direct.Writer, f *direct.Field, v user.Language) bool {
 	v.MarshalGQL(w)
 	return true
@@ -5539,6 +6508,11 @@ func writeNNode2ᚕkontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f
 		}
 	}
 	return w.Close(']')
+}
+
+func writeNNumberKind2kontorᚋentᚋwizardᚐNumberKind(ctx context.Context, w *direct.Writer, f *direct.Field, v wizard.NumberKind) bool {
+	v.MarshalGQL(w)
+	return true
 }
 
 func writeNOfferedItem2ᚕᚖkontorᚋentᚐQuoteItemᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.QuoteItem) bool {
@@ -6070,6 +7044,11 @@ func writeNSession2ᚖkontorᚋgraphᚋmodelᚐSession(ctx context.Context, w *d
 	return selectionSession(ctx, w, f.Plans[0], v)
 }
 
+func writeNSimMode2kontorᚋentᚋwizardᚐSimMode(ctx context.Context, w *direct.Writer, f *direct.Field, v wizard.SimMode) bool {
+	v.MarshalGQL(w)
+	return true
+}
+
 func writeNString2entgoᚗioᚋcontribᚋentgqlᚐCursor(ctx context.Context, w *direct.Writer, f *direct.Field, v entgql.Cursor[uuid.UUID]) bool {
 	v.MarshalGQL(w)
 	return true
@@ -6088,6 +7067,47 @@ func writeNString2ᚕstringᚄ(ctx context.Context, w *direct.Writer, f *direct.
 		}
 	}
 	return w.Close(']')
+}
+
+func writeNTelephonyUser2ᚕᚖkontorᚋentᚐTelephonyUserᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.TelephonyUser) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.TelephonyUser) bool {
+	if v == nil {
+		return false
+	}
+	return selectionTelephonyUser(ctx, w, f.Plans[0], v)
+}
+
+func writeNTelephonyUserOrder2ᚕᚖkontorᚋentᚐWizardᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Wizard) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNTelephonyUserOrder2ᚖkontorᚋentᚐWizard(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNTelephonyUserOrder2ᚖkontorᚋentᚐWizard(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Wizard) bool {
+	if v == nil {
+		return false
+	}
+	return selectionTelephonyUserOrder(ctx, w, f.Plans[0], v)
+}
+
+func writeNTelephonyUserState2kontorᚋentᚋtelephonyuserᚐState(ctx context.Context, w *direct.Writer, f *direct.Field, v telephonyuser.State) bool {
+	v.MarshalGQL(w)
+	return true
 }
 
 func writeNTenant2ᚕᚖkontorᚋentᚐTenantᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Tenant) bool {
@@ -6218,6 +7238,64 @@ func writeNUserStatus2kontorᚋentᚋuserᚐStatus(ctx context.Context, w *direc
 func writeNUsersCreatedBy2kontorᚋentᚋtenantᚐUsersCreatedBy(ctx context.Context, w *direct.Writer, f *direct.Field, v tenant.UsersCreatedBy) bool {
 	v.MarshalGQL(w)
 	return true
+}
+
+func writeNWizardProblem2ᚕᚖkontorᚋinternalᚋfaultᚐFaultᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*fault.Fault) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNWizardProblem2ᚖkontorᚋinternalᚋfaultᚐFault(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNWizardProblem2ᚖkontorᚋinternalᚋfaultᚐFault(ctx context.Context, w *direct.Writer, f *direct.Field, v *fault.Fault) bool {
+	if v == nil {
+		return false
+	}
+	return selectionWizardProblem(ctx, w, f.Plans[0], v)
+}
+
+func writeNWizardStep2kontorᚋinternalᚋtelephonyᚐStep(ctx context.Context, w *direct.Writer, f *direct.Field, v telephony.Step) bool {
+	return w.String(string(v))
+}
+
+func writeNWizardStepState2ᚕᚖkontorᚋinternalᚋtelephonyᚐStepStateᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*telephony.StepState) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNWizardStepState2ᚖkontorᚋinternalᚋtelephonyᚐStepState(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNWizardStepState2ᚖkontorᚋinternalᚋtelephonyᚐStepState(ctx context.Context, w *direct.Writer, f *direct.Field, v *telephony.StepState) bool {
+	if v == nil {
+		return false
+	}
+	return selectionWizardStepState(ctx, w, f.Plans[0], v)
+}
+
+func writeNWizardSummaryLine2ᚕᚖkontorᚋinternalᚋtelephonyᚐSummaryLineᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*telephony.SummaryLine) bool {
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNWizardSummaryLine2ᚖkontorᚋinternalᚋtelephonyᚐSummaryLine(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeNWizardSummaryLine2ᚖkontorᚋinternalᚋtelephonyᚐSummaryLine(ctx context.Context, w *direct.Writer, f *direct.Field, v *telephony.SummaryLine) bool {
+	if v == nil {
+		return false
+	}
+	return selectionWizardSummaryLine(ctx, w, f.Plans[0], v)
 }
 
 func writeN__DirectiveLocation2string(ctx context.Context, w *direct.Writer, f *direct.Field, v string) bool {
@@ -6448,6 +7526,34 @@ func writeODeliveryAddress2ᚖkontorᚋinternalᚋaccountᚐAddress(ctx context.
 	return selectionDeliveryAddress(ctx, w, f.Plans[0], v)
 }
 
+func writeOEndUser2ᚖkontorᚋentᚐEndUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.EndUser) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionEndUser(ctx, w, f.Plans[0], v)
+}
+
+func writeOEndUserEdge2ᚕᚖkontorᚋentᚐEndUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.EndUserEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOEndUserEdge2ᚖkontorᚋentᚐEndUserEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOEndUserEdge2ᚖkontorᚋentᚐEndUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.EndUserEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionEndUserEdge(ctx, w, f.Plans[0], v)
+}
+
 func writeOGrantedVia2ᚖkontorᚋinternalᚋaccessᚐVia(ctx context.Context, w *direct.Writer, f *direct.Field, v *access.Via) bool {
 	if v == nil {
 		return w.Null()
@@ -6545,11 +7651,15 @@ func writeONode2kontorᚋentᚐNoder(ctx context.Context, w *direct.Writer, f *d
 	case nil:
 		return w.Null()
 	case *ent.User:
-		return v != nil && selectionUser(ctx, w, f.Plans[21], v)
+		return v != nil && selectionUser(ctx, w, f.Plans[23], v)
 	case *ent.Transfer:
-		return v != nil && selectionTransfer(ctx, w, f.Plans[20], v)
+		return v != nil && selectionTransfer(ctx, w, f.Plans[22], v)
 	case *ent.Tenant:
-		return v != nil && selectionTenant(ctx, w, f.Plans[19], v)
+		return v != nil && selectionTenant(ctx, w, f.Plans[21], v)
+	case *ent.Wizard:
+		return v != nil && selectionTelephonyUserOrder(ctx, w, f.Plans[20], v)
+	case *ent.TelephonyUser:
+		return v != nil && selectionTelephonyUser(ctx, w, f.Plans[19], v)
 	case *ent.SavedCart:
 		return v != nil && selectionSavedCart(ctx, w, f.Plans[18], v)
 	case *ent.SavedAssignment:
@@ -6824,6 +7934,76 @@ func writeOSuperior2ᚖkontorᚋentᚐUser(ctx context.Context, w *direct.Writer
 		return w.Null()
 	}
 	return selectionSuperior(ctx, w, f.Plans[0], v)
+}
+
+func writeOTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.TelephonyUser) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionTelephonyUser(ctx, w, f.Plans[0], v)
+}
+
+func writeOTelephonyUserEdge2ᚕᚖkontorᚋentᚐTelephonyUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.TelephonyUserEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOTelephonyUserEdge2ᚖkontorᚋentᚐTelephonyUserEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOTelephonyUserEdge2ᚖkontorᚋentᚐTelephonyUserEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.TelephonyUserEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionTelephonyUserEdge(ctx, w, f.Plans[0], v)
+}
+
+func writeOTelephonyUserOrder2ᚖkontorᚋentᚐWizard(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Wizard) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionTelephonyUserOrder(ctx, w, f.Plans[0], v)
+}
+
+func writeOTelephonyUserOrderEdge2ᚕᚖkontorᚋentᚐWizardEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.WizardEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeOTelephonyUserOrderEdge2ᚖkontorᚋentᚐWizardEdge(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
+}
+
+func writeOTelephonyUserOrderEdge2ᚖkontorᚋentᚐWizardEdge(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.WizardEdge) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionTelephonyUserOrderEdge(ctx, w, f.Plans[0], v)
+}
+
+func writeOTelephonyUserState2ᚕkontorᚋentᚋtelephonyuserᚐStateᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []telephonyuser.State) bool {
+	if v == nil {
+		return w.Null()
+	}
+	w.Open('[')
+	for i := range v {
+		w.Element(i)
+		if !writeNTelephonyUserState2kontorᚋentᚋtelephonyuserᚐState(ctx, w, f, v[i]) {
+			return false
+		}
+	}
+	return w.Close(']')
 }
 
 func writeOTenant2ᚖkontorᚋentᚐTenant(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.Tenant) bool {

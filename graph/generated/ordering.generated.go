@@ -1394,6 +1394,38 @@ func (ec *executionContext) fieldContext_Order_myActions(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Order", field, true, true, "OrderAction")
 }
 
+func (ec *executionContext) _Order_telephonyUser(ctx context.Context, field graphql.CollectedField, obj *ent.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_telephonyUser(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TelephonyUser(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.TelephonyUser) graphql.Marshaler {
+			return ec.marshalOTelephonyUser2ᚖkontorᚋentᚐTelephonyUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_telephonyUser(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TelephonyUser(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrderApproval_required(ctx context.Context, field graphql.CollectedField, obj *ordering.OrderApproval) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4411,6 +4443,12 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Order_myActions(ctx, field, obj)
+				})
+		case "telephonyUser":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_telephonyUser(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

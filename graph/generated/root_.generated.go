@@ -21,6 +21,7 @@ import (
 	"kontor/internal/gid"
 	"kontor/internal/identity"
 	"kontor/internal/ordering"
+	"kontor/internal/telephony"
 	"sync/atomic"
 
 	"entgo.io/contrib/entgql"
@@ -52,6 +53,8 @@ type ResolverRoot interface {
 	ContractPosition() ContractPositionResolver
 	CustomerNumber() CustomerNumberResolver
 	Document() DocumentResolver
+	EndUser() EndUserResolver
+	FreeSim() FreeSimResolver
 	ImportReason() ImportReasonResolver
 	ImportRun() ImportRunResolver
 	Mutation() MutationResolver
@@ -68,11 +71,15 @@ type ResolverRoot interface {
 	Quote() QuoteResolver
 	SavedCart() SavedCartResolver
 	Subscription() SubscriptionResolver
+	TelephonyUser() TelephonyUserResolver
+	TelephonyUserOrder() TelephonyUserOrderResolver
 	Tenant() TenantResolver
 	Transfer() TransferResolver
 	TransferTarget() TransferTargetResolver
 	User() UserResolver
 	Viewer() ViewerResolver
+	WizardChoices() WizardChoicesResolver
+	WizardProblem() WizardProblemResolver
 }
 
 type DirectiveRoot struct {
@@ -80,6 +87,10 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AbandonTelephonyUserOrderPayload struct {
+		Errors func(childComplexity int) int
+	}
+
 	AcceptInvitationPayload struct {
 		Errors   func(childComplexity int) int
 		Username func(childComplexity int) int
@@ -116,6 +127,11 @@ type ComplexityRoot struct {
 	AddCartItemsPayload struct {
 		Cart   func(childComplexity int) int
 		Errors func(childComplexity int) int
+	}
+
+	AddInvoiceItemsPayload struct {
+		Errors        func(childComplexity int) int
+		TelephonyUser func(childComplexity int) int
 	}
 
 	Address struct {
@@ -462,6 +478,28 @@ type ComplexityRoot struct {
 		Sessions func(childComplexity int) int
 	}
 
+	EndUser struct {
+		Email     func(childComplexity int) int
+		FirstName func(childComplexity int) int
+		GlobalID  func(childComplexity int) int
+		Language  func(childComplexity int) int
+		LastName  func(childComplexity int) int
+		Prefix    func(childComplexity int) int
+		Username  func(childComplexity int) int
+	}
+
+	EndUserConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	EndUserEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	EnrolOtpPayload struct {
 		Errors     func(childComplexity int) int
 		OtpauthURI func(childComplexity int) int
@@ -471,6 +509,17 @@ type ComplexityRoot struct {
 	FinishCustomerCentreLoginPayload struct {
 		Errors func(childComplexity int) int
 		Link   func(childComplexity int) int
+	}
+
+	FreeNumber struct {
+		GlobalID func(childComplexity int) int
+		Number   func(childComplexity int) int
+	}
+
+	FreeSim struct {
+		GlobalID    func(childComplexity int) int
+		IccidMasked func(childComplexity int) int
+		LastFour    func(childComplexity int) int
 	}
 
 	GrantedVia struct {
@@ -542,6 +591,15 @@ type ComplexityRoot struct {
 		Tenant     func(childComplexity int) int
 	}
 
+	InvoiceItem struct {
+		ByHand    func(childComplexity int) int
+		CreatedAt func(childComplexity int) int
+		Label     func(childComplexity int) int
+		Monthly   func(childComplexity int) int
+		Price     func(childComplexity int) int
+		Quantity  func(childComplexity int) int
+	}
+
 	IssueOneTimePasswordPayload struct {
 		CustomerNumber  func(childComplexity int) int
 		Errors          func(childComplexity int) int
@@ -552,6 +610,11 @@ type ComplexityRoot struct {
 	LinkCustomerCentrePayload struct {
 		Errors func(childComplexity int) int
 		Link   func(childComplexity int) int
+	}
+
+	LinkSimPayload struct {
+		Errors        func(childComplexity int) int
+		TelephonyUser func(childComplexity int) int
 	}
 
 	LoadSavedCartPayload struct {
@@ -583,12 +646,14 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AbandonTelephonyUserOrder func(childComplexity int, input telephony.AbandonTelephonyUserOrderInput) int
 		AcceptInvitation          func(childComplexity int, input identity.AcceptInvitationInput) int
 		AcceptQuote               func(childComplexity int, input ordering.AcceptQuoteInput) int
 		ActFor                    func(childComplexity int, input identity.ActForInput) int
 		ActivateAccount           func(childComplexity int, input identity.ActivateAccountInput) int
 		AddCartItems              func(childComplexity int, input cart.AddCartItemsInput) int
 		AddCartItemsFromCSV       func(childComplexity int, input cart.AddCartItemsFromCsvInput) int
+		AddInvoiceItems           func(childComplexity int, input telephony.AddInvoiceItemsInput) int
 		AdvanceOrder              func(childComplexity int, input ordering.AdvanceOrderInput) int
 		AnswerChallenge           func(childComplexity int, input identity.AnswerChallengeInput) int
 		ApproveOrder              func(childComplexity int, input ordering.ApproveOrderInput) int
@@ -614,6 +679,7 @@ type ComplexityRoot struct {
 		InviteCompany             func(childComplexity int, input identity.InviteCompanyInput) int
 		IssueOneTimePassword      func(childComplexity int, input access.IssueOneTimePasswordInput) int
 		LinkCustomerCentre        func(childComplexity int, input access.LinkCustomerCentreInput) int
+		LinkSim                   func(childComplexity int, input telephony.LinkSimInput) int
 		LoadSavedCart             func(childComplexity int, input cart.LoadSavedCartInput) int
 		Login                     func(childComplexity int, input identity.LoginInput) int
 		Logout                    func(childComplexity int) int
@@ -638,8 +704,11 @@ type ComplexityRoot struct {
 		SaveTransfers             func(childComplexity int, input access.SaveTransfersInput) int
 		SendPasswordReset         func(childComplexity int, input model.SendPasswordResetInput) int
 		SetContractRights         func(childComplexity int, input access.SetContractRightsInput) int
+		SetTelephonyUserOrderStep func(childComplexity int, input telephony.SetTelephonyUserOrderStepInput) int
 		SetUserRoles              func(childComplexity int, input identity.SetUserRolesInput) int
 		StartCustomerCentreLogin  func(childComplexity int) int
+		StartTelephonyUserOrder   func(childComplexity int, input telephony.StartTelephonyUserOrderInput) int
+		SubmitTelephonyUserOrder  func(childComplexity int, input telephony.SubmitTelephonyUserOrderInput) int
 		UnlinkCustomerCentre      func(childComplexity int) int
 		UpdateCart                func(childComplexity int, input cart.UpdateCartInput) int
 		UpdateCartItem            func(childComplexity int, input cart.UpdateCartItemInput) int
@@ -711,6 +780,7 @@ type ComplexityRoot struct {
 		State               func(childComplexity int) int
 		StateDescription    func(childComplexity int) int
 		Tax                 func(childComplexity int) int
+		TelephonyUser       func(childComplexity int) int
 	}
 
 	OrderApproval struct {
@@ -870,31 +940,34 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		ApprovalRules     func(childComplexity int) int
-		AuditLog          func(childComplexity int, first *int, after *string, last *int, before *string, where *audit.Filter) int
-		Cart              func(childComplexity int) int
-		Categories        func(childComplexity int) int
-		Contract          func(childComplexity int, number string) int
-		Contracts         func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
-		ConversionAccount func(childComplexity int, tenantID *gid.ID) int
-		ExplainRight      func(childComplexity int, userID gid.ID, contractID gid.ID, right authz.Right) int
-		ImportRuns        func(childComplexity int, first *int, after *string, last *int, before *string, where *erp.RunFilter) int
-		Invitation        func(childComplexity int, token string) int
-		Node              func(childComplexity int, id gid.ID) int
-		Nodes             func(childComplexity int, ids []gid.ID) int
-		Order             func(childComplexity int, number string) int
-		OrderReceipt      func(childComplexity int, number string) int
-		Orders            func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
-		Product           func(childComplexity int, sku string) int
-		Products          func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
-		QuoteByToken      func(childComplexity int, token string) int
-		Quotes            func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.QuoteFilter, orderBy *ent.QuoteOrder) int
-		SavedCarts        func(childComplexity int, first *int, after *string, last *int, before *string) int
-		Tenants           func(childComplexity int, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) int
-		TransferTarget    func(childComplexity int, input access.TransferTargetInput) int
-		Transfers         func(childComplexity int, first *int, after *string, last *int, before *string, direction *access.Direction) int
-		Users             func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
-		Viewer            func(childComplexity int) int
+		ApprovalRules       func(childComplexity int) int
+		AuditLog            func(childComplexity int, first *int, after *string, last *int, before *string, where *audit.Filter) int
+		Cart                func(childComplexity int) int
+		Categories          func(childComplexity int) int
+		Contract            func(childComplexity int, number string) int
+		Contracts           func(childComplexity int, first *int, after *string, last *int, before *string, where *company.ContractFilter, orderBy *ent.ContractOrder) int
+		ConversionAccount   func(childComplexity int, tenantID *gid.ID) int
+		ExplainRight        func(childComplexity int, userID gid.ID, contractID gid.ID, right authz.Right) int
+		ImportRuns          func(childComplexity int, first *int, after *string, last *int, before *string, where *erp.RunFilter) int
+		Invitation          func(childComplexity int, token string) int
+		Node                func(childComplexity int, id gid.ID) int
+		Nodes               func(childComplexity int, ids []gid.ID) int
+		Order               func(childComplexity int, number string) int
+		OrderReceipt        func(childComplexity int, number string) int
+		Orders              func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.OrderFilter, orderBy *ent.OrderOrder) int
+		Product             func(childComplexity int, sku string) int
+		Products            func(childComplexity int, first *int, after *string, last *int, before *string, where *catalog.ProductFilter, orderBy *ent.ProductOrder) int
+		QuoteByToken        func(childComplexity int, token string) int
+		Quotes              func(childComplexity int, first *int, after *string, last *int, before *string, where *ordering.QuoteFilter, orderBy *ent.QuoteOrder) int
+		SavedCarts          func(childComplexity int, first *int, after *string, last *int, before *string) int
+		TelephonyUserOrder  func(childComplexity int, id gid.ID) int
+		TelephonyUserOrders func(childComplexity int, first *int, after *string, last *int, before *string) int
+		TelephonyUsers      func(childComplexity int, first *int, after *string, last *int, before *string, where *telephony.TelephonyUserFilter) int
+		Tenants             func(childComplexity int, first *int, after *string, last *int, before *string, where *access.TenantFilter, orderBy *ent.TenantOrder) int
+		TransferTarget      func(childComplexity int, input access.TransferTargetInput) int
+		Transfers           func(childComplexity int, first *int, after *string, last *int, before *string, direction *access.Direction) int
+		Users               func(childComplexity int, first *int, after *string, last *int, before *string, where *identity.UserFilter, orderBy *ent.UserOrder) int
+		Viewer              func(childComplexity int) int
 	}
 
 	Quote struct {
@@ -1158,6 +1231,11 @@ type ComplexityRoot struct {
 		User   func(childComplexity int) int
 	}
 
+	SetTelephonyUserOrderStepPayload struct {
+		Errors func(childComplexity int) int
+		Wizard func(childComplexity int) int
+	}
+
 	SetUserRolesPayload struct {
 		Errors func(childComplexity int) int
 		User   func(childComplexity int) int
@@ -1166,6 +1244,17 @@ type ComplexityRoot struct {
 	StartCustomerCentreLoginPayload struct {
 		AuthorizationURL func(childComplexity int) int
 		Errors           func(childComplexity int) int
+	}
+
+	StartTelephonyUserOrderPayload struct {
+		Errors func(childComplexity int) int
+		Wizard func(childComplexity int) int
+	}
+
+	SubmitTelephonyUserOrderPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
+		Wizard func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -1180,6 +1269,68 @@ type ComplexityRoot struct {
 		LastName    func(childComplexity int) int
 		Mobile      func(childComplexity int) int
 		Phone       func(childComplexity int) int
+	}
+
+	TelephonySim struct {
+		LastFour func(childComplexity int) int
+	}
+
+	TelephonyUser struct {
+		AreaCode      func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		DisplayName   func(childComplexity int) int
+		EndUser       func(childComplexity int) int
+		Extension     func(childComplexity int) int
+		GlobalID      func(childComplexity int) int
+		InvoiceItems  func(childComplexity int) int
+		Order         func(childComplexity int) int
+		PhoneNumber   func(childComplexity int) int
+		PinMustChange func(childComplexity int) int
+		Sim           func(childComplexity int) int
+		State         func(childComplexity int) int
+	}
+
+	TelephonyUserConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TelephonyUserEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	TelephonyUserOrder struct {
+		AddOns             func(childComplexity int) int
+		Choices            func(childComplexity int) int
+		Connection         func(childComplexity int) int
+		CreateInvoiceItems func(childComplexity int) int
+		CurrentStep        func(childComplexity int) int
+		Customer           func(childComplexity int) int
+		EndUser            func(childComplexity int) int
+		ExpiresAt          func(childComplexity int) int
+		Fmc                func(childComplexity int) int
+		GlobalID           func(childComplexity int) int
+		Number             func(childComplexity int) int
+		Order              func(childComplexity int) int
+		Sim                func(childComplexity int) int
+		Steps              func(childComplexity int) int
+		Summary            func(childComplexity int) int
+		Version            func(childComplexity int) int
+	}
+
+	TelephonyUserOrderConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TelephonyUserOrderEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Tenant struct {
@@ -1362,6 +1513,89 @@ type ComplexityRoot struct {
 		Errors func(childComplexity int) int
 		Order  func(childComplexity int) int
 	}
+
+	WizardChoices struct {
+		AddOns          func(childComplexity int) int
+		DataProducts    func(childComplexity int, voiceSku *string) int
+		EndUsers        func(childComplexity int, first *int, after *string, last *int, before *string) int
+		FreeNumbers     func(childComplexity int, first int) int
+		FreeSims        func(childComplexity int, ending *string, ofProduct *string, first int) int
+		Portfolios      func(childComplexity int) int
+		SimProducts     func(childComplexity int) int
+		SmsProducts     func(childComplexity int, voiceSku *string) int
+		TakenExtensions func(childComplexity int) int
+		Terms           func(childComplexity int) int
+		VoiceProducts   func(childComplexity int) int
+	}
+
+	WizardConnection struct {
+		Data  func(childComplexity int) int
+		Sms   func(childComplexity int) int
+		Voice func(childComplexity int) int
+	}
+
+	WizardCustomer struct {
+		Portfolio  func(childComplexity int) int
+		Reference  func(childComplexity int) int
+		StartDate  func(childComplexity int) int
+		Tenant     func(childComplexity int) int
+		TermMonths func(childComplexity int) int
+	}
+
+	WizardEndUser struct {
+		Email     func(childComplexity int) int
+		FirstName func(childComplexity int) int
+		ID        func(childComplexity int) int
+		IsNew     func(childComplexity int) int
+		Language  func(childComplexity int) int
+		LastName  func(childComplexity int) int
+		Prefix    func(childComplexity int) int
+		Username  func(childComplexity int) int
+	}
+
+	WizardFmc struct {
+		AreaCode      func(childComplexity int) int
+		Extension     func(childComplexity int) int
+		Name          func(childComplexity int) int
+		PinMustChange func(childComplexity int) int
+	}
+
+	WizardNumber struct {
+		Kind     func(childComplexity int) int
+		Number   func(childComplexity int) int
+		Provider func(childComplexity int) int
+	}
+
+	WizardProblem struct {
+		Code    func(childComplexity int) int
+		Field   func(childComplexity int) int
+		Message func(childComplexity int) int
+	}
+
+	WizardSim struct {
+		LastFour func(childComplexity int) int
+		Mode     func(childComplexity int) int
+		Product  func(childComplexity int) int
+	}
+
+	WizardStepState struct {
+		Complete func(childComplexity int) int
+		Problems func(childComplexity int) int
+		Step     func(childComplexity int) int
+	}
+
+	WizardSummary struct {
+		Lines   func(childComplexity int) int
+		Monthly func(childComplexity int) int
+		OneOff  func(childComplexity int) int
+	}
+
+	WizardSummaryLine struct {
+		Label    func(childComplexity int) int
+		Monthly  func(childComplexity int) int
+		OneOff   func(childComplexity int) int
+		Quantity func(childComplexity int) int
+	}
 }
 
 type executableSchema graphql.ExecutableSchemaState[ResolverRoot, DirectiveRoot, ComplexityRoot]
@@ -1377,6 +1611,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AbandonTelephonyUserOrderPayload.errors":
+		if e.ComplexityRoot.AbandonTelephonyUserOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AbandonTelephonyUserOrderPayload.Errors(childComplexity), true
 
 	case "AcceptInvitationPayload.errors":
 		if e.ComplexityRoot.AcceptInvitationPayload.Errors == nil {
@@ -1486,6 +1727,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AddCartItemsPayload.Errors(childComplexity), true
+
+	case "AddInvoiceItemsPayload.errors":
+		if e.ComplexityRoot.AddInvoiceItemsPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddInvoiceItemsPayload.Errors(childComplexity), true
+	case "AddInvoiceItemsPayload.telephonyUser":
+		if e.ComplexityRoot.AddInvoiceItemsPayload.TelephonyUser == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddInvoiceItemsPayload.TelephonyUser(childComplexity), true
 
 	case "Address.city":
 		if e.ComplexityRoot.Address.City == nil {
@@ -2780,6 +3034,87 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EndSessionsPayload.Sessions(childComplexity), true
 
+	case "EndUser.email":
+		if e.ComplexityRoot.EndUser.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUser.Email(childComplexity), true
+	case "EndUser.firstName":
+		if e.ComplexityRoot.EndUser.FirstName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUser.FirstName(childComplexity), true
+	case "EndUser.id":
+		if e.ComplexityRoot.EndUser.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUser.GlobalID(childComplexity), true
+	case "EndUser.language":
+		if e.ComplexityRoot.EndUser.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUser.Language(childComplexity), true
+	case "EndUser.lastName":
+		if e.ComplexityRoot.EndUser.LastName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUser.LastName(childComplexity), true
+	case "EndUser.prefix":
+		if e.ComplexityRoot.EndUser.Prefix == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUser.Prefix(childComplexity), true
+	case "EndUser.username":
+		if e.ComplexityRoot.EndUser.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUser.Username(childComplexity), true
+
+	case "EndUserConnection.edges":
+		if e.ComplexityRoot.EndUserConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUserConnection.Edges(childComplexity), true
+	case "EndUserConnection.nodes":
+		if e.ComplexityRoot.EndUserConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUserConnection.Nodes(childComplexity), true
+	case "EndUserConnection.pageInfo":
+		if e.ComplexityRoot.EndUserConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUserConnection.PageInfo(childComplexity), true
+	case "EndUserConnection.totalCount":
+		if e.ComplexityRoot.EndUserConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUserConnection.TotalCount(childComplexity), true
+
+	case "EndUserEdge.cursor":
+		if e.ComplexityRoot.EndUserEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUserEdge.Cursor(childComplexity), true
+	case "EndUserEdge.node":
+		if e.ComplexityRoot.EndUserEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndUserEdge.Node(childComplexity), true
+
 	case "EnrolOtpPayload.errors":
 		if e.ComplexityRoot.EnrolOtpPayload.Errors == nil {
 			break
@@ -2811,6 +3146,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FinishCustomerCentreLoginPayload.Link(childComplexity), true
+
+	case "FreeNumber.id":
+		if e.ComplexityRoot.FreeNumber.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FreeNumber.GlobalID(childComplexity), true
+	case "FreeNumber.number":
+		if e.ComplexityRoot.FreeNumber.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FreeNumber.Number(childComplexity), true
+
+	case "FreeSim.id":
+		if e.ComplexityRoot.FreeSim.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FreeSim.GlobalID(childComplexity), true
+	case "FreeSim.iccidMasked":
+		if e.ComplexityRoot.FreeSim.IccidMasked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FreeSim.IccidMasked(childComplexity), true
+	case "FreeSim.lastFour":
+		if e.ComplexityRoot.FreeSim.LastFour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FreeSim.LastFour(childComplexity), true
 
 	case "GrantedVia.tenantName":
 		if e.ComplexityRoot.GrantedVia.TenantName == nil {
@@ -3095,6 +3462,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InviteCompanyPayload.Tenant(childComplexity), true
 
+	case "InvoiceItem.byHand":
+		if e.ComplexityRoot.InvoiceItem.ByHand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceItem.ByHand(childComplexity), true
+	case "InvoiceItem.createdAt":
+		if e.ComplexityRoot.InvoiceItem.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceItem.CreatedAt(childComplexity), true
+	case "InvoiceItem.label":
+		if e.ComplexityRoot.InvoiceItem.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceItem.Label(childComplexity), true
+	case "InvoiceItem.monthly":
+		if e.ComplexityRoot.InvoiceItem.Monthly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceItem.Monthly(childComplexity), true
+	case "InvoiceItem.amount":
+		if e.ComplexityRoot.InvoiceItem.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceItem.Price(childComplexity), true
+	case "InvoiceItem.quantity":
+		if e.ComplexityRoot.InvoiceItem.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceItem.Quantity(childComplexity), true
+
 	case "IssueOneTimePasswordPayload.customerNumber":
 		if e.ComplexityRoot.IssueOneTimePasswordPayload.CustomerNumber == nil {
 			break
@@ -3132,6 +3536,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LinkCustomerCentrePayload.Link(childComplexity), true
+
+	case "LinkSimPayload.errors":
+		if e.ComplexityRoot.LinkSimPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkSimPayload.Errors(childComplexity), true
+	case "LinkSimPayload.telephonyUser":
+		if e.ComplexityRoot.LinkSimPayload.TelephonyUser == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkSimPayload.TelephonyUser(childComplexity), true
 
 	case "LoadSavedCartPayload.cart":
 		if e.ComplexityRoot.LoadSavedCartPayload.Cart == nil {
@@ -3216,6 +3633,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Money.Currency(childComplexity), true
 
+	case "Mutation.abandonTelephonyUserOrder":
+		if e.ComplexityRoot.Mutation.AbandonTelephonyUserOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_abandonTelephonyUserOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AbandonTelephonyUserOrder(childComplexity, args["input"].(telephony.AbandonTelephonyUserOrderInput)), true
 	case "Mutation.acceptInvitation":
 		if e.ComplexityRoot.Mutation.AcceptInvitation == nil {
 			break
@@ -3282,6 +3710,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddCartItemsFromCSV(childComplexity, args["input"].(cart.AddCartItemsFromCsvInput)), true
+	case "Mutation.addInvoiceItems":
+		if e.ComplexityRoot.Mutation.AddInvoiceItems == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addInvoiceItems_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddInvoiceItems(childComplexity, args["input"].(telephony.AddInvoiceItemsInput)), true
 	case "Mutation.advanceOrder":
 		if e.ComplexityRoot.Mutation.AdvanceOrder == nil {
 			break
@@ -3547,6 +3986,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.LinkCustomerCentre(childComplexity, args["input"].(access.LinkCustomerCentreInput)), true
+	case "Mutation.linkSim":
+		if e.ComplexityRoot.Mutation.LinkSim == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_linkSim_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LinkSim(childComplexity, args["input"].(telephony.LinkSimInput)), true
 	case "Mutation.loadSavedCart":
 		if e.ComplexityRoot.Mutation.LoadSavedCart == nil {
 			break
@@ -3806,6 +4256,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetContractRights(childComplexity, args["input"].(access.SetContractRightsInput)), true
+	case "Mutation.setTelephonyUserOrderStep":
+		if e.ComplexityRoot.Mutation.SetTelephonyUserOrderStep == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setTelephonyUserOrderStep_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetTelephonyUserOrderStep(childComplexity, args["input"].(telephony.SetTelephonyUserOrderStepInput)), true
 	case "Mutation.setUserRoles":
 		if e.ComplexityRoot.Mutation.SetUserRoles == nil {
 			break
@@ -3823,6 +4284,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.StartCustomerCentreLogin(childComplexity), true
+	case "Mutation.startTelephonyUserOrder":
+		if e.ComplexityRoot.Mutation.StartTelephonyUserOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_startTelephonyUserOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StartTelephonyUserOrder(childComplexity, args["input"].(telephony.StartTelephonyUserOrderInput)), true
+	case "Mutation.submitTelephonyUserOrder":
+		if e.ComplexityRoot.Mutation.SubmitTelephonyUserOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_submitTelephonyUserOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SubmitTelephonyUserOrder(childComplexity, args["input"].(telephony.SubmitTelephonyUserOrderInput)), true
 	case "Mutation.unlinkCustomerCentre":
 		if e.ComplexityRoot.Mutation.UnlinkCustomerCentre == nil {
 			break
@@ -4177,6 +4660,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Tax(childComplexity), true
+	case "Order.telephonyUser":
+		if e.ComplexityRoot.Order.TelephonyUser == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.TelephonyUser(childComplexity), true
 
 	case "OrderApproval.approvers":
 		if e.ComplexityRoot.OrderApproval.Approvers == nil {
@@ -4951,6 +5440,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.SavedCarts(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.telephonyUserOrder":
+		if e.ComplexityRoot.Query.TelephonyUserOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Query_telephonyUserOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TelephonyUserOrder(childComplexity, args["id"].(gid.ID)), true
+	case "Query.telephonyUserOrders":
+		if e.ComplexityRoot.Query.TelephonyUserOrders == nil {
+			break
+		}
+
+		args, err := ec.field_Query_telephonyUserOrders_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TelephonyUserOrders(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.telephonyUsers":
+		if e.ComplexityRoot.Query.TelephonyUsers == nil {
+			break
+		}
+
+		args, err := ec.field_Query_telephonyUsers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TelephonyUsers(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["where"].(*telephony.TelephonyUserFilter)), true
 	case "Query.tenants":
 		if e.ComplexityRoot.Query.Tenants == nil {
 			break
@@ -5893,6 +6415,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetContractRightsPayload.User(childComplexity), true
 
+	case "SetTelephonyUserOrderStepPayload.errors":
+		if e.ComplexityRoot.SetTelephonyUserOrderStepPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetTelephonyUserOrderStepPayload.Errors(childComplexity), true
+	case "SetTelephonyUserOrderStepPayload.wizard":
+		if e.ComplexityRoot.SetTelephonyUserOrderStepPayload.Wizard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetTelephonyUserOrderStepPayload.Wizard(childComplexity), true
+
 	case "SetUserRolesPayload.errors":
 		if e.ComplexityRoot.SetUserRolesPayload.Errors == nil {
 			break
@@ -5918,6 +6453,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.StartCustomerCentreLoginPayload.Errors(childComplexity), true
+
+	case "StartTelephonyUserOrderPayload.errors":
+		if e.ComplexityRoot.StartTelephonyUserOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartTelephonyUserOrderPayload.Errors(childComplexity), true
+	case "StartTelephonyUserOrderPayload.wizard":
+		if e.ComplexityRoot.StartTelephonyUserOrderPayload.Wizard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartTelephonyUserOrderPayload.Wizard(childComplexity), true
+
+	case "SubmitTelephonyUserOrderPayload.errors":
+		if e.ComplexityRoot.SubmitTelephonyUserOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubmitTelephonyUserOrderPayload.Errors(childComplexity), true
+	case "SubmitTelephonyUserOrderPayload.order":
+		if e.ComplexityRoot.SubmitTelephonyUserOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubmitTelephonyUserOrderPayload.Order(childComplexity), true
+	case "SubmitTelephonyUserOrderPayload.wizard":
+		if e.ComplexityRoot.SubmitTelephonyUserOrderPayload.Wizard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubmitTelephonyUserOrderPayload.Wizard(childComplexity), true
 
 	case "Subscription.orderChanged":
 		if e.ComplexityRoot.Subscription.OrderChanged == nil {
@@ -5973,6 +6540,259 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Superior.Phone(childComplexity), true
+
+	case "TelephonySim.lastFour":
+		if e.ComplexityRoot.TelephonySim.LastFour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonySim.LastFour(childComplexity), true
+
+	case "TelephonyUser.areaCode":
+		if e.ComplexityRoot.TelephonyUser.AreaCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.AreaCode(childComplexity), true
+	case "TelephonyUser.createdAt":
+		if e.ComplexityRoot.TelephonyUser.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.CreatedAt(childComplexity), true
+	case "TelephonyUser.displayName":
+		if e.ComplexityRoot.TelephonyUser.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.DisplayName(childComplexity), true
+	case "TelephonyUser.endUser":
+		if e.ComplexityRoot.TelephonyUser.EndUser == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.EndUser(childComplexity), true
+	case "TelephonyUser.extension":
+		if e.ComplexityRoot.TelephonyUser.Extension == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.Extension(childComplexity), true
+	case "TelephonyUser.id":
+		if e.ComplexityRoot.TelephonyUser.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.GlobalID(childComplexity), true
+	case "TelephonyUser.invoiceItems":
+		if e.ComplexityRoot.TelephonyUser.InvoiceItems == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.InvoiceItems(childComplexity), true
+	case "TelephonyUser.order":
+		if e.ComplexityRoot.TelephonyUser.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.Order(childComplexity), true
+	case "TelephonyUser.number":
+		if e.ComplexityRoot.TelephonyUser.PhoneNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.PhoneNumber(childComplexity), true
+	case "TelephonyUser.pinMustChange":
+		if e.ComplexityRoot.TelephonyUser.PinMustChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.PinMustChange(childComplexity), true
+	case "TelephonyUser.sim":
+		if e.ComplexityRoot.TelephonyUser.Sim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.Sim(childComplexity), true
+	case "TelephonyUser.state":
+		if e.ComplexityRoot.TelephonyUser.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUser.State(childComplexity), true
+
+	case "TelephonyUserConnection.edges":
+		if e.ComplexityRoot.TelephonyUserConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserConnection.Edges(childComplexity), true
+	case "TelephonyUserConnection.nodes":
+		if e.ComplexityRoot.TelephonyUserConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserConnection.Nodes(childComplexity), true
+	case "TelephonyUserConnection.pageInfo":
+		if e.ComplexityRoot.TelephonyUserConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserConnection.PageInfo(childComplexity), true
+	case "TelephonyUserConnection.totalCount":
+		if e.ComplexityRoot.TelephonyUserConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserConnection.TotalCount(childComplexity), true
+
+	case "TelephonyUserEdge.cursor":
+		if e.ComplexityRoot.TelephonyUserEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserEdge.Cursor(childComplexity), true
+	case "TelephonyUserEdge.node":
+		if e.ComplexityRoot.TelephonyUserEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserEdge.Node(childComplexity), true
+
+	case "TelephonyUserOrder.addOns":
+		if e.ComplexityRoot.TelephonyUserOrder.AddOns == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.AddOns(childComplexity), true
+	case "TelephonyUserOrder.choices":
+		if e.ComplexityRoot.TelephonyUserOrder.Choices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Choices(childComplexity), true
+	case "TelephonyUserOrder.connection":
+		if e.ComplexityRoot.TelephonyUserOrder.Connection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Connection(childComplexity), true
+	case "TelephonyUserOrder.createInvoiceItems":
+		if e.ComplexityRoot.TelephonyUserOrder.CreateInvoiceItems == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.CreateInvoiceItems(childComplexity), true
+	case "TelephonyUserOrder.currentStep":
+		if e.ComplexityRoot.TelephonyUserOrder.CurrentStep == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.CurrentStep(childComplexity), true
+	case "TelephonyUserOrder.customer":
+		if e.ComplexityRoot.TelephonyUserOrder.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Customer(childComplexity), true
+	case "TelephonyUserOrder.endUser":
+		if e.ComplexityRoot.TelephonyUserOrder.EndUser == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.EndUser(childComplexity), true
+	case "TelephonyUserOrder.expiresAt":
+		if e.ComplexityRoot.TelephonyUserOrder.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.ExpiresAt(childComplexity), true
+	case "TelephonyUserOrder.fmc":
+		if e.ComplexityRoot.TelephonyUserOrder.Fmc == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Fmc(childComplexity), true
+	case "TelephonyUserOrder.id":
+		if e.ComplexityRoot.TelephonyUserOrder.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.GlobalID(childComplexity), true
+	case "TelephonyUserOrder.number":
+		if e.ComplexityRoot.TelephonyUserOrder.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Number(childComplexity), true
+	case "TelephonyUserOrder.order":
+		if e.ComplexityRoot.TelephonyUserOrder.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Order(childComplexity), true
+	case "TelephonyUserOrder.sim":
+		if e.ComplexityRoot.TelephonyUserOrder.Sim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Sim(childComplexity), true
+	case "TelephonyUserOrder.steps":
+		if e.ComplexityRoot.TelephonyUserOrder.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Steps(childComplexity), true
+	case "TelephonyUserOrder.summary":
+		if e.ComplexityRoot.TelephonyUserOrder.Summary == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Summary(childComplexity), true
+	case "TelephonyUserOrder.version":
+		if e.ComplexityRoot.TelephonyUserOrder.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrder.Version(childComplexity), true
+
+	case "TelephonyUserOrderConnection.edges":
+		if e.ComplexityRoot.TelephonyUserOrderConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrderConnection.Edges(childComplexity), true
+	case "TelephonyUserOrderConnection.nodes":
+		if e.ComplexityRoot.TelephonyUserOrderConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrderConnection.Nodes(childComplexity), true
+	case "TelephonyUserOrderConnection.pageInfo":
+		if e.ComplexityRoot.TelephonyUserOrderConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrderConnection.PageInfo(childComplexity), true
+	case "TelephonyUserOrderConnection.totalCount":
+		if e.ComplexityRoot.TelephonyUserOrderConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrderConnection.TotalCount(childComplexity), true
+
+	case "TelephonyUserOrderEdge.cursor":
+		if e.ComplexityRoot.TelephonyUserOrderEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrderEdge.Cursor(childComplexity), true
+	case "TelephonyUserOrderEdge.node":
+		if e.ComplexityRoot.TelephonyUserOrderEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TelephonyUserOrderEdge.Node(childComplexity), true
 
 	case "Tenant.contactPerson":
 		if e.ComplexityRoot.Tenant.ContactPerson == nil {
@@ -6677,6 +7497,342 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WithdrawOrderPayload.Order(childComplexity), true
 
+	case "WizardChoices.addOns":
+		if e.ComplexityRoot.WizardChoices.AddOns == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardChoices.AddOns(childComplexity), true
+	case "WizardChoices.dataProducts":
+		if e.ComplexityRoot.WizardChoices.DataProducts == nil {
+			break
+		}
+
+		args, err := ec.field_WizardChoices_dataProducts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.WizardChoices.DataProducts(childComplexity, args["voiceSku"].(*string)), true
+	case "WizardChoices.endUsers":
+		if e.ComplexityRoot.WizardChoices.EndUsers == nil {
+			break
+		}
+
+		args, err := ec.field_WizardChoices_endUsers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.WizardChoices.EndUsers(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "WizardChoices.freeNumbers":
+		if e.ComplexityRoot.WizardChoices.FreeNumbers == nil {
+			break
+		}
+
+		args, err := ec.field_WizardChoices_freeNumbers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.WizardChoices.FreeNumbers(childComplexity, args["first"].(int)), true
+	case "WizardChoices.freeSims":
+		if e.ComplexityRoot.WizardChoices.FreeSims == nil {
+			break
+		}
+
+		args, err := ec.field_WizardChoices_freeSims_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.WizardChoices.FreeSims(childComplexity, args["ending"].(*string), args["ofProduct"].(*string), args["first"].(int)), true
+	case "WizardChoices.portfolios":
+		if e.ComplexityRoot.WizardChoices.Portfolios == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardChoices.Portfolios(childComplexity), true
+	case "WizardChoices.simProducts":
+		if e.ComplexityRoot.WizardChoices.SimProducts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardChoices.SimProducts(childComplexity), true
+	case "WizardChoices.smsProducts":
+		if e.ComplexityRoot.WizardChoices.SmsProducts == nil {
+			break
+		}
+
+		args, err := ec.field_WizardChoices_smsProducts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.WizardChoices.SmsProducts(childComplexity, args["voiceSku"].(*string)), true
+	case "WizardChoices.takenExtensions":
+		if e.ComplexityRoot.WizardChoices.TakenExtensions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardChoices.TakenExtensions(childComplexity), true
+	case "WizardChoices.terms":
+		if e.ComplexityRoot.WizardChoices.Terms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardChoices.Terms(childComplexity), true
+	case "WizardChoices.voiceProducts":
+		if e.ComplexityRoot.WizardChoices.VoiceProducts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardChoices.VoiceProducts(childComplexity), true
+
+	case "WizardConnection.data":
+		if e.ComplexityRoot.WizardConnection.Data == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardConnection.Data(childComplexity), true
+	case "WizardConnection.sms":
+		if e.ComplexityRoot.WizardConnection.Sms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardConnection.Sms(childComplexity), true
+	case "WizardConnection.voice":
+		if e.ComplexityRoot.WizardConnection.Voice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardConnection.Voice(childComplexity), true
+
+	case "WizardCustomer.portfolio":
+		if e.ComplexityRoot.WizardCustomer.Portfolio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardCustomer.Portfolio(childComplexity), true
+	case "WizardCustomer.reference":
+		if e.ComplexityRoot.WizardCustomer.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardCustomer.Reference(childComplexity), true
+	case "WizardCustomer.startDate":
+		if e.ComplexityRoot.WizardCustomer.StartDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardCustomer.StartDate(childComplexity), true
+	case "WizardCustomer.tenant":
+		if e.ComplexityRoot.WizardCustomer.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardCustomer.Tenant(childComplexity), true
+	case "WizardCustomer.termMonths":
+		if e.ComplexityRoot.WizardCustomer.TermMonths == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardCustomer.TermMonths(childComplexity), true
+
+	case "WizardEndUser.email":
+		if e.ComplexityRoot.WizardEndUser.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.Email(childComplexity), true
+	case "WizardEndUser.firstName":
+		if e.ComplexityRoot.WizardEndUser.FirstName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.FirstName(childComplexity), true
+	case "WizardEndUser.id":
+		if e.ComplexityRoot.WizardEndUser.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.ID(childComplexity), true
+	case "WizardEndUser.isNew":
+		if e.ComplexityRoot.WizardEndUser.IsNew == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.IsNew(childComplexity), true
+	case "WizardEndUser.language":
+		if e.ComplexityRoot.WizardEndUser.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.Language(childComplexity), true
+	case "WizardEndUser.lastName":
+		if e.ComplexityRoot.WizardEndUser.LastName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.LastName(childComplexity), true
+	case "WizardEndUser.prefix":
+		if e.ComplexityRoot.WizardEndUser.Prefix == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.Prefix(childComplexity), true
+	case "WizardEndUser.username":
+		if e.ComplexityRoot.WizardEndUser.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardEndUser.Username(childComplexity), true
+
+	case "WizardFmc.areaCode":
+		if e.ComplexityRoot.WizardFmc.AreaCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardFmc.AreaCode(childComplexity), true
+	case "WizardFmc.extension":
+		if e.ComplexityRoot.WizardFmc.Extension == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardFmc.Extension(childComplexity), true
+	case "WizardFmc.name":
+		if e.ComplexityRoot.WizardFmc.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardFmc.Name(childComplexity), true
+	case "WizardFmc.pinMustChange":
+		if e.ComplexityRoot.WizardFmc.PinMustChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardFmc.PinMustChange(childComplexity), true
+
+	case "WizardNumber.kind":
+		if e.ComplexityRoot.WizardNumber.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardNumber.Kind(childComplexity), true
+	case "WizardNumber.number":
+		if e.ComplexityRoot.WizardNumber.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardNumber.Number(childComplexity), true
+	case "WizardNumber.provider":
+		if e.ComplexityRoot.WizardNumber.Provider == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardNumber.Provider(childComplexity), true
+
+	case "WizardProblem.code":
+		if e.ComplexityRoot.WizardProblem.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardProblem.Code(childComplexity), true
+	case "WizardProblem.field":
+		if e.ComplexityRoot.WizardProblem.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardProblem.Field(childComplexity), true
+	case "WizardProblem.message":
+		if e.ComplexityRoot.WizardProblem.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardProblem.Message(childComplexity), true
+
+	case "WizardSim.lastFour":
+		if e.ComplexityRoot.WizardSim.LastFour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSim.LastFour(childComplexity), true
+	case "WizardSim.mode":
+		if e.ComplexityRoot.WizardSim.Mode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSim.Mode(childComplexity), true
+	case "WizardSim.product":
+		if e.ComplexityRoot.WizardSim.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSim.Product(childComplexity), true
+
+	case "WizardStepState.complete":
+		if e.ComplexityRoot.WizardStepState.Complete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardStepState.Complete(childComplexity), true
+	case "WizardStepState.problems":
+		if e.ComplexityRoot.WizardStepState.Problems == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardStepState.Problems(childComplexity), true
+	case "WizardStepState.step":
+		if e.ComplexityRoot.WizardStepState.Step == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardStepState.Step(childComplexity), true
+
+	case "WizardSummary.lines":
+		if e.ComplexityRoot.WizardSummary.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSummary.Lines(childComplexity), true
+	case "WizardSummary.monthly":
+		if e.ComplexityRoot.WizardSummary.Monthly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSummary.Monthly(childComplexity), true
+	case "WizardSummary.oneOff":
+		if e.ComplexityRoot.WizardSummary.OneOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSummary.OneOff(childComplexity), true
+
+	case "WizardSummaryLine.label":
+		if e.ComplexityRoot.WizardSummaryLine.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSummaryLine.Label(childComplexity), true
+	case "WizardSummaryLine.monthly":
+		if e.ComplexityRoot.WizardSummaryLine.Monthly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSummaryLine.Monthly(childComplexity), true
+	case "WizardSummaryLine.oneOff":
+		if e.ComplexityRoot.WizardSummaryLine.OneOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSummaryLine.OneOff(childComplexity), true
+	case "WizardSummaryLine.quantity":
+		if e.ComplexityRoot.WizardSummaryLine.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WizardSummaryLine.Quantity(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -6687,6 +7843,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec.plans = direct.NewPlans(ctx, opCtx, directSchema)
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AbandonTelephonyUserOrderInput", ec.unmarshalInputAbandonTelephonyUserOrderInput),
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AcceptQuoteInput", ec.unmarshalInputAcceptQuoteInput),
 			graphql.NewInputUnmarshaler("AccountAssignmentInput", ec.unmarshalInputAccountAssignmentInput),
@@ -6694,6 +7851,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivateAccountInput", ec.unmarshalInputActivateAccountInput),
 			graphql.NewInputUnmarshaler("AddCartItemsFromCsvInput", ec.unmarshalInputAddCartItemsFromCsvInput),
 			graphql.NewInputUnmarshaler("AddCartItemsInput", ec.unmarshalInputAddCartItemsInput),
+			graphql.NewInputUnmarshaler("AddInvoiceItemsInput", ec.unmarshalInputAddInvoiceItemsInput),
 			graphql.NewInputUnmarshaler("AdvanceOrderInput", ec.unmarshalInputAdvanceOrderInput),
 			graphql.NewInputUnmarshaler("AnswerChallengeInput", ec.unmarshalInputAnswerChallengeInput),
 			graphql.NewInputUnmarshaler("ApproveOrderInput", ec.unmarshalInputApproveOrderInput),
@@ -6723,10 +7881,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ImportRunFilter", ec.unmarshalInputImportRunFilter),
 			graphql.NewInputUnmarshaler("InviteCompanyInput", ec.unmarshalInputInviteCompanyInput),
 			graphql.NewInputUnmarshaler("InvitedCompanyInput", ec.unmarshalInputInvitedCompanyInput),
+			graphql.NewInputUnmarshaler("InvoiceItemInput", ec.unmarshalInputInvoiceItemInput),
 			graphql.NewInputUnmarshaler("IssueOneTimePasswordInput", ec.unmarshalInputIssueOneTimePasswordInput),
 			graphql.NewInputUnmarshaler("LinkCustomerCentreInput", ec.unmarshalInputLinkCustomerCentreInput),
+			graphql.NewInputUnmarshaler("LinkSimInput", ec.unmarshalInputLinkSimInput),
 			graphql.NewInputUnmarshaler("LoadSavedCartInput", ec.unmarshalInputLoadSavedCartInput),
 			graphql.NewInputUnmarshaler("LoginInput", ec.unmarshalInputLoginInput),
+			graphql.NewInputUnmarshaler("NewEndUserInput", ec.unmarshalInputNewEndUserInput),
 			graphql.NewInputUnmarshaler("NotifyApproverInput", ec.unmarshalInputNotifyApproverInput),
 			graphql.NewInputUnmarshaler("OrderDetailsInput", ec.unmarshalInputOrderDetailsInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
@@ -6755,7 +7916,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SaveTransfersInput", ec.unmarshalInputSaveTransfersInput),
 			graphql.NewInputUnmarshaler("SendPasswordResetInput", ec.unmarshalInputSendPasswordResetInput),
 			graphql.NewInputUnmarshaler("SetContractRightsInput", ec.unmarshalInputSetContractRightsInput),
+			graphql.NewInputUnmarshaler("SetTelephonyUserOrderStepInput", ec.unmarshalInputSetTelephonyUserOrderStepInput),
 			graphql.NewInputUnmarshaler("SetUserRolesInput", ec.unmarshalInputSetUserRolesInput),
+			graphql.NewInputUnmarshaler("StartTelephonyUserOrderInput", ec.unmarshalInputStartTelephonyUserOrderInput),
+			graphql.NewInputUnmarshaler("SubmitTelephonyUserOrderInput", ec.unmarshalInputSubmitTelephonyUserOrderInput),
+			graphql.NewInputUnmarshaler("TelephonyUserFilter", ec.unmarshalInputTelephonyUserFilter),
 			graphql.NewInputUnmarshaler("TenantFilter", ec.unmarshalInputTenantFilter),
 			graphql.NewInputUnmarshaler("TenantOrder", ec.unmarshalInputTenantOrder),
 			graphql.NewInputUnmarshaler("TransferTargetInput", ec.unmarshalInputTransferTargetInput),
@@ -6767,6 +7932,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UserFilter", ec.unmarshalInputUserFilter),
 			graphql.NewInputUnmarshaler("UserOrder", ec.unmarshalInputUserOrder),
 			graphql.NewInputUnmarshaler("WithdrawOrderInput", ec.unmarshalInputWithdrawOrderInput),
+			graphql.NewInputUnmarshaler("WizardAddOnsInput", ec.unmarshalInputWizardAddOnsInput),
+			graphql.NewInputUnmarshaler("WizardConnectionInput", ec.unmarshalInputWizardConnectionInput),
+			graphql.NewInputUnmarshaler("WizardCustomerInput", ec.unmarshalInputWizardCustomerInput),
+			graphql.NewInputUnmarshaler("WizardEndUserInput", ec.unmarshalInputWizardEndUserInput),
+			graphql.NewInputUnmarshaler("WizardFmcInput", ec.unmarshalInputWizardFmcInput),
+			graphql.NewInputUnmarshaler("WizardNumberInput", ec.unmarshalInputWizardNumberInput),
+			graphql.NewInputUnmarshaler("WizardSimInput", ec.unmarshalInputWizardSimInput),
 		)
 	}
 	first := true
@@ -8314,6 +9486,33 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | ` + "`" + `QUOTE_EXPIRED` + "`" + ` | the last day of the quote is over: ask the seller for a new one |
 | ` + "`" + `VALIDITY_INVALID` + "`" + ` | a quote is valid until today at least, and for 365 days at most |
 | ` + "`" + `AMOUNT_INVALID` + "`" + ` | the amount is below zero |
+| ` + "`" + `ONE_STEP_ONLY` + "`" + ` | one input sets exactly one step |
+| ` + "`" + `VALUE_CONTRADICTS` + "`" + ` | does not go with what else was said in the same step |
+| ` + "`" + `LAST_FOUR_INVALID` + "`" + ` | the last four digits of a SIM card are four digits |
+| ` + "`" + `PORTFOLIO_UNKNOWN` + "`" + ` | the company is not offered this portfolio |
+| ` + "`" + `PORTFOLIO_REQUIRED` + "`" + ` | products depend on the portfolio, which is not chosen yet |
+| ` + "`" + `TERM_NOT_OFFERED` + "`" + ` | the portfolio has no such contract term |
+| ` + "`" + `DATE_TOO_FAR` + "`" + ` | the start lies too far ahead |
+| ` + "`" + `PRODUCT_DOES_NOT_FIT` + "`" + ` | no such product in the portfolio, or none that goes with the voice product and the term |
+| ` + "`" + `NO_LONGER_FITS` + "`" + ` | was taken out of the wizard, because an earlier step was changed |
+| ` + "`" + `END_USER_UNKNOWN` + "`" + ` | no such end user in the company |
+| ` + "`" + `SIM_UNKNOWN` + "`" + ` | the company has no such SIM card |
+| ` + "`" + `SIM_OF_OTHER_PRODUCT` + "`" + ` | the SIM card is not of the chosen product |
+| ` + "`" + `SIM_TAKEN` + "`" + ` | somebody else has the SIM card or has reserved it |
+| ` + "`" + `SIM_AMBIGUOUS` + "`" + ` | several free SIM cards end alike: name the card itself |
+| ` + "`" + `SIM_ALREADY_LINKED` + "`" + ` | the telephony user has a SIM card already |
+| ` + "`" + `SIM_NOT_AWAITED` + "`" + ` | the telephony user waits for no SIM card: its order waits for an approval, or came to nothing |
+| ` + "`" + `NUMBER_UNKNOWN` + "`" + ` | the company has no such number in stock |
+| ` + "`" + `NUMBER_TAKEN` + "`" + ` | somebody else has the number or has reserved it |
+| ` + "`" + `NUMBER_IN_STOCK` + "`" + ` | a number of the company's own stock is not ported in |
+| ` + "`" + `EXTENSION_INVALID` + "`" + ` | an extension has 2 to 6 digits |
+| ` + "`" + `EXTENSION_TAKEN` + "`" + ` | somebody else in the company has the extension or has reserved it |
+| ` + "`" + `PIN_INVALID` + "`" + ` | a PIN has 4 to 8 digits |
+| ` + "`" + `AREA_CODE_INVALID` + "`" + ` | an area code has 3 to 6 digits and begins with a single zero |
+| ` + "`" + `RESERVATION_EXPIRED` + "`" + ` | the reservation ran out, and somebody else has it now or it was freed: choose again |
+| ` + "`" + `WIZARD_ORDERED` + "`" + ` | the wizard was ordered already |
+| ` + "`" + `TOO_MANY_WIZARDS` + "`" + ` | no more wizards can be open: finish one or give one up |
+| ` + "`" + `INVOICE_ITEMS_EXIST` + "`" + ` | there are invoice items already, or no order to take them from |
 | ` + "`" + `IDEMPOTENCY_KEY_INVALID` + "`" + ` | the key must have 1 to 255 printable characters |
 | ` + "`" + `IDEMPOTENCY_KEY_REUSED` + "`" + ` | the key was used before, with another input |
 | ` + "`" + `CONFLICT` + "`" + ` | somebody else changed the same thing at the same time; load it again |
@@ -8837,6 +10036,18 @@ enum ImportKind {
   BOOKINGS
   "Documents: a ZIP archive with ` + "`" + `documents.csv` + "`" + ` or ` + "`" + `documents.ndjson` + "`" + ` and the files that it names."
   DOCUMENTS
+  "Portfolios that companies are offered, with their contract terms."
+  PORTFOLIOS
+  "Products of portfolios: what fits what in the wizard for telephony users."
+  PORTFOLIO_PRODUCTS
+  "People who telephone."
+  END_USERS
+  "SIM cards that companies have in stock."
+  SIM_CARDS
+  "Phone numbers that companies have in stock."
+  PHONE_NUMBERS
+  "Telephony users that were there before."
+  TELEPHONY_USERS
 }
 
 "How the rows of a file are written."
@@ -10685,6 +11896,693 @@ extend type Mutation {
   deleteSavedCart(input: DeleteSavedCartInput!): DeleteSavedCartPayload! @can(do: "saved_cart.use")
 }
 `, BuiltIn: false},
+	{Name: "../schema/telephony.graphqls", Input: `"A step of the wizard for telephony users."
+enum WizardStep {
+  "The company, its portfolio, the start and the contract term."
+  CUSTOMER
+  "Voice, data and SMS product."
+  CONNECTION
+  "Further products that fit."
+  ADD_ONS
+  "Who telephones."
+  USER
+  "The SIM card, or its product where one is linked later."
+  SIM
+  "A new phone number, or one to port in."
+  NUMBER
+  "Extension, name, PIN and default area code."
+  FMC
+  "The summary, and whether invoice items are made."
+  CONFIRM
+}
+
+"What becomes of the SIM card with the order."
+enum SimMode {
+  "A card is chosen and works from the start."
+  ACTIVATE_NOW
+  "Only the product is chosen; a card is linked later, with ` + "`" + `linkSim` + "`" + `."
+  LINK_LATER
+}
+
+"Where a phone number comes from."
+enum NumberKind {
+  "From the free ones."
+  NEW
+  "From another provider."
+  PORT_IN
+}
+
+"Where a telephony user stands."
+enum TelephonyUserState {
+  "Its order waits for an approval."
+  ORDERED
+  "No SIM card is linked yet: it can be configured and not used."
+  AWAITING_SIM
+  "It can be used."
+  ACTIVE
+  "Its order came to nothing; what it had is free again."
+  CANCELLED
+}
+
+"What is to be looked at in a step of the wizard."
+type WizardProblem {
+  "Stable code, as listed at ` + "`" + `UserError` + "`" + `. ` + "`" + `NO_LONGER_FITS` + "`" + ` tells what was taken out by an earlier step; it stands in the way of nothing."
+  code: String!
+  "Path in the input of ` + "`" + `setTelephonyUserOrderStep` + "`" + `."
+  field: [String!]!
+  "What is wrong and what to do, in the user's language."
+  message: String!
+}
+
+"How far a step of the wizard is."
+type WizardStepState {
+  "The step."
+  step: WizardStep!
+  "Whether nothing is left to enter. ` + "`" + `CONFIRM` + "`" + ` is when the order can be placed."
+  complete: Boolean!
+  "What is to be looked at."
+  problems: [WizardProblem!]!
+}
+
+"The step ` + "`" + `CUSTOMER` + "`" + `."
+type WizardCustomer {
+  "The company that it is for."
+  tenant: Tenant!
+  "Name of the portfolio; empty until one is chosen."
+  portfolio: String!
+  "The customer's own reference."
+  reference: String!
+  "When it starts."
+  startDate: Date
+  "Contract term in months."
+  termMonths: Int
+}
+
+"The step ` + "`" + `CONNECTION` + "`" + `."
+type WizardConnection {
+  "The voice product."
+  voice: Product
+  "The data product; null without."
+  data: Product
+  "The SMS product; null without."
+  sms: Product
+}
+
+"The step ` + "`" + `USER` + "`" + `."
+type WizardEndUser {
+  "Global ID of the end user; null for a new one, who is made with the order."
+  id: ID
+  "User name in the telephone system."
+  username: String!
+  "First name."
+  firstName: String!
+  "Prefix of the last name."
+  prefix: String!
+  "Last name."
+  lastName: String!
+  "E-mail address."
+  email: String!
+  "Language of announcements and voicemail."
+  language: Language!
+  "Whether the person is made with the order."
+  isNew: Boolean!
+}
+
+"The step ` + "`" + `SIM` + "`" + `."
+type WizardSim {
+  "The SIM product; null where it left the assortment."
+  product: Product
+  "Whether a card is activated now."
+  mode: SimMode!
+  "The last four digits of the card that is reserved."
+  lastFour: String
+}
+
+"The step ` + "`" + `NUMBER` + "`" + `."
+type WizardNumber {
+  "Where it comes from."
+  kind: NumberKind!
+  "The number, E.164."
+  number: String!
+  "The provider that it is ported in from."
+  provider: String
+}
+
+"The step ` + "`" + `FMC` + "`" + `. The PIN is never shown again."
+type WizardFmc {
+  "Extension, unique in the company."
+  extension: String!
+  "Name that is shown."
+  name: String!
+  "Default area code; empty without."
+  areaCode: String!
+  "Whether the PIN must be changed at the first login."
+  pinMustChange: Boolean!
+}
+
+"A product in the summary: it costs once, or every month."
+type WizardSummaryLine {
+  "Name of the product."
+  label: String!
+  "How many."
+  quantity: Decimal!
+  "Net price a month."
+  monthly: Money
+  "Net price, once."
+  oneOff: Money
+}
+
+"What it costs, net."
+type WizardSummary {
+  "Sum of what is paid once."
+  oneOff: Money!
+  "Sum of what is paid every month."
+  monthly: Money!
+  "The products."
+  lines: [WizardSummaryLine!]!
+}
+
+"A SIM card that nobody has."
+type FreeSim {
+  "Global ID."
+  id: ID!
+  "The number of the card, of which only the end is shown."
+  iccidMasked: String!
+  "Its last four digits."
+  lastFour: String!
+}
+
+"A phone number that nobody has."
+type FreeNumber {
+  "Global ID."
+  id: ID!
+  "The number, E.164."
+  number: String!
+}
+
+"A person of the company who telephones."
+type EndUser {
+  "Global ID."
+  id: ID!
+  "User name in the telephone system."
+  username: String!
+  "First name."
+  firstName: String!
+  "Prefix of the last name."
+  prefix: String!
+  "Last name."
+  lastName: String!
+  "E-mail address."
+  email: String!
+  "Language of announcements and voicemail."
+  language: Language!
+}
+
+"An end user in the page."
+type EndUserEdge {
+  "The end user."
+  node: EndUser
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of end users."
+type EndUserConnection {
+  "The end users with their cursors."
+  edges: [EndUserEdge]
+  "The end users."
+  nodes: [EndUser!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"What can be chosen in a wizard as it is now: what fits what comes from the operator's portfolios."
+type WizardChoices {
+  "Names of the portfolios that the company is offered."
+  portfolios: [String!]!
+  "Contract terms of the portfolio in months; of all portfolios until one is chosen."
+  terms: [Int!]!
+  "Voice products of the portfolio for the term."
+  voiceProducts: [Product!]!
+  "Data products that fit a voice product."
+  dataProducts(
+    "Number of the voice product; by default the one that is chosen."
+    voiceSku: String
+  ): [Product!]!
+  "SMS products that fit a voice product."
+  smsProducts(
+    "Number of the voice product; by default the one that is chosen."
+    voiceSku: String
+  ): [Product!]!
+  "Further products that fit the voice product that is chosen."
+  addOns: [Product!]!
+  "End users of the company."
+  endUsers(
+    "How many from the beginning, 1 to 100."
+    first: Int
+    "Only those after this cursor."
+    after: String
+    "How many from the end, 1 to 100."
+    last: Int
+    "Only those before this cursor."
+    before: String
+  ): EndUserConnection!
+  "SIM products of the portfolio."
+  simProducts: [Product!]!
+  "SIM cards of the company that nobody has or has reserved."
+  freeSims(
+    "The last digits of the card."
+    ending: String
+    "Number of their SIM product; by default that of the wizard, or any."
+    ofProduct: String
+    "How many, 1 to 100."
+    first: Int! = 10
+  ): [FreeSim!]!
+  "Phone numbers of the company that nobody has or has reserved."
+  freeNumbers(
+    "How many, 1 to 100."
+    first: Int! = 20
+  ): [FreeNumber!]!
+  "Extensions that others have or have reserved."
+  takenExtensions: [String!]!
+}
+
+"""
+A wizard that orders a telephony user with its mobile contract, in eight steps. It lives on the server: whoever began it goes on with it on any
+device. What it reserves (SIM card, phone number, extension) is its own until ` + "`" + `expiresAt` + "`" + `, which every step moves on.
+"""
+type TelephonyUserOrder implements Node {
+  "Global ID."
+  id: ID!
+  "Grows with every change; say it in inputs to change what you saw or nothing."
+  version: Int!
+  "The first step that is not complete."
+  currentStep: WizardStep!
+  "When its reservations run out; null once it is ordered. The wizard itself stays for 30 days after its last change."
+  expiresAt: DateTime
+  "All steps, in their order."
+  steps: [WizardStepState!]!
+  "The step ` + "`" + `CUSTOMER` + "`" + `."
+  customer: WizardCustomer!
+  "The step ` + "`" + `CONNECTION` + "`" + `."
+  connection: WizardConnection!
+  "The step ` + "`" + `ADD_ONS` + "`" + `."
+  addOns: [Product!]!
+  "The step ` + "`" + `USER` + "`" + `; null until it is set."
+  endUser: WizardEndUser
+  "The step ` + "`" + `SIM` + "`" + `; null until it is set."
+  sim: WizardSim
+  "The step ` + "`" + `NUMBER` + "`" + `; null until it is set."
+  number: WizardNumber
+  "The step ` + "`" + `FMC` + "`" + `; null until it is set."
+  fmc: WizardFmc
+  "Whether invoice items are made with the order."
+  createInvoiceItems: Boolean!
+  "What it costs as it is now."
+  summary: WizardSummary!
+  "What can be chosen as it is now."
+  choices: WizardChoices!
+  "The order, once it is placed."
+  order: Order
+}
+
+"A wizard in the page."
+type TelephonyUserOrderEdge {
+  "The wizard."
+  node: TelephonyUserOrder
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of wizards."
+type TelephonyUserOrderConnection {
+  "The wizards with their cursors."
+  edges: [TelephonyUserOrderEdge]
+  "The wizards."
+  nodes: [TelephonyUserOrder!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"The SIM card of a telephony user."
+type TelephonySim {
+  "The last four digits of its number."
+  lastFour: String!
+}
+
+"What the customer is invoiced for a telephony user."
+type InvoiceItem {
+  "What it is."
+  label: String!
+  "How many."
+  quantity: Decimal!
+  "Net amount."
+  amount: Money!
+  "Whether it comes every month."
+  monthly: Boolean!
+  "Whether somebody added it by hand."
+  byHand: Boolean!
+  "When it was made."
+  createdAt: DateTime!
+}
+
+"A telephony user with its mobile contract. It comes with its order."
+type TelephonyUser implements Node {
+  "Global ID."
+  id: ID!
+  "Name that is shown."
+  displayName: String!
+  "Extension, unique in the company."
+  extension: String!
+  "Phone number, E.164."
+  number: String!
+  "Where it stands."
+  state: TelephonyUserState!
+  "The card that is linked; null until one is."
+  sim: TelephonySim
+  "Who telephones."
+  endUser: EndUser
+  "Default area code; empty without."
+  areaCode: String!
+  "Whether the PIN must be changed at the first login."
+  pinMustChange: Boolean!
+  "When it was made."
+  createdAt: DateTime!
+  "The order that it came with; null where it was there before, or the viewer may not see the order."
+  order: Order
+  "What the customer is invoiced for it."
+  invoiceItems: [InvoiceItem!]!
+}
+
+"A telephony user in the page."
+type TelephonyUserEdge {
+  "The telephony user."
+  node: TelephonyUser
+  "Its place in the list."
+  cursor: String!
+}
+
+"A page of telephony users."
+type TelephonyUserConnection {
+  "The telephony users with their cursors."
+  edges: [TelephonyUserEdge]
+  "The telephony users."
+  nodes: [TelephonyUser!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+
+"Which telephony users to list. Everything given must hold."
+input TelephonyUserFilter {
+  "Part of the name or number, or the beginning of the extension."
+  search: String
+  "In one of these states."
+  states: [TelephonyUserState!]
+  "Of this company only, for those who see several."
+  tenantId: ID
+}
+
+"How a wizard begins. What is not said is entered later, by the step ` + "`" + `CUSTOMER` + "`" + `."
+input StartTelephonyUserOrderInput {
+  "The company that it is for: the one that the viewer works for, which is the default, or a customer that an agent may act for."
+  tenantId: ID
+  "Name of a portfolio that the company is offered."
+  portfolio: String
+  "The customer's own reference, at most 60 characters."
+  reference: String
+  "When it starts: today or later, at most 730 days from today."
+  startDate: Date
+  "Contract term in months, one of the portfolio's."
+  termMonths: Int
+}
+
+"The wizard."
+type StartTelephonyUserOrderPayload {
+  "The wizard."
+  wizard: TelephonyUserOrder
+  "What went wrong. No wizard was begun then."
+  errors: [UserError!]!
+}
+
+"The step ` + "`" + `CUSTOMER` + "`" + `. What is not said stays."
+input WizardCustomerInput {
+  "Name of a portfolio that the company is offered."
+  portfolio: String
+  "The customer's own reference, at most 60 characters."
+  reference: String
+  "When it starts: today or later, at most 730 days from today."
+  startDate: Date
+  "Contract term in months, one of the portfolio's."
+  termMonths: Int
+}
+
+"The step ` + "`" + `CONNECTION` + "`" + `. What is not said stays, as far as it fits; null takes it out."
+input WizardConnectionInput {
+  "Number of the voice product."
+  voiceSku: String
+  "Number of the data product."
+  dataSku: String
+  "Number of the SMS product."
+  smsSku: String
+}
+
+"The step ` + "`" + `ADD_ONS` + "`" + `."
+input WizardAddOnsInput {
+  "Numbers of all further products; none is an answer, too."
+  skus: [String!]!
+}
+
+"A new end user, who is made with the order."
+input NewEndUserInput {
+  "User name in the telephone system, unique in the company, at most 64 characters, without spaces and @."
+  username: String!
+  "First name."
+  firstName: String!
+  "Prefix of the last name."
+  prefix: String
+  "Last name."
+  lastName: String!
+  "E-mail address."
+  email: String!
+  "Language of announcements and voicemail; by default that of the company."
+  language: Language
+}
+
+"The step ` + "`" + `USER` + "`" + `: one of the two."
+input WizardEndUserInput {
+  "An end user of the company."
+  id: ID
+  "A new one."
+  new: NewEndUserInput
+}
+
+"The step ` + "`" + `SIM` + "`" + `."
+input WizardSimInput {
+  "Number of the SIM product; what is not said stays."
+  productSku: String
+  "Whether a card is activated now."
+  mode: SimMode
+  "The last four digits of a free card of the product, for ` + "`" + `ACTIVATE_NOW` + "`" + `."
+  lastFour: String
+  "The card itself, where several end alike."
+  simId: ID
+}
+
+"The step ` + "`" + `NUMBER` + "`" + `."
+input WizardNumberInput {
+  "Where the number comes from."
+  kind: NumberKind
+  "A free number, for ` + "`" + `NEW` + "`" + `."
+  numberId: ID
+  "The number to port in, with its country, such as +49 40 123456; for ` + "`" + `PORT_IN` + "`" + `."
+  number: String
+  "The provider that has it now, for ` + "`" + `PORT_IN` + "`" + `."
+  provider: String
+}
+
+"The step ` + "`" + `FMC` + "`" + `."
+input WizardFmcInput {
+  "Extension of 2 to 6 digits that nobody in the company has."
+  extension: String!
+  "Name that is shown, at most 100 characters."
+  name: String!
+  "PIN of 4 to 8 digits; ` + "`" + `0000` + "`" + ` must be changed at the first login. One that was given before stays without."
+  pin: String
+  "Default area code with its leading zero, such as 040."
+  areaCode: String
+}
+
+"One step of a wizard: exactly one of them."
+input SetTelephonyUserOrderStepInput {
+  "The wizard."
+  wizardId: ID!
+  """
+  The version of the wizard as the client saw it: if it is another one by now, nothing is changed (` + "`" + `CONFLICT` + "`" + `). Without it, what counts is what the
+  session was shown: a step that another device changed since is shown first, with ` + "`" + `CONFLICT` + "`" + `, and the same input again sets it.
+  """
+  version: Int
+  "The step ` + "`" + `CUSTOMER` + "`" + `."
+  customer: WizardCustomerInput
+  "The step ` + "`" + `CONNECTION` + "`" + `."
+  connection: WizardConnectionInput
+  "The step ` + "`" + `ADD_ONS` + "`" + `."
+  addOns: WizardAddOnsInput
+  "The step ` + "`" + `USER` + "`" + `."
+  endUser: WizardEndUserInput
+  "The step ` + "`" + `SIM` + "`" + `."
+  sim: WizardSimInput
+  "The step ` + "`" + `NUMBER` + "`" + `."
+  number: WizardNumberInput
+  "The step ` + "`" + `FMC` + "`" + `."
+  fmc: WizardFmcInput
+  "The step ` + "`" + `CONFIRM` + "`" + `: whether invoice items are made with the order."
+  createInvoiceItems: Boolean
+}
+
+"The wizard as it is now."
+type SetTelephonyUserOrderStepPayload {
+  "The wizard, also where something went wrong."
+  wizard: TelephonyUserOrder
+  "What went wrong. Nothing was changed then."
+  errors: [UserError!]!
+}
+
+"Which wizard to order."
+input SubmitTelephonyUserOrderInput {
+  "The wizard."
+  wizardId: ID!
+  "Any text that names this attempt: the same key and input again give the same order."
+  idempotencyKey: String!
+  "The version of the wizard as the client saw it. Without it, what counts is what the session was shown."
+  version: Int
+}
+
+"The wizard and its order."
+type SubmitTelephonyUserOrderPayload {
+  "The wizard, also where something went wrong."
+  wizard: TelephonyUserOrder
+  "The order. It may have to be approved, as any other."
+  order: Order
+  "What went wrong, of all steps. Nothing was ordered then."
+  errors: [UserError!]!
+}
+
+"Which wizard to give up."
+input AbandonTelephonyUserOrderInput {
+  "The wizard."
+  wizardId: ID!
+}
+
+"Whether it was given up."
+type AbandonTelephonyUserOrderPayload {
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"Which card to link to which telephony user."
+input LinkSimInput {
+  "A telephony user that waits for a card."
+  telephonyUserId: ID!
+  "The last four digits of a free card of the company."
+  lastFour: String
+  "The card itself, where several end alike."
+  simId: ID
+}
+
+"The telephony user with its card."
+type LinkSimPayload {
+  "The telephony user."
+  telephonyUser: TelephonyUser
+  "What went wrong."
+  errors: [UserError!]!
+}
+
+"A line to invoice."
+input InvoiceItemInput {
+  "What it is, at most 100 characters."
+  label: String!
+  "How many."
+  quantity: Decimal! = "1"
+  "Net amount, in the currency of the company."
+  amount: Decimal!
+  "Whether it comes every month."
+  monthly: Boolean! = false
+}
+
+"What to invoice for a telephony user."
+input AddInvoiceItemsInput {
+  "The telephony user."
+  telephonyUserId: ID!
+  "The lines. Without any, the positions of its order, if it has no invoice items yet."
+  items: [InvoiceItemInput!]
+}
+
+"The telephony user with its invoice items."
+type AddInvoiceItemsPayload {
+  "The telephony user."
+  telephonyUser: TelephonyUser
+  "What went wrong. Nothing was added then."
+  errors: [UserError!]!
+}
+
+extend type Order {
+  "The telephony user that it is about; null for any other order."
+  telephonyUser: TelephonyUser
+}
+
+extend type Query {
+  "A wizard of the viewer's, to go on with; null when there is none."
+  telephonyUserOrder(
+    "Global ID."
+    id: ID!
+  ): TelephonyUserOrder @can(do: "telephony.order")
+  "Wizards of the viewer's that are not ordered yet, for the company that it works for, or an agent's own for all its customers; the newest first."
+  telephonyUserOrders(
+    "How many from the beginning, 1 to 100."
+    first: Int
+    "Only those after this cursor."
+    after: String
+    "How many from the end, 1 to 100."
+    last: Int
+    "Only those before this cursor."
+    before: String
+  ): TelephonyUserOrderConnection! @can(do: "telephony.order")
+  "Telephony users that the viewer may see, in the order in which they came."
+  telephonyUsers(
+    "How many from the beginning, 1 to 100."
+    first: Int
+    "Only those after this cursor."
+    after: String
+    "How many from the end, 1 to 100."
+    last: Int
+    "Only those before this cursor."
+    before: String
+    "Which ones."
+    where: TelephonyUserFilter
+  ): TelephonyUserConnection! @can(do: "telephony.view")
+}
+
+extend type Mutation {
+  "Begin a wizard for the company that the viewer works for, or for a customer of the agent's."
+  startTelephonyUserOrder(input: StartTelephonyUserOrderInput!): StartTelephonyUserOrderPayload! @can(do: "telephony.order")
+  "Set one step of a wizard. It is validated on its own; what no longer fits in other steps is taken out, and their problems say so."
+  setTelephonyUserOrderStep(input: SetTelephonyUserOrderStepInput!): SetTelephonyUserOrderStepPayload! @can(do: "telephony.order")
+  "Order what a wizard has put together. All steps are validated once more."
+  submitTelephonyUserOrder(input: SubmitTelephonyUserOrderInput!): SubmitTelephonyUserOrderPayload! @can(do: "telephony.order")
+  "Give a wizard up, and all that it has reserved back."
+  abandonTelephonyUserOrder(input: AbandonTelephonyUserOrderInput!): AbandonTelephonyUserOrderPayload! @can(do: "telephony.order")
+  "Link a free SIM card to a telephony user that waits for one: it is ` + "`" + `ACTIVE` + "`" + ` then."
+  linkSim(input: LinkSimInput!): LinkSimPayload! @can(do: "telephony.change")
+  "Add what the customer is invoiced for a telephony user."
+  addInvoiceItems(input: AddInvoiceItemsInput!): AddInvoiceItemsPayload! @can(do: "telephony.change")
+}
+`, BuiltIn: false},
 	{Name: "../schema/users.graphqls", Input: `"Which users to list. Everything given must hold."
 input UserFilter {
   "Part of a name, a user name or an e-mail address."
@@ -10986,6 +12884,14 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AbandonTelephonyUserOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "errors":
+		return ec.fieldContext_AbandonTelephonyUserOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AbandonTelephonyUserOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AcceptInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "username":
@@ -11060,6 +12966,16 @@ func (ec *executionContext) childFields_AddCartItemsPayload(ctx context.Context,
 		return ec.fieldContext_AddCartItemsPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AddCartItemsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AddInvoiceItemsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "telephonyUser":
+		return ec.fieldContext_AddInvoiceItemsPayload_telephonyUser(ctx, field)
+	case "errors":
+		return ec.fieldContext_AddInvoiceItemsPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddInvoiceItemsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Address(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11750,6 +13666,50 @@ func (ec *executionContext) childFields_EndSessionsPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type EndSessionsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_EndUser(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_EndUser_id(ctx, field)
+	case "username":
+		return ec.fieldContext_EndUser_username(ctx, field)
+	case "firstName":
+		return ec.fieldContext_EndUser_firstName(ctx, field)
+	case "prefix":
+		return ec.fieldContext_EndUser_prefix(ctx, field)
+	case "lastName":
+		return ec.fieldContext_EndUser_lastName(ctx, field)
+	case "email":
+		return ec.fieldContext_EndUser_email(ctx, field)
+	case "language":
+		return ec.fieldContext_EndUser_language(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndUser", field.Name)
+}
+
+func (ec *executionContext) childFields_EndUserConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_EndUserConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_EndUserConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EndUserConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_EndUserConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndUserConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EndUserEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_EndUserEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_EndUserEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndUserEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_EnrolOtpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "secret":
@@ -11770,6 +13730,28 @@ func (ec *executionContext) childFields_FinishCustomerCentreLoginPayload(ctx con
 		return ec.fieldContext_FinishCustomerCentreLoginPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FinishCustomerCentreLoginPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_FreeNumber(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FreeNumber_id(ctx, field)
+	case "number":
+		return ec.fieldContext_FreeNumber_number(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FreeNumber", field.Name)
+}
+
+func (ec *executionContext) childFields_FreeSim(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FreeSim_id(ctx, field)
+	case "iccidMasked":
+		return ec.fieldContext_FreeSim_iccidMasked(ctx, field)
+	case "lastFour":
+		return ec.fieldContext_FreeSim_lastFour(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FreeSim", field.Name)
 }
 
 func (ec *executionContext) childFields_GrantedVia(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11910,6 +13892,24 @@ func (ec *executionContext) childFields_InviteCompanyPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type InviteCompanyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_InvoiceItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "label":
+		return ec.fieldContext_InvoiceItem_label(ctx, field)
+	case "quantity":
+		return ec.fieldContext_InvoiceItem_quantity(ctx, field)
+	case "amount":
+		return ec.fieldContext_InvoiceItem_amount(ctx, field)
+	case "monthly":
+		return ec.fieldContext_InvoiceItem_monthly(ctx, field)
+	case "byHand":
+		return ec.fieldContext_InvoiceItem_byHand(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_InvoiceItem_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceItem", field.Name)
+}
+
 func (ec *executionContext) childFields_IssueOneTimePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "customerNumber":
@@ -11932,6 +13932,16 @@ func (ec *executionContext) childFields_LinkCustomerCentrePayload(ctx context.Co
 		return ec.fieldContext_LinkCustomerCentrePayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LinkCustomerCentrePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_LinkSimPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "telephonyUser":
+		return ec.fieldContext_LinkSimPayload_telephonyUser(ctx, field)
+	case "errors":
+		return ec.fieldContext_LinkSimPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LinkSimPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LoadSavedCartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12114,6 +14124,8 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_documents(ctx, field)
 	case "myActions":
 		return ec.fieldContext_Order_myActions(ctx, field)
+	case "telephonyUser":
+		return ec.fieldContext_Order_telephonyUser(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
 }
@@ -12952,6 +14964,16 @@ func (ec *executionContext) childFields_SetContractRightsPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type SetContractRightsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SetTelephonyUserOrderStepPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "wizard":
+		return ec.fieldContext_SetTelephonyUserOrderStepPayload_wizard(ctx, field)
+	case "errors":
+		return ec.fieldContext_SetTelephonyUserOrderStepPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetTelephonyUserOrderStepPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SetUserRolesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -12972,6 +14994,28 @@ func (ec *executionContext) childFields_StartCustomerCentreLoginPayload(ctx cont
 	return nil, fmt.Errorf("no field named %q was found under type StartCustomerCentreLoginPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_StartTelephonyUserOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "wizard":
+		return ec.fieldContext_StartTelephonyUserOrderPayload_wizard(ctx, field)
+	case "errors":
+		return ec.fieldContext_StartTelephonyUserOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartTelephonyUserOrderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SubmitTelephonyUserOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "wizard":
+		return ec.fieldContext_SubmitTelephonyUserOrderPayload_wizard(ctx, field)
+	case "order":
+		return ec.fieldContext_SubmitTelephonyUserOrderPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_SubmitTelephonyUserOrderPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SubmitTelephonyUserOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Superior(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -12990,6 +15034,130 @@ func (ec *executionContext) childFields_Superior(ctx context.Context, field grap
 		return ec.fieldContext_Superior_mobile(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Superior", field.Name)
+}
+
+func (ec *executionContext) childFields_TelephonySim(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lastFour":
+		return ec.fieldContext_TelephonySim_lastFour(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TelephonySim", field.Name)
+}
+
+func (ec *executionContext) childFields_TelephonyUser(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TelephonyUser_id(ctx, field)
+	case "displayName":
+		return ec.fieldContext_TelephonyUser_displayName(ctx, field)
+	case "extension":
+		return ec.fieldContext_TelephonyUser_extension(ctx, field)
+	case "number":
+		return ec.fieldContext_TelephonyUser_number(ctx, field)
+	case "state":
+		return ec.fieldContext_TelephonyUser_state(ctx, field)
+	case "sim":
+		return ec.fieldContext_TelephonyUser_sim(ctx, field)
+	case "endUser":
+		return ec.fieldContext_TelephonyUser_endUser(ctx, field)
+	case "areaCode":
+		return ec.fieldContext_TelephonyUser_areaCode(ctx, field)
+	case "pinMustChange":
+		return ec.fieldContext_TelephonyUser_pinMustChange(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_TelephonyUser_createdAt(ctx, field)
+	case "order":
+		return ec.fieldContext_TelephonyUser_order(ctx, field)
+	case "invoiceItems":
+		return ec.fieldContext_TelephonyUser_invoiceItems(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TelephonyUser", field.Name)
+}
+
+func (ec *executionContext) childFields_TelephonyUserConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TelephonyUserConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TelephonyUserConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TelephonyUserConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TelephonyUserConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TelephonyUserConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TelephonyUserEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_TelephonyUserEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_TelephonyUserEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TelephonyUserEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TelephonyUserOrder(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TelephonyUserOrder_id(ctx, field)
+	case "version":
+		return ec.fieldContext_TelephonyUserOrder_version(ctx, field)
+	case "currentStep":
+		return ec.fieldContext_TelephonyUserOrder_currentStep(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_TelephonyUserOrder_expiresAt(ctx, field)
+	case "steps":
+		return ec.fieldContext_TelephonyUserOrder_steps(ctx, field)
+	case "customer":
+		return ec.fieldContext_TelephonyUserOrder_customer(ctx, field)
+	case "connection":
+		return ec.fieldContext_TelephonyUserOrder_connection(ctx, field)
+	case "addOns":
+		return ec.fieldContext_TelephonyUserOrder_addOns(ctx, field)
+	case "endUser":
+		return ec.fieldContext_TelephonyUserOrder_endUser(ctx, field)
+	case "sim":
+		return ec.fieldContext_TelephonyUserOrder_sim(ctx, field)
+	case "number":
+		return ec.fieldContext_TelephonyUserOrder_number(ctx, field)
+	case "fmc":
+		return ec.fieldContext_TelephonyUserOrder_fmc(ctx, field)
+	case "createInvoiceItems":
+		return ec.fieldContext_TelephonyUserOrder_createInvoiceItems(ctx, field)
+	case "summary":
+		return ec.fieldContext_TelephonyUserOrder_summary(ctx, field)
+	case "choices":
+		return ec.fieldContext_TelephonyUserOrder_choices(ctx, field)
+	case "order":
+		return ec.fieldContext_TelephonyUserOrder_order(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TelephonyUserOrder", field.Name)
+}
+
+func (ec *executionContext) childFields_TelephonyUserOrderConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TelephonyUserOrderConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TelephonyUserOrderConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TelephonyUserOrderConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TelephonyUserOrderConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TelephonyUserOrderConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TelephonyUserOrderEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_TelephonyUserOrderEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_TelephonyUserOrderEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TelephonyUserOrderEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Tenant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13352,6 +15520,172 @@ func (ec *executionContext) childFields_WithdrawOrderPayload(ctx context.Context
 		return ec.fieldContext_WithdrawOrderPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WithdrawOrderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardChoices(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "portfolios":
+		return ec.fieldContext_WizardChoices_portfolios(ctx, field)
+	case "terms":
+		return ec.fieldContext_WizardChoices_terms(ctx, field)
+	case "voiceProducts":
+		return ec.fieldContext_WizardChoices_voiceProducts(ctx, field)
+	case "dataProducts":
+		return ec.fieldContext_WizardChoices_dataProducts(ctx, field)
+	case "smsProducts":
+		return ec.fieldContext_WizardChoices_smsProducts(ctx, field)
+	case "addOns":
+		return ec.fieldContext_WizardChoices_addOns(ctx, field)
+	case "endUsers":
+		return ec.fieldContext_WizardChoices_endUsers(ctx, field)
+	case "simProducts":
+		return ec.fieldContext_WizardChoices_simProducts(ctx, field)
+	case "freeSims":
+		return ec.fieldContext_WizardChoices_freeSims(ctx, field)
+	case "freeNumbers":
+		return ec.fieldContext_WizardChoices_freeNumbers(ctx, field)
+	case "takenExtensions":
+		return ec.fieldContext_WizardChoices_takenExtensions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardChoices", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "voice":
+		return ec.fieldContext_WizardConnection_voice(ctx, field)
+	case "data":
+		return ec.fieldContext_WizardConnection_data(ctx, field)
+	case "sms":
+		return ec.fieldContext_WizardConnection_sms(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardCustomer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tenant":
+		return ec.fieldContext_WizardCustomer_tenant(ctx, field)
+	case "portfolio":
+		return ec.fieldContext_WizardCustomer_portfolio(ctx, field)
+	case "reference":
+		return ec.fieldContext_WizardCustomer_reference(ctx, field)
+	case "startDate":
+		return ec.fieldContext_WizardCustomer_startDate(ctx, field)
+	case "termMonths":
+		return ec.fieldContext_WizardCustomer_termMonths(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardCustomer", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardEndUser(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_WizardEndUser_id(ctx, field)
+	case "username":
+		return ec.fieldContext_WizardEndUser_username(ctx, field)
+	case "firstName":
+		return ec.fieldContext_WizardEndUser_firstName(ctx, field)
+	case "prefix":
+		return ec.fieldContext_WizardEndUser_prefix(ctx, field)
+	case "lastName":
+		return ec.fieldContext_WizardEndUser_lastName(ctx, field)
+	case "email":
+		return ec.fieldContext_WizardEndUser_email(ctx, field)
+	case "language":
+		return ec.fieldContext_WizardEndUser_language(ctx, field)
+	case "isNew":
+		return ec.fieldContext_WizardEndUser_isNew(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardEndUser", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardFmc(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "extension":
+		return ec.fieldContext_WizardFmc_extension(ctx, field)
+	case "name":
+		return ec.fieldContext_WizardFmc_name(ctx, field)
+	case "areaCode":
+		return ec.fieldContext_WizardFmc_areaCode(ctx, field)
+	case "pinMustChange":
+		return ec.fieldContext_WizardFmc_pinMustChange(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardFmc", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardNumber(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_WizardNumber_kind(ctx, field)
+	case "number":
+		return ec.fieldContext_WizardNumber_number(ctx, field)
+	case "provider":
+		return ec.fieldContext_WizardNumber_provider(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardNumber", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_WizardProblem_code(ctx, field)
+	case "field":
+		return ec.fieldContext_WizardProblem_field(ctx, field)
+	case "message":
+		return ec.fieldContext_WizardProblem_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardSim(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_WizardSim_product(ctx, field)
+	case "mode":
+		return ec.fieldContext_WizardSim_mode(ctx, field)
+	case "lastFour":
+		return ec.fieldContext_WizardSim_lastFour(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardSim", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardStepState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "step":
+		return ec.fieldContext_WizardStepState_step(ctx, field)
+	case "complete":
+		return ec.fieldContext_WizardStepState_complete(ctx, field)
+	case "problems":
+		return ec.fieldContext_WizardStepState_problems(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardStepState", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardSummary(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "oneOff":
+		return ec.fieldContext_WizardSummary_oneOff(ctx, field)
+	case "monthly":
+		return ec.fieldContext_WizardSummary_monthly(ctx, field)
+	case "lines":
+		return ec.fieldContext_WizardSummary_lines(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardSummary", field.Name)
+}
+
+func (ec *executionContext) childFields_WizardSummaryLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "label":
+		return ec.fieldContext_WizardSummaryLine_label(ctx, field)
+	case "quantity":
+		return ec.fieldContext_WizardSummaryLine_quantity(ctx, field)
+	case "monthly":
+		return ec.fieldContext_WizardSummaryLine_monthly(ctx, field)
+	case "oneOff":
+		return ec.fieldContext_WizardSummaryLine_oneOff(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WizardSummaryLine", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -25,6 +25,12 @@ import (
 	"github.com/google/uuid"
 )
 
+// Whether it was given up.
+type AbandonTelephonyUserOrderPayload struct {
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of a registration by invitation.
 type AcceptInvitationPayload struct {
 	// Name to log in with; null when it did not work.
@@ -73,6 +79,14 @@ type AddCartItemsPayload struct {
 	// The cart.
 	Cart *cart.Cart `json:"cart,omitempty"`
 	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The telephony user with its invoice items.
+type AddInvoiceItemsPayload struct {
+	// The telephony user.
+	TelephonyUser *ent.TelephonyUser `json:"telephonyUser,omitempty"`
+	// What went wrong. Nothing was added then.
 	Errors []*UserError `json:"errors"`
 }
 
@@ -350,6 +364,14 @@ type IssueOneTimePasswordPayload struct {
 type LinkCustomerCentrePayload struct {
 	// The link; null when it did not work.
 	Link *access.CustomerCentreLink `json:"link,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The telephony user with its card.
+type LinkSimPayload struct {
+	// The telephony user.
+	TelephonyUser *ent.TelephonyUser `json:"telephonyUser,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -668,6 +690,14 @@ type SetContractRightsPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// The wizard as it is now.
+type SetTelephonyUserOrderStepPayload struct {
+	// The wizard, also where something went wrong.
+	Wizard *ent.Wizard `json:"wizard,omitempty"`
+	// What went wrong. Nothing was changed then.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of changing roles. They count from the next request of the user on.
 type SetUserRolesPayload struct {
 	// The user; null when it did not work.
@@ -681,6 +711,24 @@ type StartCustomerCentreLoginPayload struct {
 	// Where to go with the browser, within ten minutes; null when it did not work.
 	AuthorizationURL *string `json:"authorizationUrl,omitempty"`
 	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
+// The wizard.
+type StartTelephonyUserOrderPayload struct {
+	// The wizard.
+	Wizard *ent.Wizard `json:"wizard,omitempty"`
+	// What went wrong. No wizard was begun then.
+	Errors []*UserError `json:"errors"`
+}
+
+// The wizard and its order.
+type SubmitTelephonyUserOrderPayload struct {
+	// The wizard, also where something went wrong.
+	Wizard *ent.Wizard `json:"wizard,omitempty"`
+	// The order. It may have to be approved, as any other.
+	Order *ent.Order `json:"order,omitempty"`
+	// What went wrong, of all steps. Nothing was ordered then.
 	Errors []*UserError `json:"errors"`
 }
 
@@ -873,6 +921,33 @@ type UpdateTenantSettingsPayload struct {
 // | `QUOTE_EXPIRED` | the last day of the quote is over: ask the seller for a new one |
 // | `VALIDITY_INVALID` | a quote is valid until today at least, and for 365 days at most |
 // | `AMOUNT_INVALID` | the amount is below zero |
+// | `ONE_STEP_ONLY` | one input sets exactly one step |
+// | `VALUE_CONTRADICTS` | does not go with what else was said in the same step |
+// | `LAST_FOUR_INVALID` | the last four digits of a SIM card are four digits |
+// | `PORTFOLIO_UNKNOWN` | the company is not offered this portfolio |
+// | `PORTFOLIO_REQUIRED` | products depend on the portfolio, which is not chosen yet |
+// | `TERM_NOT_OFFERED` | the portfolio has no such contract term |
+// | `DATE_TOO_FAR` | the start lies too far ahead |
+// | `PRODUCT_DOES_NOT_FIT` | no such product in the portfolio, or none that goes with the voice product and the term |
+// | `NO_LONGER_FITS` | was taken out of the wizard, because an earlier step was changed |
+// | `END_USER_UNKNOWN` | no such end user in the company |
+// | `SIM_UNKNOWN` | the company has no such SIM card |
+// | `SIM_OF_OTHER_PRODUCT` | the SIM card is not of the chosen product |
+// | `SIM_TAKEN` | somebody else has the SIM card or has reserved it |
+// | `SIM_AMBIGUOUS` | several free SIM cards end alike: name the card itself |
+// | `SIM_ALREADY_LINKED` | the telephony user has a SIM card already |
+// | `SIM_NOT_AWAITED` | the telephony user waits for no SIM card: its order waits for an approval, or came to nothing |
+// | `NUMBER_UNKNOWN` | the company has no such number in stock |
+// | `NUMBER_TAKEN` | somebody else has the number or has reserved it |
+// | `NUMBER_IN_STOCK` | a number of the company's own stock is not ported in |
+// | `EXTENSION_INVALID` | an extension has 2 to 6 digits |
+// | `EXTENSION_TAKEN` | somebody else in the company has the extension or has reserved it |
+// | `PIN_INVALID` | a PIN has 4 to 8 digits |
+// | `AREA_CODE_INVALID` | an area code has 3 to 6 digits and begins with a single zero |
+// | `RESERVATION_EXPIRED` | the reservation ran out, and somebody else has it now or it was freed: choose again |
+// | `WIZARD_ORDERED` | the wizard was ordered already |
+// | `TOO_MANY_WIZARDS` | no more wizards can be open: finish one or give one up |
+// | `INVOICE_ITEMS_EXIST` | there are invoice items already, or no order to take them from |
 // | `IDEMPOTENCY_KEY_INVALID` | the key must have 1 to 255 printable characters |
 // | `IDEMPOTENCY_KEY_REUSED` | the key was used before, with another input |
 // | `CONFLICT` | somebody else changed the same thing at the same time; load it again |

@@ -57,6 +57,25 @@ type OrderDetails struct {
 	PortNumbers    []string `json:"portNumbers,omitempty"`    // to take over from there, E.164
 	NewNumbers     int      `json:"newNumbers,omitempty"`     // how many
 	TermMonths     int      `json:"termMonths,omitempty"`     // of a contract, from its start or its former end
+	// Telephony is what a telephony user gets, where one is ordered (WZ-08).
+	Telephony *Telephony `json:"telephony,omitempty"`
+}
+
+// Telephony is what a telephony user gets.
+type Telephony struct {
+	Name      string `json:"name"`
+	Number    string `json:"number"` // E.164
+	Extension string `json:"extension"`
+	AreaCode  string `json:"areaCode,omitempty"`
+	ICCID     string `json:"iccid,omitempty"` // of the card that is activated now
+}
+
+// Numbers are the phone numbers; none of nil.
+func (t *Telephony) Numbers() []string {
+	if t == nil {
+		return nil
+	}
+	return []string{t.Number}
 }
 
 // Provisioned is what came of an order outside of Kontor (OR-07). Each part may be empty.
@@ -68,6 +87,24 @@ type Provisioned struct {
 	ValidFrom      *day.Day `json:"validFrom,omitempty"`
 	ValidTo        *day.Day `json:"validTo,omitempty"`
 	Note           string   `json:"note,omitempty"` // for the history of the order
+}
+
+// NewEndUser is a person who will telephone, and is not known yet (WZ-04).
+type NewEndUser struct {
+	Username  string `json:"username"`
+	FirstName string `json:"firstName"`
+	Prefix    string `json:"prefix,omitempty"`
+	LastName  string `json:"lastName"`
+	Email     string `json:"email"`
+	Language  string `json:"language"` // of announcements and voicemail
+}
+
+// Dropped is a product that was taken out of a wizard, because it fits no more (WZ-09).
+type Dropped struct {
+	Step  string   `json:"step"`
+	Field []string `json:"field"`
+	SKU   string   `json:"sku"`
+	Name  string   `json:"name"`
 }
 
 // OrderedProduct is the product as it was called when it was ordered (OR-01).

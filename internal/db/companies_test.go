@@ -89,6 +89,10 @@ func (c companies) value(table *schema.Table, column *schema.Column, label strin
 		return c.ids["operator"]
 	case name == "kind" && table.Name == "tenants" && label != "operator":
 		return "CUSTOMER"
+	case name == "telephony_user_id" && table.Name == "extensions": // which somebody has
+		return uuid.New()
+	case name == "number" && table.Name == "phone_numbers":
+		return "+49" + label
 	case column.Nullable:
 		return nil
 	case len(column.Enums) > 0:

@@ -25,6 +25,8 @@ var (
 )
 
 var tables = map[Kind]*table{
+	Portfolios: portfolios, PortfolioProducts: portfolioProducts, EndUsers: endUsers, SimCards: simCards, PhoneNumbers: phoneNumbers,
+	TelephonyUsers: telephonyUsers,
 	Tenants: {
 		filled: []string{"tenants"},
 		columns: []Column{

@@ -36,6 +36,8 @@ const (
 	CodeDatesReversed     = "DATES_REVERSED"
 	CodeCalledOffTooMuch  = "CALLED_OFF_TOO_MUCH"
 	CodeReversalUnclear   = "REVERSAL_UNCLEAR"
+	CodePhoneInvalid      = "PHONE_INVALID"
+	CodeIccidInvalid      = "ICCID_INVALID"
 
 	// Codes of BMEcat (CO-06).
 	CodeProductTooLarge = "PRODUCT_TOO_LARGE"
@@ -120,6 +122,8 @@ var reasons = map[string]struct{ german, english string }{
 	CodePriceBase:         {"Der Preis gilt für die Einheit %s, bestellt wird in %s. Nennen Sie den Preis der Bestelleinheit.", "The price is for the unit %s, orders are in %s. Give the price of the unit of orders."},
 	CodePriceRepeated:     {"Ab der Menge %s gibt es mehrere verschiedene Preise. Nennen Sie einen.", "There are several different prices from the quantity %s. Give one."},
 	CodeReversalUnclear:   {"Eine Stornobuchung (REVERSAL) nennt die Buchung, die sie zurücknimmt, und keine andere Buchung tut das.", "A REVERSAL names the booking that it takes back, and no other kind of booking does."},
+	CodePhoneInvalid:      {"%s ist keine Rufnummer. Schreiben Sie sie mit Land, wie +49 40 66969 301.", "%s is not a phone number. Write it with its country, like +49 40 66969 301."},
+	CodeIccidInvalid:      {"%s ist keine Kartennummer (ICCID). Schreiben Sie 18 bis 22 Ziffern.", "%s is not the number of a card (ICCID). Write 18 to 22 digits."},
 }
 
 // Reason says what is wrong and what to do: in German for the language "de", in

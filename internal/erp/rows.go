@@ -14,7 +14,8 @@ type Kind string
 
 // The kinds of rows, in the order in which they depend on each other: users and
 // contracts need their tenants, prices their products, orders their users and contracts, bookings
-// their alloy groups, documents their orders and contracts.
+// their alloy groups, documents their orders and contracts,
+// telephony users all before them.
 const (
 	Tenants     Kind = "TENANTS"
 	Users       Kind = "USERS"
@@ -25,11 +26,19 @@ const (
 	AlloyGroups Kind = "ALLOY_GROUPS"
 	Bookings    Kind = "BOOKINGS"
 	Documents   Kind = "DOCUMENTS"
+
+	Portfolios        Kind = "PORTFOLIOS"
+	PortfolioProducts Kind = "PORTFOLIO_PRODUCTS"
+	EndUsers          Kind = "END_USERS"
+	SimCards          Kind = "SIM_CARDS"
+	PhoneNumbers      Kind = "PHONE_NUMBERS"
+	TelephonyUsers    Kind = "TELEPHONY_USERS"
 )
 
 // Kinds are all kinds, in the order in which an empty database takes them.
 func Kinds() []Kind {
-	return []Kind{Tenants, Users, Products, Prices, Contracts, Orders, AlloyGroups, Bookings, Documents}
+	return []Kind{Tenants, Users, Products, Prices, Contracts, Orders, AlloyGroups, Bookings, Documents,
+		Portfolios, PortfolioProducts, EndUsers, SimCards, PhoneNumbers, TelephonyUsers}
 }
 
 func kindNames() []string {

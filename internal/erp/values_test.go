@@ -129,7 +129,7 @@ func TestReasonsInAllLanguages(t *testing.T) {
 		CodeProductTooLarge: {"x", 1, 2}, CodeModeUnknown: {"x", "y"}, CodeGroupUnknown: {"x"}, CodeUnitUnknown: {"x", "y"}, CodeTaxTwofold: {"x", "y"},
 		CodeNumberInvalid: {"x"}, CodeTooManyPlaces: {"x", 4}, CodePriceNotNet: {"x", "y"}, CodePriceNotToday: {"x", "y"}, CodePriceElsewhere: {"x"},
 		CodePriceBase: {"x", "y"}, CodePriceRepeated: {"x"},
-		CodeColumnsTogether: {"x"}, CodeDatesReversed: {"x"}, CodeCalledOffTooMuch: {"x"},
+		CodePhoneInvalid: {"x"}, CodeIccidInvalid: {"x"}, CodeColumnsTogether: {"x"}, CodeDatesReversed: {"x"}, CodeCalledOffTooMuch: {"x"},
 	}
 	for code := range reasons {
 		texts := map[string]bool{}

@@ -67,6 +67,18 @@ func (w *writer) writeRow(row *Row) (outcome, error) {
 		return w.writeBooking(row)
 	case Documents:
 		return w.writeDocument(row)
+	case Portfolios:
+		return w.writePortfolio(row)
+	case PortfolioProducts:
+		return w.writePortfolioProduct(row)
+	case EndUsers:
+		return w.writeEndUser(row)
+	case SimCards:
+		return w.writeSimCard(row)
+	case PhoneNumbers:
+		return w.writePhoneNumber(row)
+	case TelephonyUsers:
+		return w.writeTelephonyUser(row)
 	default:
 		return 0, fmt.Errorf("rows of %s cannot be written", row.Kind)
 	}

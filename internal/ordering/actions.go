@@ -15,7 +15,7 @@ import (
 // OrderAction is what a viewer can do with a placed order.
 type OrderAction string
 
-// The actions. LinkSIM is offered by nothing yet.
+// The actions.
 const (
 	Approve        OrderAction = "APPROVE"
 	Reject         OrderAction = "REJECT"
@@ -38,6 +38,7 @@ var offers = []struct {
 	{NotifyApprover, (*waiting).mayNotify},
 	{Advance, (*waiting).mayAdvance},
 	{Retry, (*waiting).mayRetry},
+	{LinkSIM, (*waiting).mayLinkSIM},
 	{Reorder, func(*waiting, *authz.Viewer) error { return nil }}, // whoever sees an order may have it again (OR-11)
 }
 
@@ -52,7 +53,12 @@ func (s *Service) Actions(ctx context.Context, o *ent.Order) ([]OrderAction, err
 	if err != nil {
 		return nil, err
 	}
+	users, err := s.telephonyUsers(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	w := all[o.ID]
+	w.telephony = users[o.ID]
 	actions := []OrderAction{}
 	for _, offer := range offers {
 		switch err := offer.may(w, v); {

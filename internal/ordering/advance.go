@@ -60,11 +60,16 @@ func (s *Service) Advance(ctx context.Context, in AdvanceOrderInput) (*ent.Order
 			return fmt.Errorf("ending the job of an order: %w", err)
 		}
 		if in.To == Failed {
-			if o.State == order.StateERROR && !o.CalledOff {
-				return fault.New("ORDER_NOT_IN_PROGRESS")
-			}
-			if o.State == order.StateERROR { // nobody knew whether it was delivered: it was not
-				if err := s.giveBack(ctx, tx, o); err != nil {
+			if o.State == order.StateERROR {
+				kept, err := s.keeps(ctx, tx, o)
+				if err != nil {
+					return err
+				}
+				if !kept {
+					return fault.New("ORDER_NOT_IN_PROGRESS")
+				}
+				// Nobody knew whether it was delivered: it was not.
+				if err := s.follow(ctx, tx, o, order.StateERROR); err != nil {
 					return err
 				}
 				return s.happened(ctx, tx, o, order.StateERROR, "order.fail", note)

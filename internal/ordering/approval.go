@@ -102,6 +102,8 @@ type waiting struct {
 	needs []*ent.ApprovalNeed
 	// deciders are for each open need the users who can decide it now.
 	deciders map[uuid.UUID][]uuid.UUID
+	// telephony is the telephony user that was ordered, where actions ask for it.
+	telephony *ent.TelephonyUser
 }
 
 // open are the needs that are not settled.

@@ -176,8 +176,13 @@ func (s *Service) giveBack(ctx context.Context, tx *ent.Tx, o *ent.Order) error 
 	return s.tellOwner(ctx, tx, from, o, "contract.give_back")
 }
 
-// follow calls off or gives back as an order comes into a state.
+// follow calls off or gives back as an order comes into a state, and has other rooms follow.
 func (s *Service) follow(ctx context.Context, tx *ent.Tx, o *ent.Order, to order.State) error {
+	for _, each := range s.followers {
+		if err := each(ctx, tx, o, to); err != nil {
+			return err
+		}
+	}
 	switch to {
 	case order.StateREJECTED, order.StateWITHDRAWN, order.StateERROR:
 		return s.giveBack(ctx, tx, o)

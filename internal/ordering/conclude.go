@@ -93,7 +93,7 @@ func (s *Service) newContract(ctx context.Context, tx *ent.Tx, o *ent.Order, ite
 		return nil, fault.New("CONTRACT_ENDS_TOO_EARLY").With("number", number)
 	}
 	create := tx.Contract.Create().SetTenantID(o.TenantID).SetNumber(number).SetType(contract.TypeSERVICE_CONTRACT).SetState(contract.StateACTIVE).
-		SetAccessNumber(p.AccessNumber).SetValidFrom(from).SetNillableValidTo(p.ValidTo).SetNumbers(together(d.PortNumbers, p.Numbers)).
+		SetAccessNumber(p.AccessNumber).SetValidFrom(from).SetNillableValidTo(p.ValidTo).SetNumbers(together(d.PortNumbers, d.Telephony.Numbers(), p.Numbers)).
 		SetPreviousProvider(d.Provider).SetCreatedAt(s.moment())
 	if p.ValidTo == nil && d.TermMonths > 0 {
 		create.SetValidTo(term(from, d.TermMonths))

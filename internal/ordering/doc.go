@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"kontor/authz"
+	"kontor/ent"
+	"kontor/ent/order"
 	"kontor/internal/access"
 	"kontor/internal/audit"
 	"kontor/internal/cart"
@@ -33,12 +35,21 @@ type Service struct {
 	now    func() time.Time
 
 	outside provision.Connector
+	// followers do what hangs on the state of an order in other rooms.
+	followers []Follower
 	// waiting has a token for a worker when an order was committed that nobody has looked at.
 	waiting chan struct{}
 }
 
 // Again is a viewer as it is now, or an error where it may not go on.
 type Again func(context.Context, *authz.Viewer) (*authz.Viewer, error)
+
+// Follower does what has to be done as an order comes into a state, in the transaction that
+// brings it there. It works as whoever does that, or as the server.
+type Follower func(ctx context.Context, tx *ent.Tx, o *ent.Order, to order.State) error
+
+// WhenMoved has a room follow the states of orders. It is called before the first order moves.
+func (s *Service) WhenMoved(f Follower) { s.followers = append(s.followers, f) }
 
 // Needs are what the room works with.
 type Needs struct {

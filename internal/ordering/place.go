@@ -37,6 +37,8 @@ type PlaceOrderInput struct {
 	quote    *ent.Quote
 	agreed   *account.Agreement
 	agreedBy *uuid.UUID
+	// known are the details where they come from no input.
+	known *account.OrderDetails
 }
 
 // placing is all that an order is written of besides its cart, once it was checked.
@@ -89,9 +91,11 @@ func (s *Service) Place(ctx context.Context, in PlaceOrderInput) (*ent.Order, er
 // place makes an order of a priced cart, be it the current one, a saved one or one that was
 // offered: it checks, numbers, writes and records.
 func (s *Service) place(ctx context.Context, tx *ent.Tx, v *authz.Viewer, c *cart.Cart, in PlaceOrderInput) (*ent.Order, error) {
-	details, err := in.Details.read(in.BusinessCase)
-	if err != nil {
-		return nil, err
+	details, err := in.known, error(nil)
+	if details == nil {
+		if details, err = in.Details.read(in.BusinessCase); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.under(ctx, tx, details); err != nil {
 		return nil, err
