@@ -3,7 +3,10 @@ package server_test
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -261,6 +264,60 @@ func TestImportsOfAKindWaitForEachOther(t *testing.T) {
 		k.Import(t)
 		if got := columnOf(t, d, `SELECT state || ' ' || created || ' ' || failure FROM import_runs WHERE id = $1`, keyOf(t, late.String(t, "importData.run.id")))[0]; got != "FAILED 0 whoever started the import may no longer import data" {
 			t.Errorf("after the right was lost: %s", got)
+		}
+	})
+}
+
+// Whose session ends while its file comes can do nothing with it, whatever the operation is.
+// Case: AUTHZ-10
+func TestASessionThatEndsDuringAnUpload(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		sabine := k.As(t, "sabine.kurz")
+		reader, writer := io.Pipe()
+		form := multipart.NewWriter(writer)
+		request, err := http.NewRequest(http.MethodPost, k.URL+"/graphql", reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", form.FormDataContentType())
+		request.Header.Set("Authorization", "Bearer "+sabine.Token)
+		answered := make(chan string, 1)
+		go func() {
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				answered <- err.Error()
+				return
+			}
+			defer response.Body.Close()
+			content, _ := io.ReadAll(response.Body)
+			answered <- string(content)
+		}()
+		send := func(name, filename, content string) {
+			create := func() (io.Writer, error) { return form.CreateFormFile(name, filename) }
+			if filename == "" {
+				create = func() (io.Writer, error) { return form.CreateFormField(name) }
+			}
+			w, err := create()
+			if err == nil {
+				_, err = io.WriteString(w, content)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		send("operations", "", `{"query": "mutation($input: ImportDataInput!) { importData(input: $input) { run { id } } }", "variables": {"input": {"kind": "PRODUCTS", "format": "CSV", "file": null}}}`)
+		send("map", "", `{"0": ["variables.input.file"]}`)
+		send("0", "products.csv", "sku;name;category;unit\n")
+		sabine.Do(t, `mutation { logout { errors { code } } }`, nil).OK(t)
+		if err := errors.Join(form.Close(), writer.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-answered; !strings.Contains(got, "UNAUTHENTICATED") {
+			t.Errorf("after the logout: %s", got)
+		}
+		if n := len(columnOf(t, k.SQL(t), `SELECT id FROM import_runs`)); n != 0 {
+			t.Errorf("%d imports came of it", n)
 		}
 	})
 }

@@ -58,6 +58,8 @@ type Server struct {
 	secrets  []string
 	draining atomic.Bool
 	closers  []func() error
+	// uploading has a token for each file that is being taken in.
+	uploading chan struct{}
 }
 
 // Option changes what New takes for granted; tests set the clock and cheap hashes.
@@ -93,7 +95,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	if err := errors.Join(c.Validate(), authz.Check()); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, log: log, now: o.now}
+	s := &Server{config: c, log: log, now: o.now, uploading: make(chan struct{}, maxUploads)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

@@ -24,6 +24,8 @@ const (
 	maxUploadBytes = 1 << 30
 	// maxMapBytes bounds the part that says which variable a file is.
 	maxMapBytes = 4 << 10
+	// maxUploads is how many files a replica takes in at a time: each is on its disk meanwhile.
+	maxUploads = 8
 	// uploadPause is how long a client may send nothing, and uploadTimeout how long the whole may take.
 	uploadPause   = 30 * time.Second
 	uploadTimeout = time.Hour
@@ -53,7 +55,18 @@ func (s *Server) uploads(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", accepted+"; charset=utf-8")
-		params, file, err := upload(w, r)
+		var (
+			params *graphql.RawParams
+			file   *os.File
+		)
+		answered := true
+		s.authenticate(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answered = false
+			params, file, err = s.upload(w, r)
+		})).ServeHTTP(w, r)
+		if answered {
+			return
+		}
 		if file != nil {
 			defer file.Close()
 		}
@@ -69,19 +82,27 @@ func (s *Server) uploads(next http.Handler) http.Handler {
 		}
 		// The time for the answer begins here, not when the file began to come.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
-		s.bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Who it is, is asked once more: the session may have ended while the file came.
+		s.authenticate(s.bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			api{s.executor}.execute(w, r, params, accepted)
-		})).ServeHTTP(w, r)
+		}))).ServeHTTP(w, r)
 	})
 }
 
 // upload reads the operation and its file.
-func upload(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *os.File, error) {
+func (s *Server) upload(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *os.File, error) {
 	if err := graph.MayUpload(r.Context()); err != nil {
 		if errors.Is(err, fault.ErrUnauthenticated) {
 			return nil, nil, refusal{http.StatusUnauthorized, graph.CodeUnauthenticated, "log in before you send a file"}
 		}
 		return nil, nil, refusal{http.StatusForbidden, "FORBIDDEN", "you may not send files"}
+	}
+	select {
+	case s.uploading <- struct{}{}:
+		defer func() { <-s.uploading }()
+	default:
+		w.Header().Set("Retry-After", "10")
+		return nil, nil, refusal{http.StatusServiceUnavailable, graph.CodeUnavailable, "other files are being sent: try again later"}
 	}
 	r.Body = &patient{http.MaxBytesReader(w, r.Body, maxUploadBytes+maxBodyBytes), http.NewResponseController(w), time.Now().Add(uploadTimeout)}
 	parts, err := r.MultipartReader()

@@ -37,7 +37,10 @@ func (b Bulk) Write(ctx context.Context, tx *ent.Tx, d *DB, rows [][]any) error 
 		rows = rows[len(next):]
 		statement, args := b.values(next)
 		if d.Dialect == dialect.Postgres {
-			statement, args = b.arrays(next)
+			var err error
+			if statement, args, err = b.arrays(next); err != nil {
+				return fmt.Errorf("writing into %s: %w", b.Table, err)
+			}
 		}
 		if err := tx.Do(ctx, statement+b.conflict(), args); err != nil {
 			return fmt.Errorf("writing into %s: %w", b.Table, err)
@@ -55,46 +58,71 @@ func (b Bulk) names() string {
 }
 
 // arrays has each column as one array.
-func (b Bulk) arrays(rows [][]any) (string, []any) {
+func (b Bulk) arrays(rows [][]any) (string, []any, error) {
 	arrays, args := make([]string, len(b.Columns)), make([]any, len(b.Columns))
 	for i, c := range b.Columns {
 		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, c[1])
-		args[i] = array(rows, i, c[1])
+		var err error
+		if args[i], err = array(rows, i, c[1]); err != nil {
+			return "", nil, fmt.Errorf("column %s: %w", c[0], err)
+		}
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s)", quoted(b.Table), b.names(), strings.Join(arrays, ", ")), args
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s)", quoted(b.Table), b.names(), strings.Join(arrays, ", ")), args, nil
 }
 
 // array is a column as one array, of values that need not be looked at one by one to be sent.
-func array(rows [][]any, column int, kind string) any {
+func array(rows [][]any, column int, kind string) (any, error) {
 	switch kind {
 	case "uuid":
-		return arrayOf(rows, column, func(value any) pgtype.UUID { return pgtype.UUID{Bytes: value.(uuid.UUID), Valid: true} })
+		return arrayOf(rows, column, func(id uuid.UUID) (pgtype.UUID, error) { return pgtype.UUID{Bytes: id, Valid: true}, nil })
 	case "bigint":
-		return arrayOf(rows, column, func(value any) pgtype.Int8 { return pgtype.Int8{Int64: whole(value), Valid: true} })
+		return arrayOf(rows, column, func(value any) (pgtype.Int8, error) {
+			n, err := whole(value)
+			return pgtype.Int8{Int64: n, Valid: true}, err
+		})
 	case "timestamptz":
-		return arrayOf(rows, column, func(value any) pgtype.Timestamptz { return pgtype.Timestamptz{Time: value.(time.Time), Valid: true} })
+		return arrayOf(rows, column, func(at time.Time) (pgtype.Timestamptz, error) { return pgtype.Timestamptz{Time: at, Valid: true}, nil })
 	default:
-		return arrayOf(rows, column, func(value any) pgtype.Text { return pgtype.Text{String: value.(string), Valid: true} })
+		return arrayOf(rows, column, func(text string) (pgtype.Text, error) { return pgtype.Text{String: text, Valid: true}, nil })
 	}
 }
 
-func arrayOf[T any](rows [][]any, column int, of func(any) T) []T {
+func arrayOf[V, T any](rows [][]any, column int, of func(V) (T, error)) ([]T, error) {
 	values := make([]T, len(rows))
 	for i, row := range rows {
-		if row[column] != nil {
-			values[i] = of(row[column])
+		if row[column] == nil {
+			continue
+		}
+		value, fits := row[column].(V)
+		if !fits {
+			return nil, fmt.Errorf("%T is no %T", row[column], value)
+		}
+		var err error
+		if values[i], err = of(value); err != nil {
+			return nil, err
 		}
 	}
-	return values
+	return values, nil
 }
 
 // whole is a number as it is stored.
-func whole(value any) int64 {
+func whole(value any) (int64, error) {
 	if n, ok := value.(int); ok {
-		return int64(n)
+		return int64(n), nil
 	}
-	stored, _ := value.(driver.Valuer).Value()
-	return stored.(int64)
+	number, ok := value.(driver.Valuer)
+	if !ok {
+		return 0, fmt.Errorf("%T is no number", value)
+	}
+	stored, err := number.Value()
+	if err != nil {
+		return 0, err
+	}
+	n, ok := stored.(int64)
+	if !ok {
+		return 0, fmt.Errorf("%T is not stored as a whole number", value)
+	}
+	return n, nil
 }
 
 // values has the values one by one.

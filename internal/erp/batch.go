@@ -64,6 +64,8 @@ type batches struct {
 	ahead *item
 	// doubt is there after a row of which it is not known what it is a part of.
 	doubt bool
+	// carried is a unit that has too many rows, of which the next batch has more.
+	carried unit
 }
 
 // item is one row that was read, or what is wrong with it.
@@ -112,7 +114,8 @@ func (i *Importer) open(f file) (*batches, error) {
 
 // next reads the next batch; end tells that it is the last one. A unit is never cut.
 func (b *batches) next() (next batch, end bool, err error) {
-	var open unit
+	open := b.carried
+	b.carried = unit{}
 	for {
 		it, err := b.peek()
 		if errors.Is(err, io.EOF) {
@@ -136,6 +139,10 @@ func (b *batches) next() (next batch, end bool, err error) {
 				open.spoilt = true
 				next.take(open)
 				open.items = nil
+				if next.records >= b.most { // it is refused anyhow, so it may be cut
+					b.carried = open
+					return next, false, nil
+				}
 			}
 			open.items = append(open.items, it)
 		default:
@@ -182,7 +189,7 @@ func (b *batch) take(u unit) {
 		case it.bad != nil:
 			b.refused++
 			for _, one := range it.bad {
-				b.bad = append(b.bad, Rejection{Line: it.line, Column: one.Column, Reason: refused{one.Column, one.Reason("en")}.Error()})
+				b.bad = append(b.bad, rejection(it.line, refused{one.Column, one.Reason("en")}))
 			}
 		case spoilt:
 			b.refused++

@@ -56,7 +56,7 @@ func (s *bmecatSource) offerOf(e *element) offer {
 			case today != nil:
 				hinder(p, today)
 			case !s.counts(p):
-				hinder(p, flaw(CodePriceElsewhere, strings.Join(s.header.territories, ", ")))
+				hinder(p, flaw(CodePriceElsewhere, clip(strings.Join(s.header.territories[:min(len(s.header.territories), 10)], ", "))))
 			default:
 				if strings.EqualFold(details.say("DAILY_PRICE"), "true") {
 					p.children = append(p.children, &element{name: "DAILY_PRICE"})

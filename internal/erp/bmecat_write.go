@@ -57,7 +57,11 @@ func (w *writer) amountOf(row *Row, of uuid.UUID) (money.Decimal, error) {
 	if bad != nil {
 		return money.Decimal{}, refusal("amount", "%s", bad.Reason("en"))
 	}
-	return money.Parse(one)
+	amount, err := money.Parse(one)
+	if err != nil {
+		return money.Decimal{}, refusal("amount", "%s for one unit is more than can be stored", clip(one))
+	}
+	return amount, nil
 }
 
 // dropPrices takes away the prices of a product that are not among those of its file, and tells

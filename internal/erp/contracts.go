@@ -3,6 +3,7 @@ package erp
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -178,6 +179,14 @@ func (b *contractBook) lookUp(rows []*Row) error {
 	if err != nil {
 		return fmt.Errorf("finding contracts: %w", err)
 	}
+	named := map[contractKey]bool{}
+	for _, row := range rows {
+		if t := b.tenants[strings.ToLower(row.Text("organization_id"))]; t != nil {
+			named[contractKey{t.ID, row.Text("number")}] = true
+		}
+	}
+	// Companies may give the same numbers.
+	found = slices.DeleteFunc(found, func(c *ent.Contract) bool { return !named[contractKey{c.TenantID, c.Number}] })
 	b.stored = map[contractKey]*agreement{}
 	return b.remember(found)
 }
@@ -268,11 +277,7 @@ var (
 
 // row is a contract as it will be, with the sums of its positions.
 func (b *contractBook) row(a *agreement) ([]any, error) {
-	all := make([]*ent.ContractPosition, len(a.positions))
-	for i := range a.positions {
-		all[i] = &a.positions[i].ContractPosition
-	}
-	sums, err := company.Add(all)
+	sums, err := company.Add(plainPositions(a.positions))
 	if err != nil {
 		return nil, fmt.Errorf("adding up the positions of contract %s: %w", a.number, err)
 	}

@@ -116,7 +116,7 @@ func (w *writer) content(path string) ([]byte, error) {
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, blobs.MaxSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the file of a document: %w", err)
+		return nil, refusal("file", "%q cannot be read", path) // such as a damaged entry of an archive
 	}
 	if len(content) > blobs.MaxSize {
 		return nil, refusal("file", "%q is larger than %d MiB", path, blobs.MaxSize>>20)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
+	"strings"
 	"time"
 
 	"kontor/ent"
@@ -47,6 +49,17 @@ type Rejection struct {
 	Column string
 	// Reason names the column, too: some are shown nothing else.
 	Reason string
+}
+
+// maxReason bounds what is kept of a reason, in characters: values of a file may be in it.
+const maxReason = 1000
+
+func rejection(line int, why refused) Rejection {
+	reason := why.Error()
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
+	return Rejection{Line: line, Column: why.column, Reason: reason}
 }
 
 func (r Rejection) String() string { return fmt.Sprintf("line %d: %s", r.Line, r.Reason) }
@@ -281,7 +294,8 @@ func (i *Importer) write(ctx context.Context, tx *ent.Tx, b batch) (Result, erro
 		err := i.try(ctx, tx, together, &result)
 		switch {
 		case ent.IsConstraintError(err):
-			result.refuse(together, refused{reason: "the row contradicts what is stored: " + err.Error()})
+			slog.InfoContext(ctx, "the database refuses rows of an import", "line", together[0].Line, "error", err)
+			result.refuse(together, refused{reason: "the row contradicts what is stored: another one has its key, or it names something that is not there"})
 		case err != nil:
 			return result, err
 		}
@@ -338,7 +352,7 @@ func (r *Result) count(row *Row, v verdict) {
 func (r *Result) refuse(rows []*Row, why refused) {
 	for _, row := range rows {
 		r.Refused++
-		r.Rejected = append(r.Rejected, Rejection{Line: row.Line, Column: why.column, Reason: why.Error()})
+		r.Rejected = append(r.Rejected, rejection(row.Line, why))
 	}
 }
 

@@ -283,3 +283,58 @@ func TestTheDatabaseRefusesARow(t *testing.T) {
 		}
 	})
 }
+
+// What is more than can be stored is refused with the row that makes it so, and keeps nothing else out.
+// Requirement: CO-05
+func TestSumsThatCannotBeStored(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		for _, file := range files[:3] {
+			run(file.kind, file.rows)
+		}
+		rows := "organization_id;number;type;valid_from;position;position_product;agreed_quantity;unit;unit_price\n"
+		for i := range 12 {
+			rows += fmt.Sprintf("ACME;BIG;FRAME_AGREEMENT;2026-01-01;%d;P-2;99999999999999;t;1\n", i+1)
+		}
+		result := run(erp.Contracts, rows+"ACME;GOOD;FRAME_AGREEMENT;2026-01-01;1;P-2;5;t;1\n")
+		if result.Refused != 3 || result.Created+result.Updated != 10 || result.Rejected[0].Column != "agreed_quantity" {
+			t.Errorf("%+v", result)
+		}
+		if sum := d.Client.Contract.Query().Where(contract.Number("BIG")).OnlyX(ctx).AgreedQuantity; sum == nil || sum.String() != "899999999999991" {
+			t.Errorf("%v are agreed", sum)
+		}
+	})
+}
+
+// Contracts with many positions, and rows that say nothing of them.
+// Requirement: CO-05
+func TestContractsWithManyPositions(t *testing.T) {
+	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
+		for _, file := range files[:3] {
+			run(file.kind, file.rows)
+		}
+		heads, rows := "organization_id;number;type;valid_from\n", "organization_id;number;type;valid_from;position;position_product;agreed_quantity;unit;unit_price\n"
+		var all strings.Builder
+		for i := range 500 {
+			heads += fmt.Sprintf("ACME;M-%d;FRAME_AGREEMENT;2026-01-01\n", i)
+			for p := range 70 {
+				fmt.Fprintf(&all, "ACME;M-%d;FRAME_AGREEMENT;2026-01-01;%d;P-2;1;t;1\n", i, p+1)
+			}
+		}
+		run(erp.Contracts, rows+all.String())
+		if result := run(erp.Contracts, heads); result.Unchanged != 500 {
+			t.Errorf("%d of 500 are unchanged", result.Unchanged)
+		}
+	})
+}
+
+// A number that never ends is refused, in batches as any other rows.
+// Requirement: OR-09
+func TestAnOrderWithoutEnd(t *testing.T) {
+	eachDatabase(t, func(_ context.Context, t *testing.T, _ *db.DB, run func(erp.Kind, string) erp.Result) {
+		head := "organization_id;number;channel;placed_at;ordered_by;position;sku;quantity;unit_price\n"
+		result := run(erp.Orders, head+strings.Repeat("ACME;1;;;;;;;\n", 20000)+"ACME;2;;;;;;;\n")
+		if result.Records != 20001 || result.Refused != 20001 || len(result.Rejected) != erp.MaxReasons {
+			t.Errorf("%d rows, %d refused, %d reasons", result.Records, result.Refused, len(result.Rejected))
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"kontor/ent/contractposition"
 	"kontor/ent/order"
 	"kontor/ent/orderitem"
+	"kontor/internal/company"
 	"kontor/internal/db"
 	"kontor/internal/money"
 )
@@ -35,6 +36,15 @@ func (b *contractBook) decidePosition(row *Row, a *agreement) ([]agreedPosition,
 		Position: row.Int("position"), ProductID: of, AgreedQuantity: row.Decimal("agreed_quantity"), CalledOffQuantity: row.Decimal("called_off_quantity"),
 		Unit: row.Text("unit"), PriceAmount: row.Decimal("unit_price"), Currency: a.tenant.Currency,
 	}}
+	next, done, err := said.into(a)
+	if err == nil && done != unchanged && !addsUp(next) {
+		err = refusal("agreed_quantity", "the quantities of the contract add up to more than can be stored")
+	}
+	return next, done, err
+}
+
+// into gives the positions of a contract with this one among them, and what that does.
+func (said agreedPosition) into(a *agreement) (_ []agreedPosition, _ outcome, err error) {
 	at, there := slices.BinarySearchFunc(a.positions, said.Position, func(p agreedPosition, n int) int { return cmp.Compare(p.Position, n) })
 	if !there {
 		said.ID = uuid.Must(uuid.NewV7())
@@ -57,6 +67,25 @@ func (b *contractBook) decidePosition(row *Row, a *agreement) ([]agreedPosition,
 	return next, updated, nil
 }
 
+// addsUp tells whether the sums of positions can be stored.
+func addsUp(positions []agreedPosition) bool {
+	sums, err := company.Add(plainPositions(positions))
+	if err != nil || sums == nil {
+		return err == nil
+	}
+	_, tooMuch := sums.Agreed.Units()
+	_, tooMuchCalled := sums.CalledOff.Units()
+	return tooMuch == nil && tooMuchCalled == nil
+}
+
+func plainPositions(positions []agreedPosition) []*ent.ContractPosition {
+	all := make([]*ent.ContractPosition, len(positions))
+	for i := range positions {
+		all[i] = &positions[i].ContractPosition
+	}
+	return all
+}
+
 // calledOff is how much of a position that is there is called off. The ERP keeps the book, so its
 // figure counts. But it may not know yet of orders that were placed here, and what these called
 // off must not be open again (OR-12): while there are such orders the larger figure counts, and
@@ -73,6 +102,9 @@ func calledOff(said, is agreedPosition) (money.Decimal, error) {
 	}
 	return is.CalledOffQuantity, nil
 }
+
+// maxKeys bounds the keys of one statement: contracts may have many positions.
+const maxKeys = 10000
 
 // positionsOf are the positions of contracts as the database has them, by their numbers.
 func (b *contractBook) positionsOf(contracts []*ent.Contract) (map[uuid.UUID][]agreedPosition, error) {
@@ -92,14 +124,20 @@ func (b *contractBook) positionsOf(contracts []*ent.Contract) (map[uuid.UUID][]a
 	for _, p := range found {
 		ids = append(ids, p.ID)
 	}
-	var called []uuid.UUID
-	err = b.tx.OrderItem.Query().Where(orderitem.ContractPositionIDIn(ids...), orderitem.HasOrderWith(order.CalledOff(true))).
-		Unique(true).Select(orderitem.FieldContractPositionID).Scan(b.ctx, &called)
-	if err != nil {
-		return nil, fmt.Errorf("looking for orders that called off from positions: %w", err)
+	called := map[uuid.UUID]bool{}
+	for some := range slices.Chunk(ids, maxKeys) {
+		var ordered []uuid.UUID
+		err := b.tx.OrderItem.Query().Where(orderitem.ContractPositionIDIn(some...), orderitem.HasOrderWith(order.CalledOff(true))).
+			Unique(true).Select(orderitem.FieldContractPositionID).Scan(b.ctx, &ordered)
+		if err != nil {
+			return nil, fmt.Errorf("looking for orders that called off from positions: %w", err)
+		}
+		for _, id := range ordered {
+			called[id] = true
+		}
 	}
 	for _, p := range found {
-		byContract[p.ContractID] = append(byContract[p.ContractID], agreedPosition{ContractPosition: *p, ordered: slices.Contains(called, p.ID)})
+		byContract[p.ContractID] = append(byContract[p.ContractID], agreedPosition{ContractPosition: *p, ordered: called[p.ID]})
 	}
 	return byContract, nil
 }

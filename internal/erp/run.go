@@ -78,6 +78,9 @@ type NewRun struct {
 	From io.Reader
 }
 
+// maxOpen bounds the imports of an operator that wait or are being done: each keeps its file.
+const maxOpen = 20
+
 // MaxFilename bounds the names of files, in characters.
 const MaxFilename = 200
 
@@ -100,6 +103,13 @@ func (r *Runs) Start(ctx context.Context, n NewRun) (*ent.ImportRun, error) {
 	}
 	if len(faults) > 0 {
 		return nil, faults
+	}
+	waiting, err := r.DB.Client.ImportRun.Query().Where(importrun.EndedAtIsNil()).Count(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("counting imports: %w", err)
+	}
+	if waiting >= maxOpen {
+		return nil, fault.New("TOO_MANY_IMPORTS")
 	}
 	id := uuid.Must(uuid.NewV7())
 	content, err := r.Store.Stash(ctx, "imports/"+id.String(), n.From)

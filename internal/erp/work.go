@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -30,7 +31,7 @@ const (
 	// renewEvery is how often it is renewed, and told how far the run has come.
 	renewEvery = 2 * time.Second
 	// maxTakes is how often a run is begun or gone on with before it is given up.
-	maxTakes = 5
+	maxTakes = 20
 	// pollEvery is how often a replica looks for runs that others left.
 	pollEvery = 5 * time.Second
 )
@@ -41,6 +42,8 @@ var errTaken = errors.New("the import is somebody else's now")
 // KeepImporting works on runs that are left over until the context ends: those of requests are
 // begun at once.
 func (r *Runs) KeepImporting(ctx context.Context) {
+	r.working.Add(1)
+	defer r.working.Done()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
@@ -161,7 +164,13 @@ func (r *Runs) work(ctx context.Context, run *ent.ImportRun) error {
 	} else if !may {
 		return r.conclude(ctx, run, importrun.StateFAILED, Result{}, "whoever started the import may no longer import data")
 	}
-	err := func() error {
+	err := func() (err error) {
+		defer func() { // one bad file must not end the process, here and on each replica that goes on with it
+			if panicked := recover(); panicked != nil {
+				r.Log.ErrorContext(ctx, "an import panicked", "run", run.ID, "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+				err = unreadable("the import failed for a reason that the operator's log says")
+			}
+		}()
 		content, err := r.fetch(ctx, run)
 		if err != nil {
 			return err

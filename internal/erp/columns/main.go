@@ -27,7 +27,8 @@ Master data, contracts, prices, orders, bookings and documents come from the ope
 through the API (` + "`importData`" + `, for service agents). Both do the same:
 
 - **Good rows go in**, bad ones are told with their line and what is wrong, all of it at once. Or all or none (` + "`--mode all_or_none`, `mode: ALL_OR_NONE`" + `):
-  then everything is one transaction, and where one row is bad nothing goes in. On SQLite nothing else is written meanwhile.
+  then everything is one transaction, and where one row is bad nothing goes in. What it changes is held until its end: orders that call off from
+  such a contract wait or are told to try again, and on SQLite nothing else is written meanwhile.
 - **Repeatable.** The same file once more changes nothing, and says so. A row names what it is about by its own key (such as organization ID and number), so
   there are no doubles.
 - **Interrupted imports go on where they were.** On the command line with the same file once more; through the API by themselves, on whichever replica.
