@@ -169,14 +169,23 @@ func watch(pid int, ended <-chan error) (peak int, err error) {
 			return peak, err
 		case <-time.After(20 * time.Millisecond):
 		}
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // there is none at its end, and elsewhere than on Linux
-		if _, after, found := strings.Cut(string(status), "VmHWM:"); found {
-			var kib int
-			if _, err := fmt.Sscan(after, &kib); err == nil {
-				peak = kib >> 10
-			}
+		if now, known := peakOf(pid); known {
+			peak = now
 		}
 	}
+}
+
+// peakOf is the most memory that a running process has taken so far, in MiB. It is not known at its
+// end, nor elsewhere than on Linux.
+func peakOf(pid int) (mib int, known bool) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, after, found := strings.Cut(string(status), "VmHWM:")
+	var kib int
+	if !found {
+		return 0, false
+	}
+	_, err := fmt.Sscan(after, &kib)
+	return kib >> 10, err == nil
 }
 
 func (m *imported) report(b *strings.Builder) {

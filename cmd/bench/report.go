@@ -53,6 +53,7 @@ type figures struct {
 	ofPage   int64     // statements of a dashboard
 	orders   *placed   // nil where that was not wanted
 	imported *imported // nil where that was not wanted
+	exported *exported // of what was imported
 	checks   checkTimes
 	seeded   time.Duration
 }
@@ -93,6 +94,7 @@ func report(o options, m machine, f figures) error {
 	}
 	if f.imported != nil {
 		f.imported.report(&b)
+		f.exported.report(&b)
 	}
 	fmt.Fprintf(&b, "\nA right check takes %.0f µs (median) with %d grants in the table and %.0f µs with %d: %.2f times as long.\n",
 		f.checks.few, f.checks.fewGrants, f.checks.all, f.checks.allRows, f.checks.all/f.checks.few)

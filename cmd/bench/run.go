@@ -113,13 +113,19 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	var imported *imported
+	var (
+		imported *imported
+		exported *exported
+	)
 	if imports {
 		if imported, err = measureImports(ctx, o, postgres); err != nil {
 			return err
 		}
+		if exported, err = measureExports(ctx, o, postgres, redis.URL(), mails); err != nil {
+			return err
+		}
 	}
-	return report(o, m, figures{rows, targets, measured, ofPage, orders, imported, checks, seeded})
+	return report(o, m, figures{rows, targets, measured, ofPage, orders, imported, exported, checks, seeded})
 }
 
 func prepare(ctx context.Context, postgres *kontortest.Postgres, o options) (*data, error) {
