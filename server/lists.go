@@ -69,7 +69,8 @@ func (s *Server) table(ctx context.Context, l link) (export.Table, error) {
 	return t, nil
 }
 
-// batchRows are how many rows are in memory at a time.
+// batchRows are how many rows are in memory at a time. Each batch begins where the one before ended: a bound
+// beside the alternatives, which no index can be asked for, takes the database there at once.
 const batchRows = 500
 
 var orderColumns = []string{"number", "placed_at", "state", "business_case", "channel", "customer_order_number", "reference_number",
@@ -86,7 +87,7 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 				return
 			}
 			if last != nil {
-				q.Where(order.Or(order.PlacedAtLT(last.PlacedAt), order.And(order.PlacedAt(last.PlacedAt), order.IDLT(last.ID))))
+				q.Where(order.PlacedAtLTE(last.PlacedAt), order.Or(order.PlacedAtLT(last.PlacedAt), order.And(order.PlacedAt(last.PlacedAt), order.IDLT(last.ID))))
 			}
 			batch, err := q.Order(order.ByPlacedAt(sql.OrderDesc()), order.ByID(sql.OrderDesc())).WithContract().Limit(batchRows).All(ctx)
 			if err != nil {
@@ -135,7 +136,7 @@ func (s *Server) contractRows(ctx context.Context, where *company.ContractFilter
 				return
 			}
 			if last != nil {
-				q.Where(contract.Or(contract.NumberGT(last.Number), contract.And(contract.Number(last.Number), contract.IDGT(last.ID))))
+				q.Where(contract.NumberGTE(last.Number), contract.Or(contract.NumberGT(last.Number), contract.And(contract.Number(last.Number), contract.IDGT(last.ID))))
 			}
 			batch, err := q.Order(contract.ByNumber(), contract.ByID()).WithCustomerNumber().WithProduct().Limit(batchRows).All(ctx)
 			if err != nil {
@@ -184,7 +185,7 @@ func (s *Server) auditRows(ctx context.Context, where *audit.Filter) iter.Seq2[[
 		for {
 			q := s.rooms.Audit.Entries(where)
 			if last != nil {
-				q.Where(auditentry.Or(auditentry.AtLT(last.At), auditentry.And(auditentry.At(last.At), auditentry.IDLT(last.ID))))
+				q.Where(auditentry.AtLTE(last.At), auditentry.Or(auditentry.AtLT(last.At), auditentry.And(auditentry.At(last.At), auditentry.IDLT(last.ID))))
 			}
 			batch, err := q.Order(auditentry.ByAt(sql.OrderDesc()), auditentry.ByID(sql.OrderDesc())).Limit(batchRows).All(ctx)
 			if err != nil {

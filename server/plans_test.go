@@ -156,3 +156,47 @@ func TestContractFiltersAreServedByIndexes(t *testing.T) {
 		})
 	}
 }
+
+// A file is read in batches, and an index leads to where each goes on: the last one costs no more than the first.
+//
+// Requirement: CO-02
+func TestFilesGoOnByIndex(t *testing.T) {
+	t.Parallel()
+	for i, backend := range servertest.Backends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			k := servertest.Start(t, backend)
+			d, of := k.SQL(t), []string{dialect.SQLite, dialect.Postgres}[i]
+			copies(t, d, 1100, `INSERT INTO orders (id, number, name, customer_order_number, reference_number, state, business_case, channel, placed_at, net_amount, tax_amount, gross_amount, currency, contract_id, placed_by_id, tenant_id)
+				SELECT $1, $2, 'copied', customer_order_number, reference_number, state, business_case, channel, placed_at, net_amount, tax_amount, gross_amount, currency, contract_id, placed_by_id, tenant_id
+				FROM orders WHERE number = $3`, "HANSA-000050")
+			copies(t, d, 1100, `INSERT INTO contracts (id, number, access_number, type, state, valid_from, created_at, tenant_id, customer_number_id)
+				SELECT $1, $2, 'copied', type, state, valid_from, created_at, tenant_id, customer_number_id FROM contracts WHERE number = $3`, "SV-100001")
+			fillContracts(t, d, of)
+			martha := k.As(t, "martha.hansen")
+			for table, each := range map[string]struct {
+				list  listing
+				bound *regexp.Regexp
+			}{
+				"orders":    {orderList, regexp.MustCompile(`Index Cond: .*placed_at <=|placed_at<\?`)},
+				"contracts": {contractList, regexp.MustCompile(`Index Cond: .*number >=|number>\?`)},
+			} {
+				k.Statements.Take()
+				rows(t, martha, each.list.link(t, martha, "CSV", nil))
+				batches := regexp.MustCompile("FROM [`\"]" + table + "[`\"].* LIMIT 500$")
+				var plans []string
+				for _, statement := range k.Statements.Take() {
+					if batches.MatchString(statement) {
+						plans = append(plans, planOf(t, d, of, statement))
+					}
+				}
+				if len(plans) < 3 {
+					t.Fatalf("%s: %d batches", table, len(plans))
+				}
+				if last := plans[len(plans)-1]; each.bound.MatchString(plans[0]) || !each.bound.MatchString(last) {
+					t.Errorf("%s: the last batch is read by\n%s\nthe first by\n%s", table, last, plans[0])
+				}
+			}
+		})
+	}
+}

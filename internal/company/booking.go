@@ -72,7 +72,7 @@ func (f BookingFilter) within(s *sql.Selector) {
 
 // later holds for bookings that come after one: by day and, on one day, as they came in.
 func later(on day.Day, id uuid.UUID) predicate.Booking {
-	return booking.Or(booking.BookedOnGT(on), booking.And(booking.BookedOn(on), booking.IDGT(id)))
+	return booking.And(booking.BookedOnGTE(on), booking.Or(booking.BookedOnGT(on), booking.IDGT(id)))
 }
 
 // BookingConnection is a page of the bookings of an alloy group in a period, and what the period
