@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"kontor/ent/contract"
+	"kontor/ent/order"
 	"kontor/internal/account"
 	"kontor/internal/day"
 	"kontor/internal/fault"
@@ -164,3 +165,8 @@ func (i *QuoteItem) LineTotal() money.Money { return money.Of(i.LineTotalAmount,
 
 // Price is the net amount of the invoice item.
 func (i *InvoiceItem) Price() money.Money { return money.Of(i.Amount, i.Currency) }
+
+// AboutContract tells whether a business case is about a contract that is there (OR-06).
+func AboutContract(c order.BusinessCase) bool {
+	return c != order.BusinessCaseNEW_ORDER && c != order.BusinessCaseNEW_SITE_WITH_PROVIDER_SWITCH
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"kontor/graph"
+	"kontor/internal/blobs"
 	"kontor/internal/fault"
 )
 
@@ -183,12 +184,9 @@ func small(parts *multipart.Reader, name string, most int64) ([]byte, error) {
 
 // taken writes a part into a file that is gone when it is closed.
 func taken(part *multipart.Part) (*os.File, int64, error) {
-	file, err := os.CreateTemp("", "kontor-upload-")
+	file, err := blobs.Scratch()
 	if err != nil {
-		return nil, 0, fmt.Errorf("making a file for what is sent: %w", err)
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("making a file for what is sent: %w", err), file.Close())
+		return nil, 0, err
 	}
 	size, err := io.Copy(file, io.LimitReader(part, maxUploadBytes+1))
 	var tooLarge *http.MaxBytesError

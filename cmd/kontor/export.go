@@ -29,7 +29,7 @@ func exportCommand() *cli.Command {
 			"The columns are those of kontor import.",
 		Flags: []cli.Flag{
 			databaseFlag(),
-			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + strings.ToLower(strings.Join(exportKindNames(), ", "))},
+			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + kindNames(erp.ExportKinds())},
 			&cli.StringFlag{Name: "format", Usage: "csv or ndjson; by the file's ending unless told, else csv"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -60,7 +60,7 @@ func exportCommand() *cli.Command {
 func newExport(file string, c *cli.Command) (erp.Kind, erp.Format, error) {
 	kind := erp.Kind(strings.ToUpper(c.String("kind")))
 	if !slices.Contains(erp.ExportKinds(), kind) {
-		return "", "", fmt.Errorf("%q cannot be exported: choose one of %s", c.String("kind"), strings.ToLower(strings.Join(exportKindNames(), ", ")))
+		return "", "", fmt.Errorf("%q cannot be exported: choose one of %s", c.String("kind"), kindNames(erp.ExportKinds()))
 	}
 	format := c.String("format")
 	if format == "" {
@@ -109,12 +109,4 @@ func reportExport(done erp.Exported) error {
 		return fmt.Errorf("rows that an import would not read as they are stored: %d", done.Doubtful)
 	}
 	return nil
-}
-
-func exportKindNames() []string {
-	var names []string
-	for _, kind := range erp.ExportKinds() {
-		names = append(names, string(kind))
-	}
-	return names
 }

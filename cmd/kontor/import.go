@@ -33,7 +33,7 @@ func importCommand() *cli.Command {
 			"command then ends with status 1.\n\n" + importHelp(),
 		Flags: []cli.Flag{
 			databaseFlag(), blobFlag(),
-			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + strings.ToLower(strings.Join(kindNames(), ", "))},
+			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + kindNames(erp.Kinds())},
 			&cli.StringFlag{Name: "format", Usage: "csv, ndjson or bmecat; by the file's ending unless told"},
 			&cli.StringFlag{Name: "mode", Value: "good_rows", Usage: "good_rows, or all_or_none"},
 			&cli.StringFlag{Name: "buyer", Usage: "`ORGANIZATION` that pays the prices of a BMEcat file; whom the file names unless told"},
@@ -96,7 +96,7 @@ func newRun(path string, c *cli.Command) (erp.NewRun, error) {
 		Buyer: &buyer, Filename: path,
 	}
 	if err := importrun.KindValidator(what.Kind); err != nil {
-		return what, fmt.Errorf("the kind %q is not known: choose one of %s", c.String("kind"), strings.ToLower(strings.Join(kindNames(), ", ")))
+		return what, fmt.Errorf("the kind %q is not known: choose one of %s", c.String("kind"), kindNames(erp.Kinds()))
 	}
 	if err := importrun.FormatValidator(what.Format); err != nil {
 		return what, fmt.Errorf("the format %q is not known: say --format csv, --format ndjson or --format bmecat", format)
@@ -154,12 +154,13 @@ func report(run *ent.ImportRun, reasons []*ent.ImportReason) error {
 	return nil
 }
 
-func kindNames() []string {
-	var names []string
-	for _, kind := range erp.Kinds() {
-		names = append(names, string(kind))
+// kindNames are kinds of rows as flags take them.
+func kindNames(kinds []erp.Kind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = strings.ToLower(string(kind))
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
 func importHelp() string {

@@ -97,11 +97,13 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 	return nil
 }
 
+// noRights are what changes are about that change no rights.
+var noRights = []string{"order.", "quote.", "data.", "telephony"}
+
 // tell tells the replicas, once it is committed, that rights in a company may be others.
-// An order is none of them, and neither is a quote, an import or a telephony user.
 func (l *Log) tell(tx *ent.Tx, changes []Change) {
 	gives := func(c Change) bool {
-		return !strings.HasPrefix(c.Action, "order.") && !strings.HasPrefix(c.Action, "quote.") && !strings.HasPrefix(c.Action, "data.") && !strings.HasPrefix(c.Action, "telephony")
+		return !slices.ContainsFunc(noRights, func(subject string) bool { return strings.HasPrefix(c.Action, subject) })
 	}
 	if l.live == nil || !slices.ContainsFunc(changes, gives) {
 		return

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"kontor/ent"
@@ -16,6 +15,7 @@ import (
 	"kontor/ent/orderevent"
 	"kontor/ent/product"
 	"kontor/internal/db"
+	"kontor/internal/erp"
 	"kontor/internal/money"
 	"kontor/internal/series"
 )
@@ -40,7 +40,7 @@ func orderRows(past []Order) (io.Reader, error) {
 		for i, item := range o.Items {
 			rows = append(rows, []string{
 				o.OrganizationID, o.Number, o.Channel, o.PlacedAt.Format(time.RFC3339), o.Username, o.BusinessCase, o.ContractNumber, o.State, settled, o.Note,
-				o.Name, o.CustomerOrderNumber, o.ReferenceNumber, item.Currency, strconv.Itoa(i + 1), item.SKU, written(item.Quantity), written(item.UnitPrice),
+				o.Name, o.CustomerOrderNumber, o.ReferenceNumber, item.Currency, strconv.Itoa(i + 1), item.SKU, erp.DecimalText(item.Quantity), erp.DecimalText(item.UnitPrice),
 			})
 		}
 	}
@@ -56,15 +56,6 @@ func file(rows [][]string) (io.Reader, error) {
 		return nil, fmt.Errorf("writing demo data: %w", err)
 	}
 	return &text, nil
-}
-
-// written is a decimal so that nobody takes its point for thousands.
-func written(d money.Decimal) string {
-	text := d.String()
-	if _, places, _ := strings.Cut(text, "."); len(places) == 3 {
-		text += "0"
-	}
-	return text
 }
 
 // waiting writes the order that waits for an approval, as it was placed then.

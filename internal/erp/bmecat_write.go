@@ -45,13 +45,9 @@ func (w *writer) categoryOf(row *Row, existing *ent.Product) (uuid.UUID, error) 
 }
 
 // amountOf is the price of one unit that a row says: a catalogue may price per hundred.
-func (w *writer) amountOf(row *Row, of uuid.UUID) (money.Decimal, error) {
+func amountOf(row *Row, p *ent.Product) (money.Decimal, error) {
 	if !row.perCatalogue {
 		return row.Decimal("amount"), nil
-	}
-	p, err := w.tx.Product.Get(w.ctx, of)
-	if err != nil {
-		return money.Decimal{}, fmt.Errorf("finding the product of a price: %w", err)
 	}
 	one, bad := unitPrice(row.Decimal("amount").String(), "", p.PriceQuantity.String())
 	if bad != nil {

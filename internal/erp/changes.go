@@ -65,3 +65,19 @@ func column(tag string) string {
 	}
 	return tag
 }
+
+// claim is whether what is stored is what a row says in a column.
+type claim struct {
+	column string
+	same   bool
+}
+
+// firstOtherwise is the first column in which what is stored is something else; empty: none is.
+func firstOtherwise(claims []claim) string {
+	for _, c := range claims {
+		if !c.same {
+			return c.column
+		}
+	}
+	return ""
+}

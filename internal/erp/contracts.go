@@ -20,19 +20,13 @@ import (
 type contractBook struct {
 	*writer
 	// stored are the contracts in the database, and numbers the customer numbers there.
-	stored  map[contractKey]*agreement
+	stored  map[ownKey]*agreement
 	numbers map[numberKey]uuid.UUID
 	// contracts are those of the rows, in their order, as they will be.
-	contracts map[contractKey]*agreement
+	contracts map[ownKey]*agreement
 	order     []*agreement
 	// hung are the customer numbers that have to be made.
 	hung map[numberKey]uuid.UUID
-}
-
-// contractKey names a contract.
-type contractKey struct {
-	tenant uuid.UUID
-	number string
 }
 
 // agreement is a contract with its positions. Several rows say the same of it, each with another
@@ -98,7 +92,7 @@ func (a *agreement) touched() bool {
 
 // decide goes through the rows in their order and says what each does to what is known.
 func (b *contractBook) decide(rows []*Row) ([]verdict, error) {
-	b.contracts, b.order, b.hung = map[contractKey]*agreement{}, nil, map[numberKey]uuid.UUID{}
+	b.contracts, b.order, b.hung = map[ownKey]*agreement{}, nil, map[numberKey]uuid.UUID{}
 	verdicts := make([]verdict, len(rows))
 	for i, row := range rows {
 		var err error
@@ -124,7 +118,7 @@ func (b *contractBook) decideRow(row *Row) (outcome, error) {
 			return 0, err
 		}
 	}
-	a, known := b.contract(contractKey{t.ID, row.Text("number")}, t)
+	a, known := b.contract(ownKey{t.ID, row.Text("number")}, t)
 	next, position, err := b.decidePosition(row, a)
 	if err != nil {
 		return 0, err
@@ -133,7 +127,7 @@ func (b *contractBook) decideRow(row *Row) (outcome, error) {
 		said.number = b.customerNumber(row, t)
 	}
 	if !known {
-		b.contracts[contractKey{t.ID, a.number}] = a
+		b.contracts[ownKey{t.ID, a.number}] = a
 		b.order = append(b.order, a)
 	}
 	head := unchanged
@@ -151,7 +145,7 @@ func (b *contractBook) decideRow(row *Row) (outcome, error) {
 }
 
 // contract is a contract as the rows before have made it; else as the database has it, or a new one.
-func (b *contractBook) contract(key contractKey, t *ent.Tenant) (_ *agreement, known bool) {
+func (b *contractBook) contract(key ownKey, t *ent.Tenant) (_ *agreement, known bool) {
 	if a := b.contracts[key]; a != nil {
 		return a, true
 	}
@@ -159,7 +153,7 @@ func (b *contractBook) contract(key contractKey, t *ent.Tenant) (_ *agreement, k
 		a := *stored
 		return &a, false
 	}
-	return &agreement{id: uuid.Must(uuid.NewV7()), tenant: t, number: key.number, fresh: true}, false
+	return &agreement{id: uuid.Must(uuid.NewV7()), tenant: t, number: key.name, fresh: true}, false
 }
 
 // lookUp reads what the rows are about.
@@ -179,15 +173,15 @@ func (b *contractBook) lookUp(rows []*Row) error {
 	if err != nil {
 		return fmt.Errorf("finding contracts: %w", err)
 	}
-	named := map[contractKey]bool{}
+	named := map[ownKey]bool{}
 	for _, row := range rows {
 		if t := b.tenants[strings.ToLower(row.Text("organization_id"))]; t != nil {
-			named[contractKey{t.ID, row.Text("number")}] = true
+			named[ownKey{t.ID, row.Text("number")}] = true
 		}
 	}
 	// Companies may give the same numbers.
-	found = slices.DeleteFunc(found, func(c *ent.Contract) bool { return !named[contractKey{c.TenantID, c.Number}] })
-	b.stored = map[contractKey]*agreement{}
+	found = slices.DeleteFunc(found, func(c *ent.Contract) bool { return !named[ownKey{c.TenantID, c.Number}] })
+	b.stored = map[ownKey]*agreement{}
 	return b.remember(found)
 }
 
@@ -221,7 +215,7 @@ func (b *contractBook) remember(found []*ent.Contract) error {
 		if c.ProductID != nil {
 			t.product = *c.ProductID
 		}
-		b.stored[contractKey{c.TenantID, c.Number}] = &agreement{id: c.ID, tenant: tenants[c.TenantID], number: c.Number, terms: t, positions: positions[c.ID]}
+		b.stored[ownKey{c.TenantID, c.Number}] = &agreement{id: c.ID, tenant: tenants[c.TenantID], number: c.Number, terms: t, positions: positions[c.ID]}
 	}
 	return nil
 }

@@ -12,12 +12,6 @@ import (
 	"kontor/internal/money"
 )
 
-// groupKey names an alloy group of a tenant.
-type groupKey struct {
-	tenant uuid.UUID
-	code   string
-}
-
 // writeAlloyGroup writes an alloy group. Its name may change; its unit would change what all
 // its bookings say.
 func (w *writer) writeAlloyGroup(row *Row) (outcome, error) {
@@ -97,16 +91,12 @@ func differs(row *Row, b *ent.Booking, group *ent.AlloyGroup, reversed *ent.Book
 	if reversed != nil {
 		reverses = &reversed.ID
 	}
-	for _, each := range []struct {
-		column string
-		same   bool
-	}{
+	column := firstOtherwise([]claim{
 		{"alloy_group", group != nil && b.AlloyGroupID == group.ID}, {"booked_on", b.BookedOn == row.Day("booked_on")}, {"kind", string(b.Kind) == row.Text("kind")},
 		{"quantity", b.Quantity.Cmp(row.Decimal("quantity")) == 0}, {"reverses", equal(b.ReversesID, reverses)}, {"note", b.Note == row.Text("note")},
-	} {
-		if !each.same {
-			return refusal(each.column, "%s is booked otherwise, and a booking is never changed; take it back by a REVERSAL and book anew", b.Reference)
-		}
+	})
+	if column != "" {
+		return refusal(column, "%s is booked otherwise, and a booking is never changed; take it back by a REVERSAL and book anew", b.Reference)
 	}
 	return nil
 }
@@ -158,20 +148,20 @@ func (w *writer) mayReverse(row *Row, b *ent.Booking) error {
 // alloyGroup is the alloy group of a booking; nil where it is missing and the row says how it is
 // counted, so that it can be made.
 func (w *writer) alloyGroup(row *Row, t *ent.Tenant) (*ent.AlloyGroup, error) {
-	name := groupKey{t.ID, row.Text("alloy_group")}
+	name := ownKey{t.ID, row.Text("alloy_group")}
 	g := w.groups[name]
 	if g == nil {
-		found, err := w.tx.AlloyGroup.Query().Where(alloygroup.TenantID(t.ID), alloygroup.Code(name.code)).Only(w.ctx)
+		found, err := w.tx.AlloyGroup.Query().Where(alloygroup.TenantID(t.ID), alloygroup.Code(name.name)).Only(w.ctx)
 		switch {
 		case ent.IsNotFound(err) && row.Given("unit"):
 			return nil, nil
 		case ent.IsNotFound(err):
-			return nil, refusal("alloy_group", "%s has no alloy group %q; import it first, or say its unit", t.OrganizationID, name.code)
+			return nil, refusal("alloy_group", "%s has no alloy group %q; import it first, or say its unit", t.OrganizationID, name.name)
 		case err != nil:
 			return nil, fmt.Errorf("finding the alloy group: %w", err)
 		}
 		if w.groups == nil {
-			w.groups = map[groupKey]*ent.AlloyGroup{}
+			w.groups = map[ownKey]*ent.AlloyGroup{}
 		}
 		g, w.groups[name] = found, found
 	}

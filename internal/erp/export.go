@@ -159,7 +159,7 @@ func saying(value any) string {
 	case day.Day:
 		return string(v)
 	case money.Decimal:
-		return unmistakable(v)
+		return DecimalText(v)
 	case path:
 		return strings.Join(v, catalog.PathSeparator)
 	case []string:
@@ -175,8 +175,9 @@ func saying(value any) string {
 	}
 }
 
-// unmistakable is a decimal that is no thousands: 1.234 may be read as 1234, and 1.2340 may not.
-func unmistakable(d money.Decimal) string {
+// DecimalText writes a decimal so that nobody takes its point for thousands: 1.234 may be read as 1234, and
+// 1.2340 may not.
+func DecimalText(d money.Decimal) string {
 	text := d.String()
 	if _, places, _ := strings.Cut(text, "."); len(places) == 3 {
 		return text + "0"
@@ -195,13 +196,13 @@ func doubts(t *table, row int, v values) []Rejection {
 	var bad RowErrors
 	if errors.As(err, &bad) {
 		for _, one := range bad {
-			found = append(found, Rejection{Line: row, Column: one.Column, Reason: refused{one.Column, one.Reason("en")}.Error()})
+			found = append(found, rejection(row, refused{one.Column, one.Reason("en")}))
 		}
 		return found
 	}
 	for _, c := range t.columns {
 		if value, there := v[c.Name]; there && !says(read, c, value) {
-			found = append(found, Rejection{Line: row, Column: c.Name, Reason: c.Name + ": an import reads something else than is stored"})
+			found = append(found, rejection(row, refused{c.Name, "an import reads something else than is stored"}))
 		}
 	}
 	return found

@@ -117,31 +117,29 @@ func (w *writer) writeProduct(row *Row) (outcome, error) {
 	return updated, nil
 }
 
-func noProduct(column, sku string) error {
-	return refusal(column, "there is no product %q; import it first", sku)
+// good is the product with this number, with what orders take over from it.
+func (w *writer) good(column, sku string) (*ent.Product, error) {
+	if _, known := w.products[sku]; !known {
+		if err := w.readProducts([]string{sku}); err != nil {
+			return nil, err
+		}
+	}
+	if p := w.products[sku]; p != nil {
+		return p, nil
+	}
+	if _, err := w.catalogue(); err != nil {
+		return nil, err
+	}
+	return nil, refusal(column, "there is no product %q; import it first", sku)
 }
 
 // product is the key of the product with this number.
 func (w *writer) product(column, sku string) (uuid.UUID, error) {
-	if id, known := w.products[sku]; known {
-		return id, nil
-	}
-	operator, err := w.catalogue()
+	p, err := w.good(column, sku)
 	if err != nil {
 		return uuid.Nil, err
 	}
-	id, err := w.tx.Product.Query().Where(product.TenantID(operator.ID), product.Sku(sku)).OnlyID(w.ctx)
-	if ent.IsNotFound(err) {
-		return uuid.Nil, noProduct(column, sku)
-	}
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("finding the product: %w", err)
-	}
-	if w.products == nil {
-		w.products = map[string]uuid.UUID{}
-	}
-	w.products[sku] = id
-	return id, nil
+	return p.ID, nil
 }
 
 func (w *writer) writePrice(row *Row) (outcome, error) {
@@ -149,14 +147,15 @@ func (w *writer) writePrice(row *Row) (outcome, error) {
 	if err != nil {
 		return 0, err
 	}
-	of, err := w.product("sku", row.Text("sku"))
+	p, err := w.good("sku", row.Text("sku"))
 	if err != nil {
 		return 0, err
 	}
+	of := p.ID
 	if currency := row.Text("currency"); currency != t.Currency {
 		return 0, refusal("currency", "%s buys in %s, not in %s", t.OrganizationID, t.Currency, currency)
 	}
-	amount, err := w.amountOf(row, of)
+	amount, err := amountOf(row, p)
 	if err != nil {
 		return 0, err
 	}

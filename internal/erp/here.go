@@ -28,13 +28,13 @@ type Told func(done float64, rows int)
 // what became of it, reasons why rows were refused.
 func (r *Runs) Here(ctx context.Context, n NewRun, content *os.File, folder fs.FS, told Told) (*ent.ImportRun, []*ent.ImportReason, error) {
 	ctx = authz.System(ctx)
-	importer := NewImporter(r.DB, r.Hasher, r.Now).WithFiles(folder, r.Store).WithBuyer(payer(n))
+	importer := NewImporter(r.DB, r.Hasher, r.Now).WithFiles(folder, r.Store)
 	operators, err := r.DB.Client.Tenant.Query().Where(tenant.KindEQ(tenant.KindOPERATOR)).Limit(2).All(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the operator: %w", err)
 	}
 	if len(operators) != 1 { // the first file of all says who that is
-		return r.unnoted(ctx, importer, n, content)
+		return r.unnoted(ctx, importer.WithBuyer(payer(n)), n, content)
 	}
 	run, err := r.enterHere(ctx, n, operators[0], content)
 	if err != nil {
@@ -105,7 +105,7 @@ func (r *Runs) enterHere(ctx context.Context, n NewRun, operator *ent.Tenant, co
 	}
 	now := db.Moment(r.Now())
 	if err == nil && left.Failure == interrupted && left.Sha256 == hash {
-		left, err = left.Update().SetState(importrun.StateRUNNING).SetFailure("").ClearEndedAt().AddTakes(1).SetLeasedUntil(now.Add(lease)).SetReadBytes(0).Save(ctx)
+		left, err = r.begin(ctx, left)
 		return left, taken(n, err)
 	}
 	run, err := r.enter(ctx, n, func(create *ent.ImportRunCreate) {
@@ -116,20 +116,22 @@ func (r *Runs) enterHere(ctx context.Context, n NewRun, operator *ent.Tenant, co
 
 // free refuses to begin while another import of the kind is open.
 func (r *Runs) free(ctx context.Context, n NewRun, operator *ent.Tenant) error {
-	_, err := db.InTx(ctx, r.DB, func(tx *ent.Tx) (struct{}, error) {
-		open, err := db.ForUpdate(r.DB, tx.ImportRun.Query().Where(importrun.TenantID(operator.ID), importrun.KindEQ(n.Kind), importrun.EndedAtIsNil())).All(ctx)
-		if err != nil {
-			return struct{}{}, fmt.Errorf("looking for imports: %w", err)
+	open, err := db.InTx(ctx, r.DB, func(tx *ent.Tx) (bool, error) {
+		same := func() *ent.ImportRunQuery {
+			return tx.ImportRun.Query().Where(importrun.TenantID(operator.ID), importrun.KindEQ(n.Kind), importrun.EndedAtIsNil())
 		}
-		_, err = r.choose(ctx, tx, open)
-		return struct{}{}, err
+		runs, err := db.ForUpdate(r.DB, same()).All(ctx)
+		if err != nil {
+			return false, fmt.Errorf("looking for imports: %w", err)
+		}
+		if _, err := r.choose(ctx, tx, runs); err != nil {
+			return false, err
+		}
+		open, err := same().Exist(ctx) // choose ends what nobody goes on with
+		return open, wrap(err, "looking for imports")
 	})
 	if err != nil {
 		return err
-	}
-	open, err := r.DB.Client.ImportRun.Query().Where(importrun.TenantID(operator.ID), importrun.KindEQ(n.Kind), importrun.EndedAtIsNil()).Exist(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for imports: %w", err)
 	}
 	if open {
 		return errBusy(n)

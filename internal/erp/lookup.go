@@ -43,10 +43,27 @@ func (w *writer) tenantKeys() []uuid.UUID {
 	return keys
 }
 
-// findProducts remembers the products with these numbers.
+// ownKey names something of a tenant: a user, a contract, an order or an alloy group.
+type ownKey struct {
+	tenant uuid.UUID
+	name   string
+}
+
+// findProducts looks up all products that a batch names, so that none is asked for again.
 func (w *writer) findProducts(skus []string) error {
+	err := w.readProducts(skus)
+	for _, sku := range skus {
+		if w.products[sku] == nil {
+			w.products[sku] = nil
+		}
+	}
+	return err
+}
+
+// readProducts remembers the products with these numbers.
+func (w *writer) readProducts(skus []string) error {
 	if w.products == nil {
-		w.products = map[string]uuid.UUID{}
+		w.products = map[string]*ent.Product{}
 	}
 	if len(skus) == 0 {
 		return nil
@@ -58,12 +75,13 @@ func (w *writer) findProducts(skus []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := w.tx.Product.Query().Where(product.TenantID(operator.ID), product.SkuIn(skus...)).Select(product.FieldID, product.FieldSku).All(w.ctx)
+	found, err := w.tx.Product.Query().Where(product.TenantID(operator.ID), product.SkuIn(skus...)).
+		Select(product.FieldID, product.FieldSku, product.FieldName, product.FieldUnit, product.FieldTaxRate, product.FieldPriceQuantity).All(w.ctx)
 	if err != nil {
 		return fmt.Errorf("finding products: %w", err)
 	}
 	for _, p := range found {
-		w.products[p.Sku] = p.ID
+		w.products[p.Sku] = p
 	}
 	return nil
 }
@@ -115,6 +133,7 @@ func (b *contractBook) writeNumbers() error {
 	return numberRows.Write(b.ctx, b.tx, b.db, rows)
 }
 
+// wrap says what was being done when something failed.
 func wrap(err error, doing string) error {
 	if err == nil {
 		return nil

@@ -10,7 +10,6 @@ import (
 	"kontor/ent/contract"
 	"kontor/ent/order"
 	"kontor/ent/orderitem"
-	"kontor/ent/product"
 	"kontor/ent/user"
 	"kontor/internal/db"
 	"kontor/internal/identity"
@@ -21,7 +20,7 @@ func (b *orderBook) lookUp(rows []*Row) error {
 	if err := b.findTenants(lowered(distinct(rows, "organization_id"))...); err != nil {
 		return err
 	}
-	return errors.Join(b.findPeople(distinct(rows, "ordered_by")), b.findGoods(distinct(rows, "sku")), b.findAgreements(distinct(rows, "contract_number")), b.findOrders(rows, false))
+	return errors.Join(b.findPeople(distinct(rows, "ordered_by")), b.findProducts(distinct(rows, "sku")), b.findAgreements(distinct(rows, "contract_number")), b.findOrders(rows, false))
 }
 
 func (b *orderBook) findPeople(names []string) error {
@@ -41,37 +40,6 @@ func (b *orderBook) findPeople(names []string) error {
 		b.people[ownKey{u.TenantID, u.UsernameKey}] = u.ID
 	}
 	return nil
-}
-
-func (b *orderBook) findGoods(skus []string) error {
-	b.goods = map[string]*ent.Product{}
-	operator, err := b.catalogue()
-	if errors.As(err, new(refused)) {
-		return nil // the rows are told
-	}
-	if err != nil {
-		return err
-	}
-	found, err := b.tx.Product.Query().Where(product.TenantID(operator.ID), product.SkuIn(skus...)).
-		Select(product.FieldID, product.FieldSku, product.FieldName, product.FieldUnit, product.FieldTaxRate).All(b.ctx)
-	if err != nil {
-		return fmt.Errorf("finding what was ordered: %w", err)
-	}
-	for _, p := range found {
-		b.goods[p.Sku] = p
-	}
-	return nil
-}
-
-// good is the product with this number.
-func (b *orderBook) good(sku string) (*ent.Product, error) {
-	if p := b.goods[sku]; p != nil {
-		return p, nil
-	}
-	if _, err := b.catalogue(); err != nil {
-		return nil, err
-	}
-	return nil, noProduct("sku", sku)
 }
 
 func (b *orderBook) findAgreements(numbers []string) error {

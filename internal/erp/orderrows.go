@@ -19,8 +19,7 @@ import (
 
 // contractOfCase holds a business case that is about a contract to naming it.
 func contractOfCase(r *Row) *RowError {
-	switch order.BusinessCase(r.Text("business_case")) {
-	case order.BusinessCaseNEW_ORDER, order.BusinessCaseNEW_SITE_WITH_PROVIDER_SWITCH:
+	if !ent.AboutContract(order.BusinessCase(r.Text("business_case"))) {
 		return nil
 	}
 	if !r.Given("contract_number") {
@@ -42,12 +41,6 @@ func errorExplained(r *Row) *RowError {
 		return &RowError{Column: "note", Code: CodeValueRequired}
 	}
 	return nil
-}
-
-// ownKey names something of a tenant: a user, a contract or an order.
-type ownKey struct {
-	tenant uuid.UUID
-	name   string
 }
 
 // pastOrder is an order as its rows say it.
@@ -101,7 +94,7 @@ func (b *orderBook) read(o *pastOrder, rows []*Row) error {
 		}
 		p := pastPosition{row: row}
 		var err error
-		if p.product, err = b.good(row.Text("sku")); err != nil {
+		if p.product, err = b.good("sku", row.Text("sku")); err != nil {
 			return err
 		}
 		if p.total, err = money.Line(row.Decimal("quantity"), row.Decimal("unit_price")); err != nil || !storable(p.total) {
@@ -180,34 +173,26 @@ func contradiction(head, row *Row) string {
 // differs refuses rows that say something else than the order that is there.
 func (o *pastOrder) differs() error {
 	is, head := o.stored, o.head
-	for _, each := range []struct {
-		column string
-		same   bool
-	}{
+	column := firstOtherwise([]claim{
 		{"channel", string(is.Channel) == head.Text("channel")}, {"placed_at", is.PlacedAt.Equal(head.Moment("placed_at"))}, {"ordered_by", is.PlacedByID == o.by},
 		{"business_case", string(is.BusinessCase) == head.Text("business_case")}, {"name", is.Name == head.Text("name")},
 		{"customer_order_number", is.CustomerOrderNumber == head.Text("customer_order_number")}, {"reference_number", is.ReferenceNumber == head.Text("reference_number")},
 		// What came of it may be told by one side only, but not otherwise by both.
 		{"contract_number", o.contract == nil || is.ContractID == nil || *is.ContractID == *o.contract},
 		{"position", len(is.Edges.Items) == len(o.positions)},
-	} {
-		if !each.same {
-			return refusal(each.column, "the order is there otherwise, and an order stays as it was placed")
-		}
+	})
+	if column != "" {
+		return refusal(column, "the order is there otherwise, and an order stays as it was placed")
 	}
 	for i, item := range is.Edges.Items {
 		p := o.positions[i]
 		o.row = p.row
-		for _, each := range []struct {
-			column string
-			same   bool
-		}{
+		column := firstOtherwise([]claim{
 			{"position", item.Position == p.row.Int("position")}, {"sku", item.ProductID == p.product.ID}, {"quantity", item.Quantity.Cmp(p.row.Decimal("quantity")) == 0},
 			{"unit_price", item.UnitPriceAmount.Cmp(p.row.Decimal("unit_price")) == 0}, {"wished_date", equal(item.WishedDate, p.wished())},
-		} {
-			if !each.same {
-				return refusal(each.column, "the position is there otherwise, and an order stays as it was placed")
-			}
+		})
+		if column != "" {
+			return refusal(column, "the position is there otherwise, and an order stays as it was placed")
 		}
 	}
 	o.row = o.head

@@ -22,9 +22,8 @@ import (
 // them, nobody is mailed and nothing is processed: all that has happened elsewhere.
 type orderBook struct {
 	*writer
-	// people are the users by their names and addresses, goods the products by their numbers.
+	// people are the users by their names and addresses, agreements the contracts by their numbers.
 	people, agreements map[ownKey]uuid.UUID
-	goods              map[string]*ent.Product
 	stored             map[ownKey]*ent.Order
 	// told are the orders of the rows so far; fresh are those that are not there yet, moved those
 	// that come into another state or get their contract.

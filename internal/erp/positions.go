@@ -73,9 +73,7 @@ func addsUp(positions []agreedPosition) bool {
 	if err != nil || sums == nil {
 		return err == nil
 	}
-	_, tooMuch := sums.Agreed.Units()
-	_, tooMuchCalled := sums.CalledOff.Units()
-	return tooMuch == nil && tooMuchCalled == nil
+	return storable(sums.Agreed) && storable(sums.CalledOff)
 }
 
 func plainPositions(positions []agreedPosition) []*ent.ContractPosition {

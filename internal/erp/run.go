@@ -291,15 +291,15 @@ func (r *Runs) fetch(ctx context.Context, run *ent.ImportRun) (*os.File, error) 
 
 // Spool writes what is read into a file that is gone when it is closed.
 func Spool(from io.Reader) (*os.File, error) {
-	file, err := os.CreateTemp("", "kontor-import-")
+	file, err := blobs.Scratch()
 	if err != nil {
-		return nil, fmt.Errorf("making a file to import from: %w", err)
+		return nil, err
 	}
 	_, err = io.Copy(file, from)
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
 	}
-	if err := errors.Join(err, os.Remove(file.Name())); err != nil {
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("writing a file to import from: %w", err), file.Close())
 	}
 	return file, nil

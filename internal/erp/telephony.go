@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/nyaruka/phonenumbers"
 
 	"kontor/ent"
 	"kontor/ent/enduser"
@@ -16,6 +15,7 @@ import (
 	"kontor/ent/portfolio"
 	"kontor/ent/portfolioproduct"
 	"kontor/ent/simcard"
+	"kontor/internal/phone"
 )
 
 // What the wizard for telephony users takes from the operator's systems: what fits what
@@ -65,7 +65,7 @@ var (
 		filled: []string{"phone_numbers"},
 		columns: []Column{
 			{Name: "organization_id", Required: true, Type: key, Meaning: "tenant that has the number in stock", Example: "HANSA"},
-			{Name: "number", Required: true, Type: phone, Meaning: "phone number with its country", Example: "+49 40 66969 301"},
+			{Name: "number", Required: true, Type: phoneNumber, Meaning: "phone number with its country", Example: "+49 40 66969 301"},
 		},
 	}
 	telephonyUsers = &table{
@@ -75,7 +75,7 @@ var (
 			{Name: "extension", Required: true, Type: digits, Meaning: "extension, unique in the tenant; it names the telephony user", Example: "301"},
 			{Name: "username", Required: true, Type: key, Meaning: "user name of the end user", Example: "j.petersen"},
 			{Name: "name", Required: true, Type: short, Meaning: "name that is shown", Example: "Jan Petersen"},
-			{Name: "number", Required: true, Type: phone, Meaning: "phone number with its country, free in the stock of the tenant", Example: "+49 40 66969 301"},
+			{Name: "number", Required: true, Type: phoneNumber, Meaning: "phone number with its country, free in the stock of the tenant", Example: "+49 40 66969 301"},
 			{Name: "iccid", Type: iccid, Meaning: "number of the linked card, free in the stock of the tenant; empty: none is linked yet", Example: "8949020000010014518"},
 			{Name: "area_code", Type: textOf(2, 6), Meaning: "default area code", Example: "040"},
 		},
@@ -121,12 +121,12 @@ var iccid = Type{Description: "18 to 22 digits", parse: func(c cell) (any, *RowE
 	return c.text, nil
 }}
 
-var phone = Type{Description: "phone number with its country, such as +49 40 66969 301", parse: func(c cell) (any, *RowError) {
-	number, err := phonenumbers.Parse(c.text, "")
-	if err != nil || !phonenumbers.IsValidNumber(number) {
+var phoneNumber = Type{Description: "phone number with its country, such as +49 40 66969 301", parse: func(c cell) (any, *RowError) {
+	number, ok := phone.Parse(c.text)
+	if !ok {
 		return "", flaw(CodePhoneInvalid, quote(c.text))
 	}
-	return phonenumbers.Format(number, phonenumbers.E164), nil
+	return number, nil
 }}
 
 // termsOf are the contract terms of a row, the shortest first.
@@ -148,7 +148,7 @@ func (w *writer) writePortfolio(row *Row) (outcome, error) {
 	existing, err := w.tx.Portfolio.Query().Where(portfolio.TenantID(t.ID), portfolio.Name(row.Text("portfolio"))).Only(w.ctx)
 	if ent.IsNotFound(err) {
 		err := w.tx.Portfolio.Create().SetTenantID(t.ID).SetName(row.Text("portfolio")).SetTerms(termsOf(row)).SetActive(row.Bool("offered")).Exec(w.ctx)
-		return created, wrapped(err, "writing the portfolio")
+		return created, wrap(err, "writing the portfolio")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("finding the portfolio: %w", err)
@@ -156,7 +156,7 @@ func (w *writer) writePortfolio(row *Row) (outcome, error) {
 	if slices.Equal(existing.Terms, termsOf(row)) && existing.Active == row.Bool("offered") {
 		return unchanged, nil
 	}
-	return updated, wrapped(existing.Update().SetTerms(termsOf(row)).SetActive(row.Bool("offered")).Exec(w.ctx), "changing the portfolio")
+	return updated, wrap(existing.Update().SetTerms(termsOf(row)).SetActive(row.Bool("offered")).Exec(w.ctx), "changing the portfolio")
 }
 
 func (w *writer) writePortfolioProduct(row *Row) (outcome, error) {
@@ -185,7 +185,7 @@ func (w *writer) writePortfolioProduct(row *Row) (outcome, error) {
 	if ent.IsNotFound(err) {
 		err := w.tx.PortfolioProduct.Create().SetTenantID(operator.ID).SetPortfolio(row.Text("portfolio")).SetProductID(of).SetKind(kind).
 			SetVoices(voices).SetTerms(termsOf(row)).SetActive(row.Bool("offered")).Exec(w.ctx)
-		return created, wrapped(err, "writing a product of a portfolio")
+		return created, wrap(err, "writing a product of a portfolio")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("finding a product of a portfolio: %w", err)
@@ -194,7 +194,7 @@ func (w *writer) writePortfolioProduct(row *Row) (outcome, error) {
 		return unchanged, nil
 	}
 	err = existing.Update().SetKind(kind).SetVoices(voices).SetTerms(termsOf(row)).SetActive(row.Bool("offered")).Exec(w.ctx)
-	return updated, wrapped(err, "changing a product of a portfolio")
+	return updated, wrap(err, "changing a product of a portfolio")
 }
 
 func (w *writer) writeEndUser(row *Row) (outcome, error) {
@@ -208,7 +208,7 @@ func (w *writer) writeEndUser(row *Row) (outcome, error) {
 		err := w.tx.EndUser.Create().SetTenantID(t.ID).SetUsername(username).SetUsernameKey(strings.ToLower(username)).SetFirstName(row.Text("first_name")).
 			SetPrefix(row.Text("prefix")).SetLastName(row.Text("last_name")).SetEmail(row.Text("email")).SetLanguage(enduser.Language(row.Text("language"))).
 			SetCreatedAt(w.now().UTC()).Exec(w.ctx)
-		return created, wrapped(err, "writing the end user")
+		return created, wrap(err, "writing the end user")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("finding the end user: %w", err)
@@ -218,7 +218,7 @@ func (w *writer) writeEndUser(row *Row) (outcome, error) {
 	if !changes(update.Mutation(), existing) {
 		return unchanged, nil
 	}
-	return updated, wrapped(update.Exec(w.ctx), "changing the end user")
+	return updated, wrap(update.Exec(w.ctx), "changing the end user")
 }
 
 // writeSimCard writes a card of the stock. It stays with its company, and who has it is
@@ -236,7 +236,7 @@ func (w *writer) writeSimCard(row *Row) (outcome, error) {
 	existing, err := w.tx.SimCard.Query().Where(simcard.Iccid(number)).Only(w.ctx)
 	if ent.IsNotFound(err) {
 		err := w.tx.SimCard.Create().SetTenantID(t.ID).SetIccid(number).SetLastFour(number[len(number)-4:]).SetProductID(of).SetCreatedAt(w.now().UTC()).Exec(w.ctx)
-		return created, wrapped(err, "writing the SIM card")
+		return created, wrap(err, "writing the SIM card")
 	}
 	switch {
 	case err != nil:
@@ -246,7 +246,7 @@ func (w *writer) writeSimCard(row *Row) (outcome, error) {
 	case existing.ProductID == of:
 		return unchanged, nil
 	}
-	return updated, wrapped(existing.Update().SetProductID(of).Exec(w.ctx), "changing the SIM card")
+	return updated, wrap(existing.Update().SetProductID(of).Exec(w.ctx), "changing the SIM card")
 }
 
 func (w *writer) writePhoneNumber(row *Row) (outcome, error) {
@@ -257,18 +257,10 @@ func (w *writer) writePhoneNumber(row *Row) (outcome, error) {
 	existing, err := w.tx.PhoneNumber.Query().Where(phonenumber.Number(row.Text("number")), phonenumber.OriginEQ(phonenumber.OriginSTOCK)).Only(w.ctx)
 	if ent.IsNotFound(err) {
 		err := w.tx.PhoneNumber.Create().SetTenantID(t.ID).SetNumber(row.Text("number")).SetOrigin(phonenumber.OriginSTOCK).SetCreatedAt(w.now().UTC()).Exec(w.ctx)
-		return created, wrapped(err, "writing the phone number")
+		return created, wrap(err, "writing the phone number")
 	}
 	if err == nil && existing.TenantID != t.ID {
 		return 0, refusal("number", "another company has the number")
 	}
-	return unchanged, wrapped(err, "finding the phone number")
-}
-
-// wrapped says what was being done when something failed.
-func wrapped(err error, doing string) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return unchanged, wrap(err, "finding the phone number")
 }

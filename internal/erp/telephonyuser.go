@@ -36,7 +36,7 @@ func (w *writer) writeTelephonyUser(row *Row) (outcome, error) {
 	if !changes(update.Mutation(), existing) {
 		return unchanged, nil
 	}
-	return updated, wrapped(update.Exec(w.ctx), "changing the telephony user")
+	return updated, wrap(update.Exec(w.ctx), "changing the telephony user")
 }
 
 func (w *writer) makeTelephonyUser(row *Row, t *ent.Tenant) error {
@@ -88,5 +88,5 @@ func (w *writer) makeTelephonyUser(row *Row, t *ent.Tenant) error {
 	if card == nil {
 		return nil
 	}
-	return wrapped(card.Update().SetTelephonyUserID(id).Exec(w.ctx), "giving it its SIM card")
+	return wrap(card.Update().SetTelephonyUserID(id).Exec(w.ctx), "giving it its SIM card")
 }

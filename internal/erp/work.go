@@ -23,6 +23,7 @@ import (
 	"kontor/internal/audit"
 	"kontor/internal/day"
 	"kontor/internal/db"
+	"kontor/internal/rounds"
 )
 
 const (
@@ -44,18 +45,7 @@ var errTaken = errors.New("the import is somebody else's now")
 func (r *Runs) KeepImporting(ctx context.Context) {
 	r.working.Add(1)
 	defer r.working.Done()
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
-	for {
-		if err := r.Process(ctx); err != nil && ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "imports wait to go on", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	rounds.Keep(ctx, pollEvery, nil, r.Log, "imports wait to go on", r.Process)
 }
 
 // Process works on the runs that are due, one after the other: one at a time of a replica.
@@ -146,7 +136,8 @@ const interrupted = "the command ended before the import did: run it again with 
 // begin takes a run.
 func (r *Runs) begin(ctx context.Context, run *ent.ImportRun) (*ent.ImportRun, error) {
 	now := db.Moment(r.Now())
-	update := run.Update().SetState(importrun.StateRUNNING).AddTakes(1).SetLeasedUntil(now.Add(lease)).SetReadBytes(0)
+	update := run.Update().SetState(importrun.StateRUNNING).AddTakes(1).SetLeasedUntil(now.Add(lease)).SetReadBytes(0).
+		SetFailure("").ClearEndedAt() // of one that was interrupted
 	if run.StartedAt == nil {
 		update.SetStartedAt(now)
 	}

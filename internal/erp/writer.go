@@ -29,8 +29,9 @@ type writer struct {
 	tenants    map[string]*ent.Tenant
 	operator   *ent.Tenant
 	categories map[string]uuid.UUID
-	products   map[string]uuid.UUID
-	groups     map[groupKey]*ent.AlloyGroup
+	// products are those that were looked up; nil: all were that a batch names, and this one is not there.
+	products map[string]*ent.Product
+	groups   map[ownKey]*ent.AlloyGroup
 }
 
 // writeRows writes rows and says what became of each. An error ends the import.

@@ -17,6 +17,7 @@ import (
 	"kontor/ent"
 	entmail "kontor/ent/mail"
 	"kontor/internal/db"
+	"kontor/internal/rounds"
 )
 
 // Sender sends what is in the outbox by SMTP. A mail that does not go out is tried
@@ -60,19 +61,7 @@ var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Run sends until the context ends.
 func (s *Sender) Run(ctx context.Context) {
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
-	for {
-		if err := s.Flush(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "mails are waiting", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-s.outbox.waiting:
-		}
-	}
+	rounds.Keep(ctx, pollEvery, s.outbox.waiting, s.log, "mails are waiting", s.Flush)
 }
 
 // Flush tries every mail that is due. Its error tells how many did not go out, and what was

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
-	"github.com/nyaruka/phonenumbers"
 
 	"kontor/authz"
 	"kontor/ent"
@@ -17,6 +16,7 @@ import (
 	"kontor/ent/orderitem"
 	"kontor/internal/account"
 	"kontor/internal/fault"
+	"kontor/internal/phone"
 )
 
 // OrderDetail is something that a business case needs besides positions and contract.
@@ -34,9 +34,7 @@ const (
 
 // businessCase is what a business case is about and needs (OR-06).
 type businessCase struct {
-	// contract: it is about an existing contract and names it.
-	contract bool
-	// services: that is a service contract, and nothing that quantities are called off from.
+	// services: the contract that it is about is a service contract, and nothing that quantities are called off from.
 	services bool
 	// renews: that contract may have expired.
 	renews bool
@@ -48,15 +46,15 @@ type businessCase struct {
 
 var businessCases = map[order.BusinessCase]businessCase{
 	order.BusinessCaseNEW_ORDER:          {may: []OrderDetail{CustomerNumber, TermMonths}},
-	order.BusinessCaseADDITIONAL_ORDER:   {contract: true},
-	order.BusinessCaseCONTRACT_RENEWAL:   {contract: true, renews: true, may: []OrderDetail{TermMonths}},
-	order.BusinessCaseTARIFF_CHANGE:      {contract: true, services: true, may: []OrderDetail{TermMonths}},
-	order.BusinessCaseCONTRACT_AMENDMENT: {contract: true},
+	order.BusinessCaseADDITIONAL_ORDER:   {},
+	order.BusinessCaseCONTRACT_RENEWAL:   {renews: true, may: []OrderDetail{TermMonths}},
+	order.BusinessCaseTARIFF_CHANGE:      {services: true, may: []OrderDetail{TermMonths}},
+	order.BusinessCaseCONTRACT_AMENDMENT: {},
 	order.BusinessCaseNEW_SITE_WITH_PROVIDER_SWITCH: {
 		needs: []OrderDetail{DeliveryAddress, Provider}, may: []OrderDetail{PortNumbers, NewNumbers, CustomerNumber, TermMonths},
 	},
-	order.BusinessCaseNEW_NUMBERS_FOR_SITE:     {contract: true, services: true, needs: []OrderDetail{NewNumbers}},
-	order.BusinessCasePROVIDER_SWITCH_FOR_SITE: {contract: true, services: true, needs: []OrderDetail{Provider}, may: []OrderDetail{PortNumbers}},
+	order.BusinessCaseNEW_NUMBERS_FOR_SITE:     {services: true, needs: []OrderDetail{NewNumbers}},
+	order.BusinessCasePROVIDER_SWITCH_FOR_SITE: {services: true, needs: []OrderDetail{Provider}, may: []OrderDetail{PortNumbers}},
 }
 
 // takes tells whether a detail can be said with the business case.
@@ -145,12 +143,12 @@ func within(n *int, maximum int, field []string, faults *fault.List) int {
 
 // e164 is a phone number with its country, as E.164 writes it.
 func e164(text string, field []string, faults *fault.List) string {
-	number, err := phonenumbers.Parse(text, "")
-	if err != nil || !phonenumbers.IsValidNumber(number) || len(text) > 30 {
+	number, ok := phone.Parse(text)
+	if !ok || len(text) > 30 {
 		faults.Add(fault.New("PHONE_NUMBER_INVALID", field...))
 		return ""
 	}
-	return phonenumbers.Format(number, phonenumbers.E164)
+	return number
 }
 
 // under checks that the customer number of the details is one of the company's.

@@ -14,6 +14,7 @@ import (
 	"kontor/ent/orderjob"
 	"kontor/internal/db"
 	"kontor/internal/provision"
+	"kontor/internal/rounds"
 )
 
 const (
@@ -67,28 +68,12 @@ func (s *Service) KeepProcessing(ctx context.Context) {
 	ended := make(chan struct{}, workers)
 	for range workers {
 		go func() {
-			s.work(ctx)
+			rounds.Keep(ctx, lookEvery, s.waiting, s.log, "orders wait to be processed", s.Process)
 			ended <- struct{}{}
 		}()
 	}
 	for range workers {
 		<-ended
-	}
-}
-
-func (s *Service) work(ctx context.Context) {
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
-	for {
-		if err := s.Process(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "orders wait to be processed", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-s.waiting:
-		}
 	}
 }
 

@@ -167,7 +167,7 @@ func check(c *cart.Cart, in PlaceOrderInput) error {
 // right ORDER; nil where it is about none.
 func (s *Service) contract(ctx context.Context, tx *ent.Tx, in PlaceOrderInput) (*ent.Contract, error) {
 	if in.ContractID == nil {
-		if businessCases[in.BusinessCase].contract {
+		if ent.AboutContract(in.BusinessCase) {
 			return nil, fault.New("CONTRACT_REQUIRED", "contractId")
 		}
 		return nil, nil

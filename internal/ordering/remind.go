@@ -14,6 +14,7 @@ import (
 	"kontor/ent/order"
 	"kontor/internal/db"
 	"kontor/internal/mail"
+	"kontor/internal/rounds"
 )
 
 const (
@@ -27,18 +28,7 @@ const (
 
 // KeepReminding reminds approvers until the context ends.
 func (s *Service) KeepReminding(ctx context.Context) {
-	ticker := time.NewTicker(remindEvery)
-	defer ticker.Stop()
-	for {
-		if err := s.Remind(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "approvers wait to be reminded", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	rounds.Keep(ctx, remindEvery, nil, s.log, "approvers wait to be reminded", s.Remind)
 }
 
 // Remind mails the approvers of every order that has waited for long, once for each

@@ -26,6 +26,18 @@ type wanted struct {
 	field  []string // of the last four digits
 }
 
+// giveSIM gives a telephony user a card that is free; of two that want it one gets it.
+func (s *Service) giveSIM(ctx context.Context, tx *ent.Tx, card, to uuid.UUID, field ...string) error {
+	n, err := tx.SimCard.Update().Where(simcard.ID(card), freeSIM(s.moment())).SetTelephonyUserID(to).ClearWizardID().ClearReservedUntil().Save(ctx)
+	if err != nil {
+		return fmt.Errorf("taking a SIM card: %w", err)
+	}
+	if n == 0 {
+		return fault.New("SIM_TAKEN", field...)
+	}
+	return nil
+}
+
 var endings = regexp.MustCompile(`^\d{4}$`)
 
 // find is the free card that is meant, or the fault that says why there is none: unknown,

@@ -94,17 +94,12 @@ func (s *Service) goOn(ctx context.Context, tx *ent.Tx, u *ent.TelephonyUser, to
 
 func (s *Service) retake(ctx context.Context, tx *ent.Tx, u *ent.TelephonyUser) error {
 	if u.SimCardID != nil {
-		n, err := tx.SimCard.Update().Where(simcard.ID(*u.SimCardID), simcard.TelephonyUserIDIsNil(),
-			simcard.Or(simcard.WizardIDIsNil(), simcard.ReservedUntilLTE(s.moment()))).SetTelephonyUserID(u.ID).ClearWizardID().ClearReservedUntil().Save(ctx)
-		if err != nil {
-			return fmt.Errorf("taking a SIM card again: %w", err)
-		}
-		if n == 0 {
-			return fault.New("SIM_TAKEN")
+		if err := s.giveSIM(ctx, tx, *u.SimCardID, u.ID); err != nil {
+			return err
 		}
 	}
-	n, err := tx.PhoneNumber.Update().Where(phonenumber.TenantID(u.TenantID), phonenumber.Number(u.PhoneNumber), phonenumber.TelephonyUserIDIsNil(),
-		phonenumber.Or(phonenumber.WizardIDIsNil(), phonenumber.ReservedUntilLTE(s.moment()))).SetTelephonyUserID(u.ID).ClearWizardID().ClearReservedUntil().Save(ctx)
+	n, err := tx.PhoneNumber.Update().Where(phonenumber.TenantID(u.TenantID), phonenumber.Number(u.PhoneNumber), freeNumber(s.moment())).
+		SetTelephonyUserID(u.ID).ClearWizardID().ClearReservedUntil().Save(ctx)
 	if err == nil && n == 0 && u.Ported {
 		err = tx.PhoneNumber.Create().SetTenantID(u.TenantID).SetNumber(u.PhoneNumber).SetOrigin(phonenumber.OriginPORT_IN).SetTelephonyUserID(u.ID).SetCreatedAt(s.moment()).
 			OnConflictColumns(phonenumber.FieldTenantID, phonenumber.FieldNumber).Ignore().Exec(ctx)

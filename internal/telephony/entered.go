@@ -14,8 +14,6 @@ import (
 	"kontor/ent"
 	"kontor/ent/enduser"
 	"kontor/ent/portfolioproduct"
-	"kontor/ent/predicate"
-	"kontor/ent/product"
 	"kontor/internal/account"
 	"kontor/internal/email"
 	"kontor/internal/fault"
@@ -258,5 +256,3 @@ func (s *Service) hashPIN(ctx context.Context, in *FMCInput) (string, error) {
 	}
 	return hash, nil
 }
-
-func productID(id uuid.UUID) predicate.Product { return product.ID(id) }

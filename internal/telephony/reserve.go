@@ -3,9 +3,9 @@ package telephony
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
-	"github.com/nyaruka/phonenumbers"
 
 	"kontor/ent"
 	"kontor/ent/extension"
@@ -15,20 +15,29 @@ import (
 	"kontor/ent/simcard"
 	entwizard "kontor/ent/wizard"
 	"kontor/internal/fault"
+	"kontor/internal/phone"
 )
 
 // Reservations are columns of the stock, taken by a conditional update: of many wizards that
 // want the same thing one changes the row, the others find it changed (WZ-11). A reservation
 // that ran out counts as none, whether it was swept away or not.
 
+// freeSIM holds for cards that nobody has, and that nobody has reserved but whoever these are.
+func freeSIM(now time.Time, but ...predicate.SimCard) predicate.SimCard {
+	return simcard.And(simcard.TelephonyUserIDIsNil(), simcard.Or(append(but, simcard.WizardIDIsNil(), simcard.ReservedUntilLTE(now))...))
+}
+
+func freeNumber(now time.Time, but ...predicate.PhoneNumber) predicate.PhoneNumber {
+	return phonenumber.And(phonenumber.TelephonyUserIDIsNil(), phonenumber.Or(append(but, phonenumber.WizardIDIsNil(), phonenumber.ReservedUntilLTE(now))...))
+}
+
 // mayTakeSIM holds for cards that nobody has but, at most, this wizard.
 func (c *change) mayTakeSIM() predicate.SimCard {
-	return simcard.And(simcard.TelephonyUserIDIsNil(), simcard.Or(simcard.WizardIDIsNil(), simcard.WizardID(c.w.ID), simcard.ReservedUntilLTE(c.moment())))
+	return freeSIM(c.moment(), simcard.WizardID(c.w.ID))
 }
 
 func (c *change) mayTakeNumber() predicate.PhoneNumber {
-	return phonenumber.And(phonenumber.TelephonyUserIDIsNil(),
-		phonenumber.Or(phonenumber.WizardIDIsNil(), phonenumber.WizardID(c.w.ID), phonenumber.ReservedUntilLTE(c.moment())))
+	return freeNumber(c.moment(), phonenumber.WizardID(c.w.ID))
 }
 
 func (c *change) mayTakeExtension() predicate.Extension {
@@ -133,11 +142,11 @@ func (c *change) portIn(in *NumberInput) error {
 	if in.Number != nil {
 		text = strings.TrimSpace(*in.Number)
 	}
-	number, err := phonenumbers.Parse(text, "")
+	e164, ok := phone.Parse(text)
 	switch {
 	case text == "":
 		c.faults.Add(fault.New("VALUE_REQUIRED", "number", "number"))
-	case err != nil || !phonenumbers.IsValidNumber(number) || len(text) > 30:
+	case !ok || len(text) > 30:
 		c.faults.Add(fault.New("PHONE_NUMBER_INVALID", "number", "number"))
 	}
 	provider := ""
@@ -148,7 +157,6 @@ func (c *change) portIn(in *NumberInput) error {
 	if len(c.faults) > 0 {
 		return nil
 	}
-	e164 := phonenumbers.Format(number, phonenumbers.E164)
 	stocked, err := c.tx.PhoneNumber.Query().Where(phonenumber.Number(e164), phonenumber.OriginEQ(phonenumber.OriginSTOCK)).Exist(c.ctx)
 	if err != nil {
 		return fmt.Errorf("looking for a number to port in: %w", err)

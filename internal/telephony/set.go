@@ -11,6 +11,7 @@ import (
 
 	"kontor/authz"
 	"kontor/ent"
+	"kontor/ent/product"
 	"kontor/ent/tenant"
 	entwizard "kontor/ent/wizard"
 	"kontor/internal/account"
@@ -181,13 +182,13 @@ func (c *change) drop() error {
 
 // takeOut takes a product out of the wizard, and notes that.
 func (c *change) takeOut(each choice) error {
-	product, err := c.tx.Product.Query().Where(productID(*each.product)).Only(c.ctx)
+	left, err := c.tx.Product.Query().Where(product.ID(*each.product)).Only(c.ctx)
 	if err != nil && !ent.IsNotFound(err) {
 		return fmt.Errorf("reading a product that no longer fits: %w", err)
 	}
 	note := account.Dropped{Step: string(each.step), Field: each.field}
-	if product != nil {
-		note.SKU, note.Name = product.Sku, product.Name
+	if left != nil {
+		note.SKU, note.Name = left.Sku, left.Name
 	}
 	gone := *each.product
 	switch {

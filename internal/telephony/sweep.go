@@ -12,6 +12,7 @@ import (
 	"kontor/ent/simcard"
 	entwizard "kontor/ent/wizard"
 	"kontor/internal/db"
+	"kontor/internal/rounds"
 )
 
 // sweepEvery is how often a replica sweeps.
@@ -19,18 +20,7 @@ const sweepEvery = time.Minute
 
 // KeepSweeping sweeps until the context ends.
 func (s *Service) KeepSweeping(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "reservations wait to be swept away", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	rounds.Keep(ctx, sweepEvery, nil, s.log, "reservations wait to be swept away", s.Sweep)
 }
 
 // Sweep frees what is reserved for longer than it lasts, and deletes wizards that nobody goes

@@ -6,7 +6,6 @@ import (
 
 	"kontor/authz"
 	"kontor/ent"
-	"kontor/ent/simcard"
 	"kontor/ent/telephonyuser"
 	"kontor/internal/audit"
 	"kontor/internal/db"
@@ -62,13 +61,8 @@ func (s *Service) LinkSIM(ctx context.Context, in LinkSimInput) (*ent.TelephonyU
 		if err != nil {
 			return err
 		}
-		n, err := tx.SimCard.Update().Where(simcard.ID(card.ID), simcard.TelephonyUserIDIsNil(),
-			simcard.Or(simcard.WizardIDIsNil(), simcard.ReservedUntilLTE(s.moment()))).SetTelephonyUserID(u.ID).ClearWizardID().ClearReservedUntil().Save(ctx)
-		if err != nil {
-			return fmt.Errorf("taking a SIM card: %w", err)
-		}
-		if n == 0 {
-			return fault.New("SIM_TAKEN", field...)
+		if err := s.giveSIM(ctx, tx, card.ID, u.ID, field...); err != nil {
+			return err
 		}
 		err = tx.TelephonyUser.UpdateOneID(u.ID).SetSimCardID(card.ID).SetSimLastFour(card.LastFour).SetState(telephonyuser.StateACTIVE).Exec(ctx)
 		if err != nil {
