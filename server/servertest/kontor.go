@@ -134,7 +134,7 @@ func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...
 	k := &Kontor{Clock: &Clock{now: began}, Log: &Log{}, Blobs: t.TempDir(), hasher: hasher}
 	k.config = server.Config{
 		Addr: "127.0.0.1:0", BaseURL: "http://localhost:8080", BlobURL: "file://" + k.Blobs, Demo: true,
-		Secrets: []string{"0123456789abcdef0123456789abcdef"},
+		Secrets: []string{"0123456789abcdef0123456789abcdef"}, Introspection: true, IDE: true,
 	}
 	if backend == Backends[0] {
 		k.config.DatabaseURL = "sqlite://" + sqliteCopy(t)
