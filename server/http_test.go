@@ -65,6 +65,9 @@ func TestHTTPBadBodiesAreNotEchoed(t *testing.T) {
 			"something behind it":      `{"query": "{ __typename }"} ` + secret,
 			"not UTF-8":                `{"query": "{ __typename }", "variables": {"password": "` + secret + "\xff" + `"}}`,
 			"empty":                    ``,
+			"a name twice":             `{"query": "{ __typename }", "variables": {"password": "x", "password": "` + secret + `"}}`,
+			"the query twice":          `{"query": "{ __typename }", "query": "{ categories { id } }", "variables": {"password": "` + secret + `"}}`,
+			"a huge number":            `{"query": "query($first: Int!) { orders(first: $first) { totalCount } }", "variables": {"first": 1e400, "password": "` + secret + `"}}`,
 			"null":                     `null`,
 			"a syntax error":           `{"query": "mutation { login(input: {password: \"` + secret + `\" \"` + secret + `\"}) { token } }"}`,
 			"an unclosed text":         `{"query": "mutation { login(input: {password: \"` + secret + `}) { token } }"}`,
@@ -88,6 +91,9 @@ func TestHTTPBadBodiesAreNotEchoed(t *testing.T) {
 			if sent := k.Statements.Take(); len(sent) > 0 {
 				t.Errorf("%s: reached the database: %q", name, sent)
 			}
+		}
+		if strings.Contains(strings.ToLower(k.Log.String()), "geheim") {
+			t.Error("the log has what was sent")
 		}
 	})
 }
@@ -218,6 +224,38 @@ func TestHTTPInternalErrors(t *testing.T) {
 		}
 		// The process lives on.
 		martha.Do(t, `{ viewer { user { username } } }`, nil).OK(t)
+	})
+}
+
+// A resolver that panics fails its field, and nothing else: neither the process nor the connection
+// to the database.
+//
+// Case: GQL-09
+func TestHTTPPanics(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		martha := k.As(t, "martha.hansen")
+		for table, document := range map[string]string{
+			"categories": `{ categories { id } }`,
+			"contracts":  `{ contracts(first: 1) { nodes { id } } }`,
+			"addresses":  `mutation { saveAddress(input: {street: "Kai 1", postalCode: "20457", city: "Hamburg"}) { errors { code } } }`,
+		} {
+			k.Statements.PanicAt(table)
+			for range 30 { // more often than there are connections
+				answer := martha.Do(t, document, nil)
+				if answer.Status != http.StatusOK || answer.Code() != "INTERNAL" || answer.Errors[0].Extensions["requestId"] != answer.Header.Get("X-Request-Id") {
+					t.Fatalf("%s: %d %s", table, answer.Status, answer.Body)
+				}
+				if body := string(answer.Body); strings.Contains(body, "secret") || strings.Contains(body, "goroutine") || strings.Contains(body, "panic") {
+					t.Fatalf("%s: the answer shows the inside: %s", table, body)
+				}
+			}
+			k.Statements.PanicAt("")
+			martha.Do(t, document, nil).OK(t)
+		}
+		if log := k.Log.String(); !strings.Contains(log, "secret of the inside") || !strings.Contains(log, "stack=") {
+			t.Error("the log does not have what happened")
+		}
 	})
 }
 

@@ -63,14 +63,25 @@ func (c *Clock) Advance(by time.Duration) {
 
 // Statements collects the SQL statements that a replica sends.
 type Statements struct {
-	mu   sync.Mutex
-	sent []string
+	mu    sync.Mutex
+	sent  []string
+	panic string
 }
 
 func (s *Statements) note(statement string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, statement)
+	if s.panic != "" && strings.Contains(statement, s.panic) {
+		panic("secret of the inside: " + statement)
+	}
+}
+
+// PanicAt makes whoever sends a statement with this text panic; nobody does, if it is empty.
+func (s *Statements) PanicAt(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.panic = text
 }
 
 // Take gives the statements since the last call.
