@@ -93,7 +93,7 @@ $(PAGE)/assets/.stamp: $(wildcard $(PAGE)/*.json $(PAGE)/*.js $(PAGE)/*.mjs)
 
 # What it reads is outside of its module, which the cache of tests does not watch.
 DEPLOY := deploy/check
-chart: ## lint and render the Helm chart and the Containerfile, without a cluster and without an engine
+chart: web ## lint and render the Helm chart and the Containerfile, without a cluster and without an engine
 	cd $(DEPLOY) && go vet ./... && go test -count=1 ./...
 
 contract: web ## run the GraphQL-over-HTTP audit and the usual subscription clients against a server of its own
