@@ -56,7 +56,7 @@ func settingsCommand() *cli.Command {
 
 // reference are the settings as they are declared, and what production asks of each.
 func reference(ctx context.Context) ([]setting, error) {
-	asked, err := production(ctx)
+	asked, err := demands(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +89,9 @@ var (
 	demand      = regexp.MustCompile(`^KONTOR_ENV=production (needs|refuses) (?:an? )?(KONTOR_[A-Z_]+)(.*)$`)
 )
 
-// production is what production asks of settings, by name: what the server itself says to a laptop's, so
+// demands are what production asks of settings, by name: what the server itself says to a laptop's, so
 // that nothing is written down twice.
-func production(ctx context.Context) (map[string]string, error) {
+func demands(ctx context.Context) (map[string]string, error) {
 	asked := map[string]string{}
 	laptop := &cli.Command{
 		Flags: settingFlags(),
