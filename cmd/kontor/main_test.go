@@ -49,8 +49,9 @@ var binary func() (string, error)
 // production is what a deployment has: a database with the role that owns it and the one that serves, as
 // docs/deployment.md has them, a Redis, and a store. The rest is as a chart sets it.
 type production struct {
-	owner, server string // URLs of the database
-	environment   []string
+	owner       string // URL of the database for the role that owns it
+	store       string // folder of documents
+	environment []string
 }
 
 const serverRole = "kontor_server"
@@ -60,11 +61,11 @@ func newProduction(t *testing.T) production {
 	t.Helper()
 	postgres := kontortest.SharedPostgres(t)
 	owner := postgres.FreshDatabase(t, "")
-	return onDatabase(t, owner, kontortest.SharedRedis(t).FreshDatabase(t), "file://"+t.TempDir())
+	return onDatabase(t, owner, kontortest.SharedRedis(t).FreshDatabase(t), t.TempDir())
 }
 
 // onDatabase is a deployment on a database that is there.
-func onDatabase(t *testing.T, owner, redis, blobs string) production {
+func onDatabase(t *testing.T, owner, redis, store string) production {
 	t.Helper()
 	name := kontortest.Database(owner)
 	// A role is of the whole server: the first test makes it.
@@ -76,21 +77,22 @@ func onDatabase(t *testing.T, owner, redis, blobs string) production {
 		t.Fatal(err)
 	}
 	server.User = url.User(serverRole)
-	return production{owner: owner, server: server.String(), environment: []string{
+	return production{owner: owner, store: store, environment: []string{
 		"KONTOR_ENV=production", "KONTOR_ADDR=127.0.0.1:0", "KONTOR_BASE_URL=https://portal.example.com", "KONTOR_DATABASE_URL=" + server.String(),
-		"KONTOR_REDIS_URL=" + redis, "KONTOR_SMTP_URL=smtp://127.0.0.1:1", "KONTOR_BLOB_URL=" + blobs, "KONTOR_SECRET=0123456789abcdef0123456789abcdef",
+		"KONTOR_REDIS_URL=" + redis, "KONTOR_SMTP_URL=smtp://127.0.0.1:1", "KONTOR_BLOB_URL=file://" + store, "KONTOR_SECRET=0123456789abcdef0123456789abcdef",
 	}}
 }
 
 func execute(t testing.TB, databaseURL string, statements ...string) {
 	t.Helper()
-	connection, err := pgx.Connect(t.Context(), databaseURL)
+	ctx := context.WithoutCancel(t.Context()) // after a test, too
+	connection, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close(context.WithoutCancel(t.Context()))
+	defer connection.Close(ctx)
 	for _, statement := range statements {
-		if _, err := connection.Exec(t.Context(), statement); err != nil {
+		if _, err := connection.Exec(ctx, statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
