@@ -228,3 +228,21 @@ func (l *log) String() string {
 	defer l.mu.Unlock()
 	return l.written.String()
 }
+
+// refused starts a server that must not start, and gives what it says.
+func (p production) refused(t *testing.T) string {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("building the binary: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, "serve")
+	command.Env, command.Dir = append([]string{"PATH=" + os.Getenv("PATH")}, p.environment...), t.TempDir()
+	output, err := command.CombinedOutput()
+	if err == nil || ctx.Err() != nil {
+		t.Errorf("the server started: %s", output)
+	}
+	return string(output)
+}
