@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"kontor/graph/generated"
+	"kontor/internal/telemetry"
 )
 
 // maxTokens bounds a document: the largest operation of the clients has about 700.
@@ -23,6 +24,8 @@ type Options struct {
 	Log       *slog.Logger
 	// Introspection tells whether clients may read the schema from the API.
 	Introspection bool
+	// Telemetry measures operations; nil: nobody does.
+	Telemetry *telemetry.Telemetry
 }
 
 // Schema is the executable schema over a resolver, with its one door.
@@ -43,6 +46,12 @@ func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	exec.SetDisableSuggestion(true)
 	exec.SetErrorPresenter(presenter(o.RequestID, o.Log))
 	exec.SetRecoverFunc(recoverer(o.Log))
+	if o.Telemetry != nil {
+		exec.Use(watch{o.Telemetry})
+		if o.Telemetry.Tracing() {
+			exec.Use(trails{o.Telemetry})
+		}
+	}
 	exec.Use(limits{})
 	if o.Introspection {
 		exec.Use(extension.Introspection{})

@@ -37,6 +37,7 @@ type DB struct {
 	driver  dialect.Driver
 	plain   *sql.DB // for questions about the schema: nobody's
 	ping    func(context.Context) error
+	stats   func() sql.DBStats
 	closers []func() error
 }
 
@@ -44,8 +45,9 @@ type DB struct {
 type Option func(*options)
 
 type options struct {
-	hook func(string)
-	wall func(context.Context) (string, error)
+	hook  func(string)
+	watch Watcher
+	wall  func(context.Context) (string, error)
 }
 
 // WithoutWall tells PostgreSQL nothing of viewers: for a database whose row security was
@@ -80,6 +82,9 @@ func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) 
 	}
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("reaching the database: %w", err), d.Close())
+	}
+	if o.watch != nil {
+		d.driver = watched{d.driver, o.watch}
 	}
 	if o.hook != nil {
 		d.driver = hooked{d.driver, o.hook}
@@ -122,6 +127,7 @@ func openSQLite(path string) (*DB, error) {
 	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	return &DB{
 		SQL: opened, plain: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened), ping: opened.PingContext,
+		stats:   opened.Stats,
 		closers: []func() error{unlock, opened.Close},
 	}, nil
 }
