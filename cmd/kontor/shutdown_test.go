@@ -129,7 +129,6 @@ func TestEndingWhileBusy(t *testing.T) {
 		}
 	}
 	release()
-	carryOut()
 
 	written := 0
 	for range requests {
@@ -157,6 +156,12 @@ func TestEndingWhileBusy(t *testing.T) {
 			t.Errorf("a WebSocket ends with %v; its subscription was completed: %t", err, completed)
 		}
 	}
+	select {
+	case <-process.exited:
+		t.Error("it did not wait for the jobs that it began")
+	case <-time.After(300 * time.Millisecond):
+	}
+	carryOut()
 	_, code := process.end(t, 30*time.Second)
 	if took := time.Since(told); code != 0 || took > 25*time.Second {
 		t.Errorf("it ended with %d after %s", code, took)
