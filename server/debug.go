@@ -20,7 +20,7 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 		return nil, fmt.Errorf("listening on %s for figures and profiles: %w", s.config.DebugAddr, err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", s.telemetry.Handler(s.log))
+	mux.Handle("GET /metrics", s.Figures())
 	if s.config.Profiles {
 		mux.Handle("/debug/vars", expvar.Handler()) // with the command line, which may have secrets
 		mux.HandleFunc("/debug/pprof/", pprof.Index)

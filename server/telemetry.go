@@ -24,6 +24,9 @@ func WithSpans(processor sdktrace.SpanProcessor) Option {
 	return func(o *options) { o.spans = append(o.spans, processor) }
 }
 
+// Figures shows the figures of the replica to Prometheus.
+func (s *Server) Figures() http.Handler { return s.telemetry.Handler(s.log) }
+
 // queueTimeout bounds how long Prometheus waits for the figures of queues.
 const queueTimeout = 2 * time.Second
 

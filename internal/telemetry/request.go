@@ -1,10 +1,12 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -24,22 +26,28 @@ func methodOf(r *http.Request) string {
 	return "other"
 }
 
-// Request measures an HTTP request. end is told the route, empty for none, and the status. A request that opens
+// path is the route of a pattern, without the method.
+func path(pattern string) string {
+	if _, path, found := strings.Cut(pattern, " "); found {
+		return path
+	}
+	return cmp.Or(pattern, "none")
+}
+
+// Request measures an HTTP request. end is told the pattern of the route, empty for none, and the status. A request that opens
 // a stream has no span: it may last for days, and each operation in it is a trace of its own.
 //
 // Clients are not trusted: who sends a traceparent gets a link to its span and neither decides
 // where the trace hangs nor whether it is taken.
-func (t *Telemetry) Request(r *http.Request, id string, stream bool) (_ context.Context, end func(route string, status int)) {
+func (t *Telemetry) Request(r *http.Request, id string, stream bool) (_ context.Context, end func(pattern string, status int)) {
 	began, ctx, span := time.Now(), r.Context(), trace.Span(nil)
 	t.metrics.requestsRunning.Inc()
 	if t.tracer != nil && !stream {
 		ctx, span = t.begin(ctx, r, id)
 	}
-	return ctx, func(route string, status int) {
+	return ctx, func(pattern string, status int) {
 		t.metrics.requestsRunning.Dec()
-		if route == "" {
-			route = "none"
-		}
+		route := path(pattern)
 		t.metrics.requests.WithLabelValues(route, methodOf(r), strconv.Itoa(status)).Inc()
 		if !stream {
 			t.metrics.requestSeconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
