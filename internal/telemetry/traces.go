@@ -85,9 +85,10 @@ func version() string {
 	return info.Main.Version
 }
 
-// traced tells whether there is a span in a context to which more belongs.
+// traced tells whether there is a span in a context to which more belongs. It may have ended: what is below
+// a field is resolved after the field, in its context.
 func (t *Telemetry) traced(ctx context.Context) bool {
-	return t.tracer != nil && trace.SpanFromContext(ctx).IsRecording()
+	return t.tracer != nil && trace.SpanContextFromContext(ctx).IsSampled()
 }
 
 // step is what a resolver does below a list: it has a span only once it asked somebody, so that a
