@@ -65,6 +65,7 @@ capabilities:
 {{- end -}}
 {{- $_ := set $settings "KONTOR_ENV" "production" -}}
 {{- $_ := set $settings "KONTOR_ADDR" ":8080" -}}
+{{- $_ := set $settings "KONTOR_SHUTDOWN_TIMEOUT" (printf "%ds" (int .Values.shutdownSeconds)) -}}
 {{- if $debugged }}{{ $_ := set $settings "KONTOR_DEBUG_ADDR" ":9090" }}{{ end -}}
 {{- if .Values.operations.configMap -}}
 {{- $_ := set $settings "KONTOR_OPERATIONS" (printf "/etc/kontor/%s" .Values.operations.key) -}}
