@@ -46,7 +46,7 @@ check-exports: ## open what users download with LibreOffice and Poppler, and com
 	@$(MAKE) --no-print-directory setup needed="soffice:libreoffice-calc pdfinfo:poppler-utils"
 	KONTOR_OFFICE=1 go test -count=1 ./server -run 'TestOfficeOpensFiles|TestPopplerDrawsFiles'
 
-generate: ## write the generated code anew: ent first, then gqlgen, which reads it, then docs/rights.md
+generate: ## write the generated code anew: ent first, then gqlgen, which reads it, then docs/rights.md and clients/schema.graphql
 	go generate ./...
 
 lint: ## check format and code, with go vet and staticcheck
