@@ -12,6 +12,7 @@ export function urql(endpoint, { fetch }) {
   const mutate = async (document, input) => answered(await client.mutation(document, { input }).toPromise());
   const variables = [];
   const read = async (after) => {
+    if (after === null) variables.length = 0;
     variables.push({ first: 2, after });
     const { orders } = answered(await client.query(OrdersDocument, variables.at(-1), { requestPolicy: 'network-only' }).toPromise());
     return { numbers: orders.nodes.map((o) => o.number), more: orders.pageInfo.hasNextPage, after: orders.pageInfo.endCursor };
@@ -24,8 +25,8 @@ export function urql(endpoint, { fetch }) {
     logout: () => mutate(LogoutDocument),
     first: () => read(null),
     more: read,
-    // Its cache is of documents: pages stand side by side. Those before the login were never answered.
-    cached: () => variables.flatMap((each) => client.readQuery(OrdersDocument, each)?.data?.orders.nodes.map((o) => o.number) ?? []),
+    // Its cache is of documents: pages stand side by side.
+    cached: () => variables.flatMap((each) => client.readQuery(OrdersDocument, each).data.orders.nodes.map((o) => o.number)),
     async order(items, idempotencyKey) {
       await mutate(AddCartItemsDocument, { items });
       return (await mutate(PlaceOrderDocument, { idempotencyKey })).placeOrder.order.number;
