@@ -20,8 +20,8 @@ export default [
     // Payloads and parts are not nodes, and a user name is not the name of a user.
     '@graphql-eslint/strict-id-in-types': 'off',
     '@graphql-eslint/no-typename-prefix': 'off',
-    // Every connection has a list of its nodes, too.
-    '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
+    // Every connection has a list of its nodes, too; some nodes (why somebody has a right) have no ID.
+    '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false, shouldImplementNode: false }],
     // Lists inside of something are read forwards only. That what is a connection to Relay is one, its compiler knows best.
     '@graphql-eslint/relay-arguments': 'off',
     '@graphql-eslint/relay-connection-types': 'off',
