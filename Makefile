@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race soak bench check-exports generate lint verify setup web contract chart vulnerabilities
+.PHONY: help run centre build test race soak bench check-exports generate lint verify setup web contract chart clients changelog vulnerabilities
 .NOTPARALLEL:
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
@@ -28,6 +28,8 @@ build: web ## build bin/kontor, one static binary
 test: setup web lint contract chart ## lint and run all tests, on SQLite and on a PostgreSQL and Redis of their own
 	go test -timeout 30m ./...
 
+test race: clients
+
 race: setup web lint contract chart ## the same as test, under the race detector
 	go test $(RACE) -timeout 30m ./...
 
@@ -46,7 +48,7 @@ check-exports: ## open what users download with LibreOffice and Poppler, and com
 	@$(MAKE) --no-print-directory setup needed="soffice:libreoffice-calc pdfinfo:poppler-utils"
 	KONTOR_OFFICE=1 go test -count=1 ./server -run 'TestOfficeOpensFiles|TestPopplerDrawsFiles'
 
-generate: ## write the generated code anew: ent first, then gqlgen, which reads it, then docs/rights.md
+generate: ## write the generated code anew: ent first, then gqlgen, which reads it, then docs/rights.md and clients/schema.graphql
 	go generate ./...
 
 lint: ## check format and code, with go vet and staticcheck
@@ -100,5 +102,16 @@ chart: web ## lint and render the Helm chart and the Containerfile, without a cl
 vulnerabilities: ## look for known vulnerabilities in what is called, with govulncheck; needs vuln.go.dev or GOVULNDB
 	cd $(DEPLOY) && go tool govulncheck -C ../.. -db "$${GOVULNDB:-https://vuln.go.dev}" ./...
 
-contract: web ## run the GraphQL-over-HTTP audit and the usual subscription clients against a server of its own
-	cd clients && npm ci --no-audit --no-fund && npm run audit
+# Tools and clients of frontends; installed anew when the lock changed.
+clients/node_modules/.stamp: clients/package.json clients/package-lock.json
+	cd clients && npm ci --no-audit --no-fund
+	@touch $@
+
+clients: web clients/node_modules/.stamp ## lint the schema, look for what breaks clients, and try it with codegen, Relay's compiler, Apollo, urql and Relay
+	cd clients && npm test
+
+changelog: clients/node_modules/.stamp ## write clients/CHANGELOG.md anew: how the schema differs from the last release
+	cd clients && node changes.mjs --write
+
+contract: web clients/node_modules/.stamp ## run the GraphQL-over-HTTP audit and the usual subscription clients against a server of its own
+	cd clients && npm run audit

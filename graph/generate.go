@@ -4,3 +4,4 @@ package graph
 
 //go:generate go run gqlgen.go
 //go:generate go run ./rights ../ent/schema ../docs/rights.md
+//go:generate go run ../cmd/kontor schema --output ../clients/schema.graphql

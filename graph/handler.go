@@ -3,10 +3,12 @@ package graph
 import (
 	"context"
 	"log/slog"
+	"maps"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"kontor/graph/generated"
 	"kontor/internal/budget"
@@ -34,10 +36,20 @@ type Options struct {
 // Schema is the executable schema over a resolver, with its one door.
 func Schema(r *Resolver) graphql.ExecutableSchema {
 	return generated.NewExecutableSchema(generated.Config{
+		Schema:     published,
 		Resolvers:  r,
 		Directives: generated.DirectiveRoot{Can: can},
 	})
 }
+
+// published is the schema without @defer: gqlgen adds it to every schema, and answers null for what
+// is deferred where the rest has no way to come (docs/adr/0018-defer.md).
+var published = func() *ast.Schema {
+	schema := *generated.NewExecutableSchema(generated.Config{}).Schema()
+	schema.Directives = maps.Clone(schema.Directives)
+	delete(schema.Directives, "defer")
+	return &schema
+}()
 
 // NewExecutor is the API, ready for a transport: with bounds on documents, without
 // suggestions of what a client may not know, and with errors that show nothing of

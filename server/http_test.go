@@ -131,6 +131,7 @@ func TestHTTPWhatTheEndpointTakes(t *testing.T) {
 			{"a multipart form, of nobody", "POST", "multipart/form-data; boundary=x", "", "--x--", 401, "UNAUTHENTICATED"},
 			{"accepts the type of the specification", "POST", "application/json", "application/graphql-response+json", query, 200, ""},
 			{"accepts anything", "POST", "application/json", "text/html, */*;q=0.1", query, 200, ""},
+			{"accepts what urql can read", "POST", "application/json", "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed", query, 200, ""},
 			{"accepts nothing that there is", "POST", "application/json", "text/html", query, 406, ""},
 		} {
 			method, parameters, _ := strings.Cut(each.method, "?")
@@ -156,6 +157,23 @@ func TestHTTPWhatTheEndpointTakes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is deferred would be null in an answer that is one piece.
+func TestHTTPNothingIsDeferred(t *testing.T) {
+	t.Parallel()
+	k := servertest.Start(t, servertest.Backends[0])
+	for _, accept := range []string{"application/json", "application/graphql-response+json", "text/event-stream"} {
+		header := map[string]string{"Content-Type": "application/json", "Accept": accept}
+		_, answer := raw(t, k, "POST", "/graphql", `{"query": "{ viewer { roles ... @defer { pendingSteps } } }"}`, header)
+		if !strings.Contains(answer, `"code":"GRAPHQL_VALIDATION_FAILED"`) {
+			t.Errorf("%s: %s", accept, answer)
+		}
+		_, answer = raw(t, k, "POST", "/graphql", `{"query": "{ __schema { directives { name } } }"}`, header)
+		if !strings.Contains(answer, `"name":"include"`) || strings.Contains(answer, `"name":"defer"`) {
+			t.Errorf("%s: the directives are %s", accept, answer)
+		}
+	}
 }
 
 // Errors about a document do not help to guess the schema.

@@ -42,7 +42,7 @@ func (s *Server) streams(next http.Handler) http.Handler {
 			}
 			r.Header.Set("Sec-WebSocket-Protocol", subprotocol)
 			s.serveSocket(w, r)
-		case strings.Contains(r.Header.Get("Accept"), typeEvents):
+		case wantsEvents(r.Header.Get("Accept")):
 			s.events(w, r)
 		default:
 			next.ServeHTTP(w, r)
@@ -58,6 +58,12 @@ func offers(r *http.Request, protocol string) bool {
 		}
 	}
 	return false
+}
+
+// wantsEvents tells whether a client asks for events. One that takes JSON, too, gets that: urql
+// offers all it can read with every operation but subscriptions.
+func wantsEvents(accept string) bool {
+	return strings.Contains(accept, typeEvents) && !strings.Contains(accept, typeJSON) && !strings.Contains(accept, typeGraphQL)
 }
 
 // events answers one operation as server-sent events.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,8 +79,17 @@ func schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "schema",
 		Usage: "print the GraphQL schema",
-		Action: func(context.Context, *cli.Command) error {
-			return graph.WriteSchema(os.Stdout)
+		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write it to this file instead"}},
+		Action: func(_ context.Context, c *cli.Command) error {
+			var sdl bytes.Buffer
+			if err := graph.WriteSchema(&sdl); err != nil {
+				return err
+			}
+			if file := c.String("output"); file != "" {
+				return os.WriteFile(file, sdl.Bytes(), 0o644)
+			}
+			_, err := sdl.WriteTo(os.Stdout)
+			return err
 		},
 	}
 }

@@ -9535,6 +9535,7 @@ type UserError {
   contact: ContactPerson
 }
 
+"What can be read."
 type Query {
   "The object with this global ID, or null when there is none that the viewer may see."
   node(
@@ -9548,6 +9549,7 @@ type Query {
   ): [Node]! @can(do: "node.view")
 }
 
+"What can be changed; each takes one ` + "`" + `input` + "`" + ` and answers with what changed and with ` + "`" + `errors` + "`" + `."
 type Mutation
 `, BuiltIn: false},
 	{Name: "../schema/company.graphqls", Input: `"What a person may do on a contract."
