@@ -90,9 +90,11 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 }
 
 // bounded ends a request that takes too long: the database stops working for it.
-func (s *Server) bounded(next http.Handler) http.Handler {
+func (s *Server) bounded(next http.Handler) http.Handler { return within(requestTimeout, next) }
+
+func within(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

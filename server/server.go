@@ -314,6 +314,7 @@ func (s *Server) Work(ctx context.Context) {
 	go s.rooms.Ordering.KeepReminding(ctx)
 	go s.rooms.Telephony.KeepSweeping(ctx)
 	go s.rooms.Imports.KeepImporting(ctx)
+	go s.rooms.Imports.KeepSweeping(ctx)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 
@@ -323,8 +324,10 @@ func (s *Server) Process(ctx context.Context) error {
 	return errors.Join(s.rooms.Ordering.Process(ctx), s.rooms.Telephony.Sweep(ctx))
 }
 
-// Import works on the imports that are due now, and returns then.
-func (s *Server) Import(ctx context.Context) error { return s.rooms.Imports.Process(ctx) }
+// Import works on the imports that are due now, drops files that nobody imports, and returns then.
+func (s *Server) Import(ctx context.Context) error {
+	return errors.Join(s.rooms.Imports.Process(ctx), s.rooms.Imports.Sweep(ctx))
+}
 
 // Close gives back what New opened, the last first.
 func (s *Server) Close() error {

@@ -191,12 +191,12 @@ func (r *Runs) carryOut(ctx context.Context, run *ent.ImportRun, content *os.Fil
 	importer := NewImporter(r.DB, r.Hasher, r.Now)
 	importer.within, importer.changed = operator, r.Changed
 	if Kind(run.Kind) == Documents {
-		rows, folder, err := archive(content, run.Size, Format(run.Format))
+		rows, within, err := archive(content, run.Size, Format(run.Format))
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		importer.WithFiles(folder, r.Store)
+		importer.WithFiles(within, r.Store)
 		content = rows
 	}
 	return r.importing(ctx, run, importer, content)
