@@ -226,11 +226,11 @@ func same(ctx context.Context, targets []target, rows []operation) error {
 			if err != nil {
 				return err
 			}
-			var data any
-			if err := json.Unmarshal(answer, &data); err != nil {
+			var told struct{ Data, Errors any } // Kontor also tells what it cost
+			if err := json.Unmarshal(answer, &told); err != nil {
 				return fmt.Errorf("reading the answer of %s: %w", t.name, err)
 			}
-			plain, err := json.Marshal(data)
+			plain, err := json.Marshal(told)
 			if err != nil {
 				return err
 			}
