@@ -11,6 +11,7 @@ import (
 	"kontor/graph/generated"
 	"kontor/internal/budget"
 	"kontor/internal/persisted"
+	"kontor/internal/seal"
 )
 
 // Options are what the server decides about the API.
@@ -26,6 +27,8 @@ type Options struct {
 	Budget *budget.Budget
 	// Enter waits until it is the turn of an operation.
 	Enter func(context.Context) (leave func(), err error)
+	// Signer signs cursors.
+	Signer *seal.Signer
 }
 
 // Schema is the executable schema over a resolver, with its one door.
@@ -53,6 +56,7 @@ func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	exec.Use(register{o.Operations})
 	exec.Use(turn{o.Enter, present})
 	exec.Use(charge{o.Budget, present})
+	exec.Use(places{o.Signer})
 	if o.Introspection {
 		exec.Use(extension.Introspection{})
 	}

@@ -207,10 +207,15 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	if err != nil {
 		return err
 	}
+	signer, err := sealer.Signer("cursors")
+	if err != nil {
+		return err
+	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
 		RequestID: requestID, Log: s.log, Introspection: s.config.Introspection, Enter: s.gate.enter,
 		Operations: persisted.New(s.redis, o.now, known, s.config.OperationsOnly),
 		Budget:     budget.New(s.redis, s.config.Budget),
+		Signer:     signer,
 	})
 	return nil
 }
