@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race security soak bench check-exports generate lint verify setup web contract
+.PHONY: help run centre build test race timing soak bench check-exports generate lint verify setup web contract
 .NOTPARALLEL:
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
@@ -29,17 +29,15 @@ centre: ## start a customer centre to try the linking of accounts with, and say 
 build: web ## build bin/kontor, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/kontor ./cmd/kontor
 
-test: setup web lint contract ## lint and run all tests, on SQLite and on a PostgreSQL and Redis of their own
+test: setup web lint contract ## lint, run all tests, on SQLite and on a PostgreSQL and Redis of their own, and write docs/security.md
 	$(TESTED) -timeout 30m ./...
-	@go run ./cmd/cases $(EVENTS)
+	@go run ./cmd/cases -write $(EVENTS)
 
 race: setup web lint contract ## the same as test, under the race detector
-	$(TESTED) $(RACE) -timeout 30m ./...
-	@go run ./cmd/cases $(EVENTS)
+	go test $(RACE) -timeout 30m ./...
 
-security: setup web ## run all tests and write docs/security.md, the table of what is tried against Kontor
-	$(TESTED) -timeout 30m ./...
-	go run ./cmd/cases -write $(EVENTS)
+timing: setup web ## measure whether times of answers tell what they must not, for some minutes, on a machine that does nothing else
+	KONTOR_TIMING=1 go test -count=1 -timeout 60m ./server -run TestTime
 
 SOAK ?= 50
 soak: setup ## compare lists, checks and explanations in so many other worlds: make soak SOAK=200
