@@ -85,8 +85,9 @@ func WithDatabase(with ...db.Option) Option {
 	return func(o *options) { o.database = append(o.database, with...) }
 }
 
-// loginQueue is how many logins wait for a free place while others are checked.
-const loginQueue = 64
+// loginQueue is how many logins wait for a free place while others are checked: fewer than the gate has
+// places, so that a flood of logins keeps nobody out who is logged in.
+const loginQueue = 32
 
 // New wires a replica: database, Redis, rooms, API. It refuses settings that are
 // wrong and a database schema that it does not know.

@@ -114,7 +114,7 @@ func TestRunsThatShowTooLittle(t *testing.T) {
 func module(t *testing.T, list, source string) string {
 	t.Helper()
 	root := t.TempDir()
-	for name, content := range map[string]string{"docs/security-cases.toml": list, "a/a_test.go": source, "node_modules/x_test.go": "no Go"} {
+	for name, content := range map[string]string{"docs/security-cases.toml": list, "a/a_test.go": source, "node_modules/x_test.go": "no Go", "deploy/go.mod": "module deploy", "deploy/x_test.go": "no Go"} {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
