@@ -248,6 +248,7 @@ func TestIdentityParallelPasswordChanges(t *testing.T) {
 // is changed.
 //
 // Requirement: ID-07
+// Case: AUTH-14
 func TestIdentityInitialPassword(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {

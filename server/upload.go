@@ -35,14 +35,6 @@ const (
 	stashTimeout = 10 * time.Minute
 )
 
-// refusal is why a request is not taken in.
-type refusal struct {
-	status        int
-	code, message string
-}
-
-func (r refusal) Error() string { return r.message }
-
 // uploads takes in operations with a file, as the GraphQL multipart request specification has them:
 // parts operations, map, and the file, which never is in memory as a whole. Somebody who may not
 // send files is told before it is read.
@@ -77,7 +69,7 @@ func (s *Server) uploads(next http.Handler) http.Handler {
 		var why refusal
 		switch {
 		case errors.As(err, &why):
-			refuse(w, why.status, why.code, why.message)
+			decline(w, why)
 			return
 		case err != nil:
 			s.log.ErrorContext(r.Context(), "taking in a file failed", "requestId", requestID(r.Context()), "error", err)
@@ -120,9 +112,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 	if err != nil {
 		return nil, nil, err
 	}
-	params, why := decode(operations, r.Header)
-	if why != "" {
-		return nil, nil, malformed(why)
+	params, err := decode(operations, r.Header)
+	if err != nil {
+		return nil, nil, err
 	}
 	places, err := small(parts, "map", maxMapBytes)
 	if err != nil {
@@ -168,11 +160,7 @@ func put(variables map[string]any, path string, file graphql.Upload) bool {
 	return true
 }
 
-var fileTooLarge = refusal{http.StatusRequestEntityTooLarge, "BODY_TOO_LARGE", "the file is larger than 1 GiB: split it"}
-
-func malformed(message string) error {
-	return refusal{http.StatusBadRequest, graph.CodeBadUserInput, message}
-}
+var fileTooLarge = refusal{http.StatusRequestEntityTooLarge, codeTooLarge, "the file is larger than 1 GiB: split it"}
 
 // small reads the next part, which has this name and is not large.
 func small(parts *multipart.Reader, name string, most int64) ([]byte, error) {
@@ -185,7 +173,7 @@ func small(parts *multipart.Reader, name string, most int64) ([]byte, error) {
 	case err != nil:
 		return nil, malformed("the request ended before it was complete")
 	case int64(len(content)) > most:
-		return nil, refusal{http.StatusRequestEntityTooLarge, "BODY_TOO_LARGE", fmt.Sprintf("the part %s is larger than %d KiB", name, most>>10)}
+		return nil, refusal{http.StatusRequestEntityTooLarge, codeTooLarge, fmt.Sprintf("the part %s is larger than %d KiB", name, most>>10)}
 	}
 	return content, nil
 }

@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// report compares or writes the page. It refuses a run in which a case was not tested.
+// report compares or writes the page. It refuses a run in which a test of a case failed or did not run.
 func report(root, events string, write bool) error {
 	cases, err := readCases(filepath.Join(root, "docs", "security-cases.toml"))
 	if err != nil {
@@ -58,7 +58,7 @@ func report(root, events string, write bool) error {
 		return os.WriteFile(path, page, 0o644)
 	}
 	if there, err := os.ReadFile(path); err != nil || !bytes.Equal(there, page) {
-		return errors.Join(fmt.Errorf("docs/security.md is not what this run of the tests gave: look at it after `make security`"), err)
+		return errors.Join(fmt.Errorf("docs/security.md is not what this run of the tests gave: look at it after `make test`"), err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -71,7 +72,7 @@ func readTests(root string) ([]test, error) {
 		switch {
 		case err != nil:
 			return err
-		case each.IsDir() && at != root && (each.Name() == "node_modules" || each.Name() == "testdata" || strings.HasPrefix(each.Name(), ".")):
+		case each.IsDir() && at != root && (each.Name() == "node_modules" || each.Name() == "testdata" || strings.HasPrefix(each.Name(), ".") || isModule(at)):
 			return fs.SkipDir
 		case each.IsDir() || !strings.HasSuffix(each.Name(), "_test.go"):
 			return nil
@@ -112,6 +113,12 @@ func readTests(root string) ([]test, error) {
 		return nil, fmt.Errorf("looking for the tests of cases: %w", err)
 	}
 	return found, nil
+}
+
+// isModule tells whether a folder is a module of its own, whose tests are not in the run.
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
 }
 
 // backend is what a subtest runs on, by its name: alone says that it does not say.
