@@ -26,7 +26,7 @@ func requestID(ctx context.Context) string {
 // routes are all addresses of the server and what stands before them.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", s.otherOrigins(s.sameOrigin(s.uploads(s.authenticate(s.streams(s.bounded(api{s.executor})))))))
+	mux.Handle("/graphql", s.otherOrigins(s.sameOrigin(s.uploads(s.authenticate(s.streams(s.bounded(api{s.executor, mutationTimeout})))))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /{$}", s.page.Home())
@@ -90,11 +90,9 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 }
 
 // bounded ends a request that takes too long: the database stops working for it.
-func (s *Server) bounded(next http.Handler) http.Handler { return within(requestTimeout, next) }
-
-func within(limit time.Duration, next http.Handler) http.Handler {
+func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

@@ -30,7 +30,7 @@ const (
 	// uploadPause is how long a client may send nothing, and uploadTimeout how long the whole may take.
 	uploadPause   = 30 * time.Second
 	uploadTimeout = time.Hour
-	// stashTimeout is how long an operation with a file may take: putting a large one into a store far
+	// stashTimeout is how long a mutation with a file may take: putting a large one into a store far
 	// away takes longer than a request may.
 	stashTimeout = 10 * time.Minute
 )
@@ -79,9 +79,9 @@ func (s *Server) uploads(next http.Handler) http.Handler {
 		// The time for the answer begins here, not when the file began to come.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(stashTimeout + writeTimeout))
 		// Who it is, is asked once more: the session may have ended while the file came.
-		s.authenticate(within(stashTimeout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			api{s.executor}.execute(w, r, params, accepted)
-		}))).ServeHTTP(w, r)
+		s.authenticate(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			api{s.executor, stashTimeout}.execute(w, r, params, accepted)
+		})).ServeHTTP(w, r)
 	})
 }
 
