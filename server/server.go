@@ -329,7 +329,6 @@ func (s *Server) Work(ctx context.Context) {
 	go s.rooms.Ordering.KeepReminding(ctx)
 	go s.rooms.Telephony.KeepSweeping(ctx)
 	go s.rooms.Imports.KeepImporting(ctx)
-	go s.rooms.Imports.KeepSweeping(ctx)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 

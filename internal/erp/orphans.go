@@ -12,7 +12,6 @@ import (
 	"kontor/ent/document"
 	"kontor/ent/importrun"
 	"kontor/internal/db"
-	"kontor/internal/rounds"
 )
 
 // inTx runs a transaction of an import. The store knows nothing of transactions: contents that were
@@ -57,13 +56,6 @@ const (
 	// orphanAge is how old they are then: older than any upload is before it is in the queue.
 	orphanAge = 24 * time.Hour
 )
-
-// KeepSweeping drops files that nobody imports, again and again, until the context ends.
-func (r *Runs) KeepSweeping(ctx context.Context) {
-	r.working.Add(1)
-	defer r.working.Done()
-	rounds.Keep(ctx, sweepEvery, nil, r.Log, "files that nobody imports are left over", r.Sweep)
-}
 
 // Sweep drops files that were sent a day ago or before and that no open import has: their server ended
 // between the upload and the queue, or could not drop them at the end.

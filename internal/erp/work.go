@@ -40,9 +40,10 @@ const (
 // errTaken ends the work on a run that somebody else has taken.
 var errTaken = errors.New("the import is somebody else's now")
 
-// KeepImporting works on runs that are left over until the context ends: those of requests are
-// begun at once.
+// KeepImporting works on runs that are left over until the context ends, and drops files that nobody
+// imports: runs of requests are begun at once.
 func (r *Runs) KeepImporting(ctx context.Context) {
+	r.working.Go(func() { rounds.Keep(ctx, sweepEvery, nil, r.Log, "files that nobody imports are left over", r.Sweep) })
 	r.working.Add(1)
 	defer r.working.Done()
 	rounds.Keep(ctx, pollEvery, nil, r.Log, "imports wait to go on", r.Process)
