@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race soak bench check-exports generate lint verify setup web contract chart clients changelog vulnerabilities
+.PHONY: help run centre build test race timing soak bench check-exports generate lint verify setup web contract chart clients changelog vulnerabilities
 .NOTPARALLEL:
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
@@ -9,6 +9,10 @@
 # driver: that has copies of sync.Map's functions, of which the linker takes one for all, and a copy
 # that is not watched lets the detector see races in Go's own packages.
 RACE := -race -gcflags='modernc.org/sqlite/lib=-race=false' -gcflags='modernc.org/libc/...=-race=false'
+
+# Prints packages and what failed, fails as go test does, and keeps the events for the table of cases.
+EVENTS := bin/tests.json
+TESTED := mkdir -p bin && go tool gotestsum --format pkgname --jsonfile $(EVENTS) --
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,13 +29,17 @@ centre: ## start a customer centre to try the linking of accounts with, and say 
 build: web ## build bin/kontor, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/kontor ./cmd/kontor
 
-test: setup web lint contract chart ## lint and run all tests, on SQLite and on a PostgreSQL and Redis of their own
-	go test -timeout 30m ./...
+test: setup web lint contract chart ## lint, run all tests, on SQLite and on a PostgreSQL and Redis of their own, and write docs/security.md
+	$(TESTED) -timeout 30m ./...
+	@go run ./cmd/cases -write $(EVENTS)
 
 test race: clients
 
 race: setup web lint contract chart ## the same as test, under the race detector
 	go test $(RACE) -timeout 30m ./...
+
+timing: setup web ## measure whether times of answers tell what they must not, for some minutes, on a machine that does nothing else
+	KONTOR_TIMING=1 go test -count=1 -timeout 60m ./server -run 'TestTimeOf(Refused|Requests)'
 
 SOAK ?= 50
 soak: setup ## compare lists, checks and explanations in so many other worlds: make soak SOAK=200

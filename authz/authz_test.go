@@ -1,8 +1,10 @@
 package authz
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -160,7 +162,46 @@ func TestDecisionsFailClosed(t *testing.T) {
 	}
 }
 
+// Many decide at once, also while the policy is being read, and all get what one alone gets.
+//
+// Case: AUTHZ-13
+func TestDecisionsAtOnce(t *testing.T) {
+	user, own, other := uuid.New(), uuid.New(), uuid.New()
+	decide := func() string {
+		var all strings.Builder
+		for _, role := range Roles {
+			v := &Viewer{User: user, Tenant: own, TenantPath: "op/me/", Roles: []Role{role}, HoldsGrants: true}
+			for _, action := range []string{"order.place", "order.view", "contract.VIEW", "user.administer", "no.such.action"} {
+				allowed, err := Allows(v, action)
+				scope, failed := Scope(v, action)
+				can, refused := Can(v, action, Thing{Tenant: other, TenantPath: "op/other/", Owner: user})
+				fmt.Fprintln(&all, role, action, allowed, err, scope, failed, can, refused)
+			}
+		}
+		return all.String()
+	}
+	want := decide()
+	var at sync.WaitGroup
+	for i := range 32 {
+		at.Go(func() {
+			for range 20 {
+				if i%8 == 0 {
+					if _, err := parse(policyText); err != nil {
+						t.Error(err)
+					}
+				}
+				if got := decide(); got != want {
+					t.Errorf("at once: %s, alone: %s", got, want)
+				}
+			}
+		})
+	}
+	at.Wait()
+}
+
 // A policy that does not say what it means stops the server.
+//
+// Case: AUTHZ-13
 func TestPolicyIsCheckedWhenRead(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty":            "# nothing\n",

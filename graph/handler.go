@@ -13,6 +13,7 @@ import (
 	"kontor/graph/generated"
 	"kontor/internal/budget"
 	"kontor/internal/persisted"
+	"kontor/internal/seal"
 	"kontor/internal/telemetry"
 )
 
@@ -31,6 +32,8 @@ type Options struct {
 	Enter func(context.Context) (leave func(), err error)
 	// Telemetry measures operations; nil: nobody does.
 	Telemetry *telemetry.Telemetry
+	// Signer signs cursors.
+	Signer *seal.Signer
 }
 
 // Schema is the executable schema over a resolver, with its one door.
@@ -74,6 +77,7 @@ func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	exec.Use(register{o.Operations})
 	exec.Use(turn{o.Enter, present})
 	exec.Use(charge{o.Budget, present})
+	exec.Use(places{o.Signer})
 	if o.Introspection {
 		exec.Use(extension.Introspection{})
 	}

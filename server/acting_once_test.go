@@ -11,6 +11,7 @@ import (
 //
 // Requirement: AC-02
 // Requirement: OR-01
+// Case: AUTHZ-14
 func TestOrderingAgainWhileActing(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {

@@ -280,6 +280,7 @@ func TestWhoDecidesIsAskedLive(t *testing.T) {
 // An approver approves its own order where the rule says so, and not else.
 //
 // Requirement: OR-02
+// Case: AUTHZ-12
 func TestSelfApproval(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {

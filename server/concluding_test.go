@@ -62,6 +62,7 @@ func TestOrdersConcludedAtOnceAllCount(t *testing.T) {
 //
 // Requirement: AC-10
 // Requirement: OR-07
+// Case: AUTHZ-10
 func TestOrdersEndWithTheRight(t *testing.T) {
 	t.Parallel()
 	eachWithOutsider(t, func(t *testing.T, k *servertest.Kontor, out *outsider) {

@@ -188,6 +188,7 @@ func issue(t *testing.T, k *servertest.Kontor, order, number, filename, mediaTyp
 //
 // Requirement: CO-04
 // Case: IO-06
+// Case: IO-08
 func TestADocumentComesAsItWasIssued(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {

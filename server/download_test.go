@@ -77,6 +77,7 @@ func TestAFileHoldsWhatTheFilterHolds(t *testing.T) {
 //
 // Requirement: CO-02
 // Case: IO-07
+// Case: AUTHZ-15
 func TestALinkIsForItsViewerAndForAShortTime(t *testing.T) {
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
 		martha, moritz := k.As(t, "martha.hansen"), k.As(t, "moritz.hansen")

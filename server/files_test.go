@@ -128,6 +128,8 @@ func copies(t testing.TB, d *sql.DB, n int, statement, of string) {
 //
 // Requirement: CO-02
 // Case: IO-07
+// Case: AUTHZ-10
+// Case: AUTHZ-15
 func TestFilesAskForRightsAgain(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {

@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"kontor/internal/password"
 	"kontor/server"
 	"kontor/server/servertest"
 )
@@ -307,6 +309,77 @@ func TestIdentityOneTransportForEachToken(t *testing.T) {
 			answer := c.Operation(t, "spa/session", "Me", nil)
 			if answer.Status != each.status || answer.Code() != each.code {
 				t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
+			}
+		}
+	})
+}
+
+// Cookies that others put beside the session's, as neighbouring hosts can: a second one of its name is
+// refused and not chosen from, and a huge one is nobody's session.
+//
+// Case: AUTH-17
+func TestIdentityStrangeCookies(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		cookie := cookieOf(inBrowser(t, k, "martha.hansen"))
+		theirs := cookieOf(inBrowser(t, k, "malte.brandt"))
+		for name, each := range map[string]struct {
+			cookies string
+			status  int
+		}{
+			"the own one": {"kontor=" + cookie, 200}, "with others beside": {"a=b; kontor=" + cookie + "; kontor2=x", 200},
+			"another's in front": {"kontor=" + theirs + "; kontor=" + cookie, 400}, "another's behind": {"kontor=" + cookie + "; kontor=" + theirs, 400},
+			"an empty one in front": {"kontor=; kontor=" + cookie, 400}, "5 KB": {"kontor=" + strings.Repeat("A", 5<<10), 401}, "5 KB beside": {"other=" + strings.Repeat("A", 5<<10) + "; kontor=" + cookie, 200},
+			"upper case": {"KONTOR=" + cookie, 401}, "a space in it": {"kontor=" + cookie[:20] + " " + cookie[20:], 401}, "quoted": {"kontor=\"" + cookie + "\"", 200},
+		} {
+			c := browserOf(t, k)
+			c.HTTP, c.Header["Cookie"] = http.DefaultClient, each.cookies
+			answer := c.Operation(t, "spa/session", "Me", nil)
+			if answer.Status != each.status || each.status == 200 && answer.Get("viewer.user.username") != "martha.hansen" || each.status != 200 && answer.Data != nil {
+				t.Errorf("%s: %d %s", name, answer.Status, answer.Body)
+			}
+		}
+	})
+}
+
+// A password that was hashed with other parameters than today's is hashed anew at the login that shows it,
+// once; a hash that would cost gigabytes is refused without trying.
+//
+// Case: AUTH-19
+func TestIdentityPasswordsAreHashedAnew(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		d := k.SQL(t)
+		stored := func() string {
+			return columnOf(t, d, `SELECT password_hash FROM users WHERE username = 'gerd.grau'`)[0]
+		}
+		today := stored()
+		old, err := password.NewHasherWith(password.Params{MemoryKiB: 32, Time: 2, Threads: 1}, 1, 1).Hash(t.Context(), servertest.DemoPassword)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alter(t, d, `UPDATE users SET password_hash = $1 WHERE username = 'gerd.grau'`, old)
+		fail(t, k, "gerd.grau", 1)
+		if stored() != old {
+			t.Error("a wrong password changes the hash")
+		}
+		k.As(t, "gerd.grau")
+		anew := stored()
+		if anew == old || anew[:strings.LastIndex(anew, "p=")] != today[:strings.LastIndex(today, "p=")] {
+			t.Errorf("hashed anew as %s, today's are as %s", anew, today)
+		}
+		k.As(t, "gerd.grau")
+		if stored() != anew {
+			t.Error("a second login hashes again")
+		}
+		for _, greedy := range []string{"m=4194304,t=1,p=1", "m=65536,t=4294967295,p=1", "m=65536,t=1,p=255"} {
+			alter(t, d, `UPDATE users SET password_hash = $1 WHERE username = 'gerd.grau'`, "$argon2id$v=19$"+greedy+"$"+strings.Repeat("A", 22)+"$"+strings.Repeat("A", 43))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			answer := loginAs(t, k.Anonymous(), "gerd.grau", servertest.DemoPassword)
+			runtime.ReadMemStats(&after)
+			if answer.Get("login.token") != nil || after.Sys-before.Sys > 1<<30 {
+				t.Errorf("%s: %s, and %d MiB more", greedy, answer.Body, (after.Sys-before.Sys)>>20)
 			}
 		}
 	})

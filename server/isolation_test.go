@@ -303,6 +303,7 @@ func TestIsolationOfCounts(t *testing.T) {
 //
 // Requirement: CA-01
 // Requirement: AC-01
+// Case: AUTHZ-03
 func TestIsolationOfPrices(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {

@@ -183,13 +183,16 @@ func TestSameKeyPlacesOneOrder(t *testing.T) {
 			martha := shopperAs(t, k, "martha.hansen")
 			martha.add(item("TEL-DT-0101", "1")).OK(t)
 			input := map[string]any{"idempotencyKey": "once", "businessCase": "NEW_ORDER"}
-			answers := atOnce(30, func(i int) *servertest.Answer {
+			answers := atOnce(100, func(i int) *servertest.Answer {
 				return shopper{martha.On(replicas[i%len(replicas)]), t}.place(input)
 			})
 			for _, answer := range answers {
 				if string(answer.Body) != string(answers[0].Body) || answer.OK(t).String(t, "placeOrder.order.number") != "HANSA-000061" {
 					t.Errorf("one request got %s, another %s", answers[0].Body, answer.Body)
 				}
+			}
+			if mails := k.Mails(t, "martha.hansen@hansa.example"); len(mails) != 1 {
+				t.Errorf("%d receipts were sent", len(mails))
 			}
 			// Later, too, with something else in the cart, which stays there.
 			martha.add(item("TEL-DT-0102", "1")).OK(t)

@@ -199,9 +199,11 @@ func TestIdentityPasswordChange(t *testing.T) {
 func TestIdentityParallelPasswordChanges(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
-		gerd := k.As(t, "gerd.grau")
+		replicas, gerd := k.Both(t), k.As(t, "gerd.grau")
 		password := func(i int) string { return fmt.Sprintf("Geheim-%d!", 100+i) }
-		answers := atOnce(20, func(i int) *servertest.Answer { return changePassword(t, gerd, servertest.DemoPassword, password(i)) })
+		answers := atOnce(50, func(i int) *servertest.Answer {
+			return changePassword(t, gerd.On(replicas[i%len(replicas)]), servertest.DemoPassword, password(i))
+		})
 		var won []string
 		for i, answer := range answers {
 			switch got := answer.Codes("changePassword"); {
@@ -227,6 +229,18 @@ func TestIdentityParallelPasswordChanges(t *testing.T) {
 				t.Errorf("%s rows in %s", n[0], table)
 			}
 		}
+		// The history goes on from there, and holds five.
+		current := won[0]
+		for i := range 6 {
+			next := fmt.Sprintf("Weiter-%d-und-%d!", i, i)
+			gerd = k.Anonymous()
+			gerd.Token = loginAs(t, gerd, "gerd.grau", current).OK(t).String(t, "login.token")
+			changePassword(t, gerd, current, next).OK(t)
+			current = next
+		}
+		if n := columnOf(t, k.SQL(t), `SELECT COUNT(*) FROM password_hashes`); n[0] != "5" {
+			t.Errorf("the history holds %s", n[0])
+		}
 	})
 }
 
@@ -234,6 +248,7 @@ func TestIdentityParallelPasswordChanges(t *testing.T) {
 // is changed.
 //
 // Requirement: ID-07
+// Case: AUTH-14
 func TestIdentityInitialPassword(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {

@@ -202,6 +202,29 @@ func TestRegistrationGuessing(t *testing.T) {
 	})
 }
 
+// Of many wrong codes at once as many are looked at as one after the other.
+//
+// Requirement: ID-06
+// Case: AUTH-06
+func TestRegistrationGuessingAtOnce(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		const max = "max@mueller.example"
+		code := codeFor(t, k, max)
+		wanted := map[string]int{"LINK_UNKNOWN": 6, "RATE_LIMITED": 194}
+		got := count(atOnce(200, func(i int) *servertest.Answer {
+			return patiently(func() *servertest.Answer {
+				return activate(t, k.Anonymous(), fmt.Sprintf("%024d", i), max, "max.mueller", goodPassword)
+			})
+		}), "activateAccount")
+		if !maps.Equal(got, wanted) {
+			t.Errorf("200 wrong codes at once: %v, want %v", got, wanted)
+		}
+		k.Clock.Advance(time.Hour)
+		activate(t, k.Anonymous(), code, max, "max.mueller", goodPassword).OK(t)
+	})
+}
+
 // A user name has 6 to 32 characters and is nobody else's, however it is written; a
 // refused one leaves the code as it is.
 //

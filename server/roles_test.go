@@ -55,6 +55,7 @@ func eachTwice(t *testing.T, test func(t *testing.T, k [2]*servertest.Kontor)) {
 //
 // Requirement: ID-15
 // Requirement: AC-03
+// Case: AUTH-08
 func TestRolesCountAtOnce(t *testing.T) {
 	t.Parallel()
 	eachTwice(t, func(t *testing.T, k [2]*servertest.Kontor) {

@@ -222,10 +222,15 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	if err != nil {
 		return err
 	}
+	signer, err := sealer.Signer("cursors")
+	if err != nil {
+		return err
+	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
 		RequestID: requestID, Log: s.log, Introspection: s.config.Introspection, Telemetry: s.telemetry, Enter: s.gate.enter,
 		Operations: persisted.New(s.redis, o.now, known, s.config.OperationsOnly),
 		Budget:     budget.New(s.redis, s.config.Budget),
+		Signer:     signer,
 	})
 	return nil
 }
@@ -289,8 +294,10 @@ func (s *Server) Process(ctx context.Context) error {
 	return errors.Join(s.rooms.Ordering.Process(ctx), s.rooms.Telephony.Sweep(ctx))
 }
 
-// Import works on the imports that are due now, and returns then.
-func (s *Server) Import(ctx context.Context) error { return s.rooms.Imports.Process(ctx) }
+// Import works on the imports that are due now, drops files that nobody imports, and returns then.
+func (s *Server) Import(ctx context.Context) error {
+	return errors.Join(s.rooms.Imports.Process(ctx), s.rooms.Imports.Sweep(ctx))
+}
 
 // Close gives back what New opened, the last first.
 func (s *Server) Close() error {

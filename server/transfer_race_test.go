@@ -162,3 +162,33 @@ func TestTransferTakenBackWhileOrdering(t *testing.T) {
 		}
 	})
 }
+
+// While the receiver downloads the list of its contracts they are taken back: what is read after that is
+// not in the file any more.
+//
+// Requirement: AC-10
+// Requirement: CO-02
+// Case: AUTHZ-10
+func TestTransferTakenBackDuringADownload(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		martha, receiver := k.As(t, "martha.hansen"), k.As(t, "maik.alster")
+		ids, target := thousand(t, k, k.SQL(t), 1000), find(t, martha, maik)
+		save(t, martha, target, ids, nil).OK(t)
+		link := contractList.link(t, receiver, "CSV", map[string]any{"search": "copied"})
+		if got := len(numbers(rows(t, receiver, link))); got != 1000 {
+			t.Fatalf("the file has %d contracts", got)
+		}
+		took := false
+		k.Statements.Before("LIMIT 500", 1, func() {
+			took = true
+			save(t, martha, target, nil, ids).OK(t)
+		})
+		if got := len(numbers(rows(t, receiver, link))); got != 500 || !took {
+			t.Errorf("taken back %v after the first 500, and the file has %d contracts", took, got)
+		}
+		if got := len(numbers(rows(t, receiver, link))); got != 0 {
+			t.Errorf("afterwards the file has %d contracts", got)
+		}
+	})
+}

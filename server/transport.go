@@ -38,7 +38,11 @@ const (
 // api answers GraphQL over HTTP: POST, and GET for queries that are named by their hash. It
 // differs from gqlgen's own transports in what goes wrong: an answer never repeats the request,
 // a body that is too large is a 413, and a request that was not executed has no data.
-type api struct{ exec *executor.Executor }
+type api struct {
+	exec *executor.Executor
+	// patience is how long a mutation may take.
+	patience time.Duration
+}
 
 func (a api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	accepted, ok := negotiate(r.Header.Get("Accept"))
@@ -78,7 +82,7 @@ func (a api) execute(w http.ResponseWriter, r *http.Request, params *graphql.Raw
 		write(w, statusOfRefusal(w, response.Errors[0], accepted), response, false)
 		return
 	}
-	timeout := mutationTimeout
+	timeout := a.patience
 	switch op.Operation.Operation {
 	case ast.Subscription:
 		refuse(w, http.StatusBadRequest, graph.CodeBadUserInput, "a subscription goes over WebSocket (graphql-transport-ws) or with Accept: text/event-stream")

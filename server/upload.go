@@ -30,6 +30,9 @@ const (
 	// uploadPause is how long a client may send nothing, and uploadTimeout how long the whole may take.
 	uploadPause   = 30 * time.Second
 	uploadTimeout = time.Hour
+	// stashTimeout is how long a mutation with a file may take: putting a large one into a store far
+	// away takes longer than a request may.
+	stashTimeout = 10 * time.Minute
 )
 
 // uploads takes in operations with a file, as the GraphQL multipart request specification has them:
@@ -74,11 +77,11 @@ func (s *Server) uploads(next http.Handler) http.Handler {
 			return
 		}
 		// The time for the answer begins here, not when the file began to come.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(stashTimeout + writeTimeout))
 		// Who it is, is asked once more: the session may have ended while the file came.
-		s.authenticate(s.bounded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			api{s.executor}.execute(w, r, params, accepted)
-		}))).ServeHTTP(w, r)
+		s.authenticate(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			api{s.executor, stashTimeout}.execute(w, r, params, accepted)
+		})).ServeHTTP(w, r)
 	})
 }
 
@@ -89,6 +92,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 			return nil, nil, refusal{http.StatusUnauthorized, graph.CodeUnauthenticated, "log in before you send a file"}
 		}
 		return nil, nil, refusal{http.StatusForbidden, "FORBIDDEN", "you may not send files"}
+	}
+	if r.ContentLength > maxUploadBytes+maxBodyBytes {
+		return nil, nil, fileTooLarge
 	}
 	select {
 	case s.uploading <- struct{}{}:
@@ -154,6 +160,8 @@ func put(variables map[string]any, path string, file graphql.Upload) bool {
 	return true
 }
 
+var fileTooLarge = refusal{http.StatusRequestEntityTooLarge, codeTooLarge, "the file is larger than 1 GiB: split it"}
+
 // small reads the next part, which has this name and is not large.
 func small(parts *multipart.Reader, name string, most int64) ([]byte, error) {
 	part, err := parts.NextPart()
@@ -180,7 +188,7 @@ func taken(part *multipart.Part) (*os.File, int64, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge), size > maxUploadBytes:
-		err = refusal{http.StatusRequestEntityTooLarge, codeTooLarge, "the file is larger than 1 GiB: split it"}
+		err = fileTooLarge
 	case err != nil && isDisk(err):
 		err = fmt.Errorf("writing what is sent: %w", err)
 	case err != nil:

@@ -36,7 +36,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := identity.NewContext(r.Context(), identity.Client{
 			IPAddress: s.clientIP(r), Device: r.UserAgent(),
-			SetCookie: func(token string, expires time.Time) { http.SetCookie(w, s.cookie(token, expires)) },
+			SetCookie: func(token string, expires time.Time) { s.setCookie(w, token, expires) },
 		})
 		ctx = audit.NewContext(ctx, audit.Origin{IPAddress: s.clientIP(r), RequestID: requestID(r.Context())})
 		language := lang.Negotiate(r.Header.Get("Accept-Language"), lang.Languages[0])
@@ -86,6 +86,15 @@ func (s *Server) token(r *http.Request) (string, session.Transport, error) {
 		return cookies[0].Value, session.Cookie, nil
 	default:
 		return "", "", nil
+	}
+}
+
+// setCookie gives a browser its session. With an empty token it takes it away, and the browser forgets
+// what it keeps of the portal (AUTH-09); not its cookies, which other hosts of the domain may have set.
+func (s *Server) setCookie(w http.ResponseWriter, token string, expires time.Time) {
+	http.SetCookie(w, s.cookie(token, expires))
+	if token == "" {
+		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	}
 }
 

@@ -155,6 +155,39 @@ func TestInvitationStaysUntilItIsUsed(t *testing.T) {
 	})
 }
 
+// An invitation is the company's and not of whoever sent it: when that one is switched off, it makes one
+// account for the address that it was sent to, and for no other, until the others withdraw it.
+//
+// Requirement: ID-05
+// Requirement: ID-16
+// Case: AUTH-12
+func TestInvitationWithoutItsInviter(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		d, moritz, martha := k.SQL(t), k.As(t, "moritz.hansen"), k.As(t, "martha.hansen")
+		stays, goes := inviteAs(t, k, moritz, "bleibt", "hansa.example"), inviteAs(t, k, moritz, "geht", "hansa.example")
+		deactivate(t, martha, userID(t, d, "moritz.hansen")).OK(t)
+		if answer := administer(t, moritz, "ResendInvitation", map[string]any{"id": stays.id}); answer.Code() != "UNAUTHENTICATED" {
+			t.Errorf("whoever is switched off invites again: %s", answer.Body)
+		}
+		administer(t, martha, "RevokeInvitation", map[string]any{"id": goes.id}).OK(t)
+		expectEnd(t, "withdrawn", acceptance(t, k.Anonymous(), goes.token, goodPassword), "acceptInvitation", "LINK_REVOKED token", "Paul Lang")
+		for field, value := range map[string]any{"email": "fremd@evil.example", "username": "fremd.evil", "roles": []string{"MASTER_ADMIN"}} {
+			if answer := acceptance(t, k.Anonymous(), stays.token, goodPassword, field, value); answer.Data != nil || answer.Status != http.StatusBadRequest {
+				t.Errorf("with another %s: %d %s", field, answer.Status, answer.Body)
+			}
+		}
+		acceptance(t, k.Anonymous(), stays.token, goodPassword).OK(t)
+		me := loginFor(t, k, stays.email, goodPassword).Operation(t, "spa/session", "Me", nil).OK(t)
+		if got := said(me, "viewer.user.email", "viewer.roles"); got != stays.email+" [GENERAL_USER]" {
+			t.Errorf("the new user is %s", got)
+		}
+		if n := len(columnOf(t, d, `SELECT id FROM users WHERE email LIKE '%evil.example'`)); n != 0 {
+			t.Errorf("%d accounts are for another address", n)
+		}
+	})
+}
+
 // A link does what it was sent for and nothing else.
 //
 // Requirement: ID-05

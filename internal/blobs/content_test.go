@@ -30,6 +30,8 @@ func zipped(t *testing.T, names ...string) string {
 // The content decides, and has to be what the name says.
 //
 // Requirement: CO-04
+// Case: IO-08
+// Case: IO-11
 func TestMediaType(t *testing.T) {
 	t.Parallel()
 	workbook := zipped(t, "[Content_Types].xml", "xl/workbook.xml")

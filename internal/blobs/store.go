@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"gocloud.dev/blob"
@@ -29,7 +30,13 @@ var (
 )
 
 // Store keeps contents.
-type Store struct{ bucket *blob.Bucket }
+type Store struct {
+	bucket *blob.Bucket
+	wrote  *[]string
+}
+
+// Noting is the store, which notes the keys of contents that Put writes because they were not there.
+func (s *Store) Noting(keys *[]string) *Store { return &Store{s.bucket, keys} }
 
 // Kept is what is to be remembered of a content: where it is, and what it was.
 type Kept struct {
@@ -46,13 +53,13 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("opening the folder of documents %q: %w", folder, err)
 		}
-		return &Store{bucket}, nil
+		return &Store{bucket: bucket}, nil
 	}
 	bucket, err := blob.OpenBucket(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("opening the bucket of documents: %w", err)
 	}
-	return &Store{bucket}, nil
+	return &Store{bucket: bucket}, nil
 }
 
 // Close gives back what Open opened.
@@ -79,12 +86,19 @@ func (s *Store) Put(ctx context.Context, tenant uuid.UUID, content []byte) (Kept
 	if err := s.bucket.WriteAll(ctx, k.Key, content, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
 		return Kept{}, fmt.Errorf("keeping a content: %w", err)
 	}
+	if s.wrote != nil {
+		*s.wrote = append(*s.wrote, k.Key)
+	}
 	return k, nil
 }
 
-// Stash keeps what somebody will fetch and Drop, under a key of its own and of any size: it is read
+// stashes is the folder of what was stashed.
+const stashes = "imports/"
+
+// Stash keeps what somebody will fetch and Drop, under a name of its own and of any size: it is read
 // once and never held in memory.
-func (s *Store) Stash(ctx context.Context, key string, from io.Reader) (_ Kept, err error) {
+func (s *Store) Stash(ctx context.Context, name string, from io.Reader) (_ Kept, err error) {
+	key := stashes + name
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // what is not complete is not written
 	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{ContentType: "application/octet-stream"})
@@ -110,6 +124,22 @@ func (s *Store) Drop(ctx context.Context, key string) error {
 		return fmt.Errorf("dropping a content: %w", err)
 	}
 	return nil
+}
+
+// Stashed are the keys of what was stashed before a moment, and not dropped.
+func (s *Store) Stashed(ctx context.Context, before time.Time) ([]string, error) {
+	var old []string
+	for there := s.bucket.List(&blob.ListOptions{Prefix: stashes}); ; {
+		object, err := there.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return old, nil
+		case err != nil:
+			return nil, fmt.Errorf("listing contents: %w", err)
+		case object.ModTime.Before(before):
+			old = append(old, object.Key)
+		}
+	}
 }
 
 // Open gives a content that was kept, from its beginning: ErrGone where it is not there,

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"kontor/internal/dial"
 )
 
 const (
@@ -32,7 +34,7 @@ type fenced struct {
 // sends are secrets, and they are for that address.
 func newClient(issuer *url.URL, first string) (*http.Client, *fenced) {
 	base := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+		Proxy: http.ProxyFromEnvironment, DialContext: dial.Outside().DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
 		TLSHandshakeTimeout: answerTimeout, ResponseHeaderTimeout: answerTimeout, MaxResponseHeaderBytes: 32 << 10,
 	}
 	f := &fenced{base: base, scheme: issuer.Scheme, known: map[string]bool{first: true}}

@@ -82,7 +82,11 @@ func (s *Service) Document(ctx context.Context, id gid.ID) (*ent.Document, error
 // Content is what is in a document; blobs.ErrGone or blobs.ErrChanged where the store does
 // not have what was put into it.
 func (s *Service) Content(ctx context.Context, d *ent.Document) (io.ReadSeekCloser, error) {
-	content, err := s.blobs.Open(ctx, blobs.Kept{Key: d.BlobKey, SHA256: d.Sha256, Size: d.Size})
+	kept := blobs.Kept{Key: d.TenantID.String() + "/" + d.Sha256, SHA256: d.Sha256, Size: d.Size}
+	if d.BlobKey != kept.Key { // nothing but its own company's content, whatever the row says
+		return nil, fmt.Errorf("opening the document %s: it has the key of another content", d.ID)
+	}
+	content, err := s.blobs.Open(ctx, kept)
 	if err != nil {
 		return nil, fmt.Errorf("opening the document %s: %w", d.ID, err)
 	}

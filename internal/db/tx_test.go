@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"entgo.io/ent/dialect"
+	"github.com/google/uuid"
 
 	"kontor/authz"
 	"kontor/ent"
@@ -56,6 +59,53 @@ func TestInTxCommitsOrLeavesNothing(t *testing.T) {
 		}()
 		if name() != "committed" {
 			t.Errorf("after a panic the name is %s", name())
+		}
+	})
+}
+
+// Two transactions that each wait for what the other holds both come to their end: one is done again as
+// a whole.
+//
+// Case: CONC-09
+func TestDeadlocksAreUndoneAndTriedAgain(t *testing.T) {
+	each(t, func(ctx context.Context, t *testing.T, d *db.DB) {
+		w := build(ctx, d.Client)
+		other := d.Client.Cart.Create().SetTenantID(w.b.ID).SetUserID(w.userB.ID).SetUpdatedAt(noon).SaveX(ctx)
+		carts := []uuid.UUID{w.cart.ID, other.ID}
+		var began [2]atomic.Int64
+		holds := []chan struct{}{make(chan struct{}), make(chan struct{})}
+		crosswise := func(i int) error {
+			_, err := db.InTx(ctx, d, func(tx *ent.Tx) (int, error) {
+				if err := tx.Cart.UpdateOneID(carts[i]).AddVersion(1).Exec(ctx); err != nil {
+					return 0, err
+				}
+				if began[i].Add(1) == 1 {
+					close(holds[i])
+					select {
+					case <-holds[1-i]:
+					case <-time.After(time.Second): // SQLite lets one begin when the other one has ended
+					}
+				}
+				return 0, tx.Cart.UpdateOneID(carts[1-i]).AddVersion(1).Exec(ctx)
+			})
+			return err
+		}
+		failed := make([]error, 2)
+		var both sync.WaitGroup
+		for i := range failed {
+			both.Go(func() { failed[i] = crosswise(i) })
+		}
+		both.Wait()
+		if err := errors.Join(failed...); err != nil {
+			t.Errorf("two in each other's way: %v", err)
+		}
+		for _, id := range carts {
+			if got := d.Client.Cart.GetX(ctx, id).Version; got != 3 {
+				t.Errorf("a cart was changed to version %d", got)
+			}
+		}
+		if again := began[0].Load() + began[1].Load(); d.Dialect == dialect.Postgres && again < 3 {
+			t.Errorf("%d tries: nobody was in anybody's way", again)
 		}
 	})
 }

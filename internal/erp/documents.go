@@ -115,6 +115,9 @@ func (w *writer) content(path string) ([]byte, error) {
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, blobs.MaxSize+1))
+	if errors.Is(err, errUnpacked) {
+		return nil, errTooMuch
+	}
 	if err != nil {
 		return nil, refusal("file", "%q cannot be read", path) // such as a damaged entry of an archive
 	}

@@ -24,6 +24,8 @@ const pdf = "%PDF-1.4\n%âãÏÓ\n"
 //
 // Requirement: CO-04
 // Requirement: CO-05
+// Case: IO-06
+// Case: IO-11
 func TestImportOfDocuments(t *testing.T) {
 	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(kind erp.Kind, rows string) erp.Result) {
 		for _, f := range files {

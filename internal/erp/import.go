@@ -180,12 +180,12 @@ func (i *Importer) goodRows(ctx context.Context, f file, done settle) error {
 		if next, end, err = read.next(); err != nil {
 			return err
 		}
-		_, err := db.InTx(ctx, i.db, func(tx *ent.Tx) (struct{}, error) {
+		err := i.inTx(ctx, func(i *Importer, tx *ent.Tx) error {
 			result, err := i.write(ctx, tx, next)
 			if err != nil {
-				return struct{}{}, fmt.Errorf("importing %s: %w", f.kind, err)
+				return fmt.Errorf("importing %s: %w", f.kind, err)
 			}
-			return struct{}{}, errors.Join(done(ctx, tx, result), grown.look(ctx, tx, f.kind, read.records))
+			return errors.Join(done(ctx, tx, result), grown.look(ctx, tx, f.kind, read.records))
 		})
 		if err != nil {
 			return err
@@ -220,10 +220,10 @@ func (i *Importer) allOrNone(ctx context.Context, f file, from io.ReadSeeker, do
 	if checked.Refused > 0 {
 		return bad(checked)
 	}
-	_, err = db.InTx(ctx, i.db, func(tx *ent.Tx) (struct{}, error) {
+	return i.inTx(ctx, func(i *Importer, tx *ent.Tx) error {
 		var all Result
 		if _, err := from.Seek(0, io.SeekStart); err != nil {
-			return struct{}{}, fmt.Errorf("going back to the beginning of the file: %w", err)
+			return fmt.Errorf("going back to the beginning of the file: %w", err)
 		}
 		var grown growth
 		err := i.each(ctx, f, func(b batch) error {
@@ -233,13 +233,12 @@ func (i *Importer) allOrNone(ctx context.Context, f file, from io.ReadSeeker, do
 		})
 		switch {
 		case err != nil:
-			return struct{}{}, fmt.Errorf("importing %s: %w", f.kind, err)
+			return fmt.Errorf("importing %s: %w", f.kind, err)
 		case all.Refused > 0:
-			return struct{}{}, bad(all)
+			return bad(all)
 		}
-		return struct{}{}, done(ctx, tx, all)
+		return done(ctx, tx, all)
 	})
-	return err
 }
 
 // each reads a file to its end.

@@ -286,6 +286,7 @@ func TestTheDatabaseRefusesARow(t *testing.T) {
 
 // What is more than can be stored is refused with the row that makes it so, and keeps nothing else out.
 // Requirement: CO-05
+// Case: IO-12
 func TestSumsThatCannotBeStored(t *testing.T) {
 	eachDatabase(t, func(ctx context.Context, t *testing.T, d *db.DB, run func(erp.Kind, string) erp.Result) {
 		for _, file := range files[:3] {

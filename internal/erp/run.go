@@ -1,7 +1,6 @@
 package erp
 
 import (
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +111,7 @@ func (r *Runs) Start(ctx context.Context, n NewRun) (*ent.ImportRun, error) {
 		return nil, fault.New("TOO_MANY_IMPORTS")
 	}
 	id := uuid.Must(uuid.NewV7())
-	content, err := r.Store.Stash(ctx, "imports/"+id.String(), n.From)
+	content, err := r.Store.Stash(ctx, id.String(), n.From)
 	if err != nil {
 		return nil, err
 	}
@@ -303,29 +302,4 @@ func Spool(from io.Reader) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("writing a file to import from: %w", err), file.Close())
 	}
 	return file, nil
-}
-
-// maxIndex bounds the rows of an archive with documents, in bytes.
-const maxIndex = 256 << 20
-
-// archive opens a ZIP archive with documents: their rows, and the folder that these name files in.
-func archive(file *os.File, size int64, format Format) (rows *os.File, folder *zip.Reader, err error) {
-	index := "documents." + strings.ToLower(string(format))
-	folder, err = zip.NewReader(file, size)
-	if err != nil {
-		return nil, nil, unreadable("documents come as a ZIP archive with " + index + " and the files that it names")
-	}
-	entry, err := folder.Open(index)
-	if err != nil {
-		return nil, nil, unreadable("the ZIP archive has no " + index + " beside the files that it names")
-	}
-	defer entry.Close()
-	rows, err = Spool(io.LimitReader(entry, maxIndex+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if info, err := rows.Stat(); err != nil || info.Size() > maxIndex {
-		return nil, nil, errors.Join(err, rows.Close(), unreadable(fmt.Sprintf("%s is larger than %d MiB: send several archives", index, maxIndex>>20)))
-	}
-	return rows, folder, nil
 }

@@ -40,9 +40,10 @@ const (
 // errTaken ends the work on a run that somebody else has taken.
 var errTaken = errors.New("the import is somebody else's now")
 
-// KeepImporting works on runs that are left over until the context ends: those of requests are
-// begun at once.
+// KeepImporting works on runs that are left over until the context ends, and drops files that nobody
+// imports: runs of requests are begun at once.
 func (r *Runs) KeepImporting(ctx context.Context) {
+	r.working.Go(func() { rounds.Keep(ctx, sweepEvery, nil, r.Log, "files that nobody imports are left over", r.Sweep) })
 	r.working.Add(1)
 	defer r.working.Done()
 	rounds.Keep(ctx, pollEvery, nil, r.Log, "imports wait to go on", r.Process)
@@ -191,12 +192,12 @@ func (r *Runs) carryOut(ctx context.Context, run *ent.ImportRun, content *os.Fil
 	importer := NewImporter(r.DB, r.Hasher, r.Now)
 	importer.within, importer.changed = operator, r.Changed
 	if Kind(run.Kind) == Documents {
-		rows, folder, err := archive(content, run.Size, Format(run.Format))
+		rows, within, err := archive(content, run.Size, Format(run.Format))
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		importer.WithFiles(folder, r.Store)
+		importer.WithFiles(within, r.Store)
 		content = rows
 	}
 	return r.importing(ctx, run, importer, content)

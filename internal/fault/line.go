@@ -24,13 +24,18 @@ func Line(text *string, maximum int, field []string, faults *List) string {
 	return trimmed
 }
 
+// maxSought is how much of what is sought counts, in characters: no column is as long, and SQLite takes
+// no pattern of more than 50,000 bytes.
+const maxSought = 2000
+
 // Sought is what somebody looks for in a list; empty where that is nothing. A NUL, which
 // PostgreSQL refuses in a text, is in no row.
 func Sought(text *string) string {
 	if text == nil {
 		return ""
 	}
-	return strings.TrimSpace(strings.ReplaceAll(*text, "\x00", ""))
+	sought := []rune(strings.TrimSpace(strings.ReplaceAll(*text, "\x00", "")))
+	return string(sought[:min(len(sought), maxSought)])
 }
 
 // Needed is Line for a text that must not be empty.

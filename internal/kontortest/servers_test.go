@@ -68,7 +68,9 @@ func TestFreshDatabaseIsGoneAfterItsTest(t *testing.T) {
 	}
 }
 
-// Case: AUTHZ-08, the role tests log in with is one that row security holds for.
+// The role that tests log in with is one that row security holds for.
+//
+// Case: AUTHZ-08
 func TestOwnerHasNoSpecialRights(t *testing.T) {
 	t.Parallel()
 	server := SharedPostgres(t)

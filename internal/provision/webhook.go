@@ -18,6 +18,7 @@ import (
 
 	"kontor/internal/account"
 	"kontor/internal/day"
+	"kontor/internal/dial"
 )
 
 const (
@@ -57,7 +58,7 @@ func NewWebhook(address, secret string, now func() time.Time) (*Webhook, error) 
 		// What is sent is for that address and no other.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
+			Proxy: http.ProxyFromEnvironment, DialContext: dial.Outside().DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
 			TLSHandshakeTimeout: Timeout, MaxResponseHeaderBytes: 16 << 10,
 		},
 	}}, nil

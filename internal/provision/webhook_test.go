@@ -14,6 +14,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"kontor/internal/account"
+	"kontor/internal/dial"
 )
 
 const secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -124,6 +125,37 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// An order goes to the address of the settings and to no other that it names.
+//
+// Requirement: OR-07
+// Case: IO-09
+func TestWebhooksFollowNobody(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was asked", r.Method, r.URL) }))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, to := range []string{elsewhere.URL, "http://169.254.169.254/latest/meta-data/", "//" + elsewhere.Listener.Addr().String(), "file:///etc/passwd", "gopher://127.0.0.1:1/"} {
+			w := connect(t, func(rw http.ResponseWriter, _ *http.Request) {
+				rw.Header().Set("Location", to)
+				rw.WriteHeader(status)
+			})
+			if _, err := w.Provision(t.Context(), Order{ID: "id"}); !errors.Is(err, ErrFailing) {
+				t.Errorf("%d to %s: %v", status, to, err)
+			}
+		}
+	}
+	for _, metadata := range []string{"http://169.254.169.254/", "http://[::ffff:169.254.169.254]/", "http://[fd00:ec2::254]/"} {
+		w, err := NewWebhook(metadata, secret, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Provision(t.Context(), Order{ID: "id"}); !errors.Is(err, dial.ErrForbidden) {
+			t.Errorf("%s: %v", metadata, err)
+		}
+	}
+}
+
+// Case: IO-09
 func TestSettingsOfTheWebhook(t *testing.T) {
 	t.Parallel()
 	for name, each := range map[string]struct {
@@ -136,6 +168,7 @@ func TestSettingsOfTheWebhook(t *testing.T) {
 		"no key prefix":      {"https://example.com", strings.TrimPrefix(secret, "whsec_"), true, ""},
 		"http in production": {"http://example.com", secret, true, "https"},
 		"no address":         {"example.com", secret, false, "no address"},
+		"gopher":             {"gopher://127.0.0.1:6379/_FLUSHALL", secret, false, "no address"},
 		"a file":             {"file:///etc/passwd", secret, false, "no address"},
 		"a password in it":   {"https://a:b@example.com", secret, false, "no address"},
 		"no base64":          {"https://example.com", "whsec_!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!", false, "no key"},

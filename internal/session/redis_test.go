@@ -21,8 +21,8 @@ import (
 func eachRedis(t *testing.T, test func(t *testing.T, client redis.UniversalClient)) {
 	t.Helper()
 	for name, redisURL := range map[string]func(*testing.T) string{
-		"in process": func(*testing.T) string { return "" },
-		"server":     startServer,
+		"Redis in process": func(*testing.T) string { return "" },
+		"Redis":            startServer,
 		"cluster client": func(t *testing.T) string {
 			address := miniredis.RunT(t).Addr()
 			return "redis://" + address + "," + address

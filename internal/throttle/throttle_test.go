@@ -31,8 +31,8 @@ func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 func eachRedis(t *testing.T, test func(t *testing.T, client redis.UniversalClient)) {
 	t.Helper()
 	for name, redisURL := range map[string]func(*testing.T) string{
-		"in process": func(*testing.T) string { return "" },
-		"server":     func(t *testing.T) string { return kontortest.SharedRedis(t).FreshDatabase(t) },
+		"Redis in process": func(*testing.T) string { return "" },
+		"Redis":            func(t *testing.T) string { return kontortest.SharedRedis(t).FreshDatabase(t) },
 		"cluster client": func(t *testing.T) string {
 			address := miniredis.RunT(t).Addr()
 			return "redis://" + address + "," + address

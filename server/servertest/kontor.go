@@ -69,15 +69,47 @@ type Statements struct {
 	mu    sync.Mutex
 	sent  []string
 	panic string
+	first *before
+}
+
+// before is what happens before a statement.
+type before struct {
+	text   string
+	others int
+	do     func()
 }
 
 func (s *Statements) note(statement string) {
+	s.due(statement)()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, statement)
 	if s.panic != "" && strings.Contains(statement, s.panic) {
 		panic("secret of the inside: " + statement)
 	}
+}
+
+// Before does something once, before a statement with this text that comes after so many others with it.
+func (s *Statements) Before(text string, others int, do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = &before{text, others, do}
+}
+
+// due is what is to be done before a statement.
+func (s *Statements) due(statement string) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == nil || !strings.Contains(statement, s.first.text) {
+		return func() {}
+	}
+	if s.first.others > 0 {
+		s.first.others--
+		return func() {}
+	}
+	do := s.first.do
+	s.first = nil
+	return do
 }
 
 // PanicAt makes whoever sends a statement with this text panic; nobody does, if it is empty.
