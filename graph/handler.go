@@ -12,6 +12,7 @@ import (
 	"kontor/internal/budget"
 	"kontor/internal/persisted"
 	"kontor/internal/seal"
+	"kontor/internal/telemetry"
 )
 
 // Options are what the server decides about the API.
@@ -29,6 +30,8 @@ type Options struct {
 	Enter func(context.Context) (leave func(), err error)
 	// Signer signs cursors.
 	Signer *seal.Signer
+	// Telemetry measures operations; nil: nobody does.
+	Telemetry *telemetry.Telemetry
 }
 
 // Schema is the executable schema over a resolver, with its one door.
@@ -51,6 +54,12 @@ func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	present := presenter(o.RequestID, o.Log)
 	exec.SetErrorPresenter(present)
 	exec.SetRecoverFunc(recoverer(o.Log))
+	if o.Telemetry != nil {
+		exec.Use(watch{o.Telemetry})
+		if o.Telemetry.Tracing() {
+			exec.Use(trails{o.Telemetry})
+		}
+	}
 	exec.Use(named{o.Operations})
 	exec.Use(&limits{documents: known, introspection: o.Introspection})
 	exec.Use(register{o.Operations})

@@ -31,6 +31,9 @@ type Config struct {
 	Production  bool   // KONTOR_ENV=production
 	Secrets     []string
 	DebugAddr   string // metrics and profiles; empty: off
+	Profiles    bool   // profiles at DebugAddr, beside metrics
+	// ShutdownTimeout is how long requests have to finish; 0: 25 seconds.
+	ShutdownTimeout time.Duration
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Behind a proxy that is
 	// not named, all clients are one source of failed logins.
 	TrustedProxies []string
@@ -134,6 +137,12 @@ func (c Config) Validate() error {
 	if c.Budget.User < 0 || c.Budget.Tenant < 0 {
 		complain("KONTOR_USER_BUDGET and KONTOR_TENANT_BUDGET are points each second, 0 for no bound")
 	}
+	if c.Profiles && c.DebugAddr == "" {
+		complain("KONTOR_PPROF needs KONTOR_DEBUG_ADDR, the address at which profiles are shown")
+	}
+	if c.ShutdownTimeout < 0 {
+		complain("KONTOR_SHUTDOWN_TIMEOUT is how long requests have to finish: write it like 25s")
+	}
 	for i, secret := range c.Secrets {
 		if len(secret) < 32 {
 			complain("KONTOR_SECRET number %d is too short: take 32 characters or more, for example from `openssl rand -hex 32`", i+1)
@@ -162,10 +171,18 @@ func (c Config) production(base *url.URL) []error {
 	if base != nil && base.Scheme != "https" {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs a KONTOR_BASE_URL with https: cookies would travel in the open"))
 	}
+	if host, _, _ := net.SplitHostPort(c.DebugAddr); c.Profiles && !isLoopback(host) {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_PPROF unless KONTOR_DEBUG_ADDR is a loopback address: profiles show what is in memory"))
+	}
 	if c.RedisURL == "" {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs KONTOR_REDIS_URL: sessions in process end with it and are unknown to other replicas"))
 	}
 	return wrong
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func isPostgres(url string) bool {

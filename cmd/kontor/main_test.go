@@ -25,6 +25,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asKontor) != "" {
+		main()
+		return
+	}
 	folder, err := os.MkdirTemp("", "kontor-binary-")
 	if err != nil {
 		panic(err)
@@ -38,7 +42,7 @@ func TestMain(m *testing.M) {
 		}
 		return path, os.Chmod(folder, 0o755) // whoever runs it in a test is somebody else
 	})
-	code := kontortest.Main(m)
+	code := servertest.Main(m)
 	_ = os.RemoveAll(folder)
 	os.Exit(code)
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -41,7 +42,9 @@ func settingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "centre-client-secret", Category: secret, Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_SECRET"), Usage: "`SECRET` of Kontor at the customer centre"},
 		&cli.StringFlag{Name: "provisioning-url", Sources: cli.EnvVars("KONTOR_PROVISIONING_URL"), Usage: "`URL` that orders of automatic products are posted to, to be carried out there; empty: nothing has to be done outside of Kontor"},
 		&cli.StringFlag{Name: "provisioning-secret", Category: secret, Sources: cli.EnvVars("KONTOR_PROVISIONING_SECRET"), Usage: "`KEY` that these calls are signed with, 24 bytes or more in base64"},
-		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures and profiles, which must not be public; empty: off"},
+		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures (/metrics) and profiles, which must not be public; empty: off"},
+		&cli.BoolFlag{Name: "pprof", Sources: cli.EnvVars("KONTOR_PPROF"), Usage: "show profiles at the debug address (/debug/pprof/), too; in production only where that is a loopback address"},
+		&cli.DurationFlag{Name: "shutdown-timeout", Sources: cli.EnvVars("KONTOR_SHUTDOWN_TIMEOUT"), Value: 25 * time.Second, Usage: "`TIME` that requests have to finish when the process is told to end"},
 		&cli.StringFlag{Name: "log-level", Sources: cli.EnvVars("KONTOR_LOG_LEVEL"), Value: "info", Usage: "debug, info, warn or error"},
 	}
 }
@@ -71,7 +74,7 @@ func settings(c *cli.Command) (server.Config, error) {
 	return server.Config{
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
-		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"),
+		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"), Profiles: c.Bool("pprof"), ShutdownTimeout: c.Duration("shutdown-timeout"),
 		TrustedProxies: list(c, "trusted-proxies"), AllowedOrigins: list(c, "allowed-origins"),
 		Operations: c.String("operations"), OperationsOnly: c.Bool("operations-only"),
 		Introspection: development("introspection"), IDE: development("ide"),

@@ -39,6 +39,7 @@ type DB struct {
 	plain   *sql.DB        // for questions about the schema: nobody's
 	patient func() *sql.DB // opens connections like SQL's that do not wait for locks for long; nil where nobody else holds any
 	ping    func(context.Context) error
+	stats   func() sql.DBStats
 	closers []func() error
 
 	migrations fs.FS // instead of the binary's own; nil: those
@@ -49,6 +50,7 @@ type Option func(*options)
 
 type options struct {
 	hook       func(string)
+	watch      Watcher
 	wall       func(context.Context) (string, error)
 	migrations fs.FS
 }
@@ -90,6 +92,9 @@ func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) 
 		return nil, errors.Join(fmt.Errorf("reaching the database: %w", err), d.Close())
 	}
 	d.migrations = o.migrations
+	if o.watch != nil {
+		d.driver = watched{d.driver, o.watch}
+	}
 	if o.hook != nil {
 		d.driver = hooked{d.driver, o.hook}
 	}
@@ -131,6 +136,7 @@ func openSQLite(path string) (*DB, error) {
 	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	return &DB{
 		SQL: opened, plain: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened), ping: opened.PingContext,
+		stats:   opened.Stats,
 		closers: []func() error{unlock, opened.Close},
 	}, nil
 }
