@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,10 +50,15 @@ func openPostgres(ctx context.Context, databaseURL string, wall func(context.Con
 	}
 	closePool := func() error { pool.Close(); return nil }
 	plain, system := stdlib.OpenDBFromPool(pool), openSystem(config.ConnConfig)
+	patient := func() *sql.DB {
+		config := config.ConnConfig.Copy()
+		config.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
+		return openSystem(config)
+	}
 	return &DB{
 		SQL: system, plain: plain, Dialect: dialect.Postgres, driver: pgxDriver{pgxConn{to: pool, wall: wall}, pool}, ping: pool.Ping,
 		stats:   func() sql.DBStats { return statsOf(pool) },
-		closers: []func() error{closePool, plain.Close, system.Close},
+		closers: []func() error{closePool, plain.Close, system.Close}, patient: patient,
 	}, nil
 }
 
