@@ -21,14 +21,14 @@ type Options struct {
 	Log       *slog.Logger
 	// Introspection tells whether clients may read the schema from the API.
 	Introspection bool
-	// Telemetry measures operations; nil: nobody does.
-	Telemetry *telemetry.Telemetry
 	// Operations are those that clients name instead of sending them.
 	Operations *persisted.Store
 	// Budget is what users and companies may ask for.
 	Budget *budget.Budget
 	// Enter waits until it is the turn of an operation.
 	Enter func(context.Context) (leave func(), err error)
+	// Telemetry measures operations; nil: nobody does.
+	Telemetry *telemetry.Telemetry
 }
 
 // Schema is the executable schema over a resolver, with its one door.

@@ -125,12 +125,6 @@ func (c Config) Validate() error {
 			complain("KONTOR_TRUSTED_PROXIES %q is no network: write it like 10.0.0.0/8, one address like 10.0.0.1/32", network)
 		}
 	}
-	if c.Profiles && c.DebugAddr == "" {
-		complain("KONTOR_PPROF needs KONTOR_DEBUG_ADDR, the address at which profiles are shown")
-	}
-	if c.ShutdownTimeout < 0 {
-		complain("KONTOR_SHUTDOWN_TIMEOUT is how long requests have to finish: write it like 25s")
-	}
 	for _, origin := range c.AllowedOrigins {
 		parsed, err := url.Parse(origin)
 		if err != nil || parsed.Host == "" || origin != parsed.Scheme+"://"+parsed.Host || (parsed.Scheme != "https" && parsed.Scheme != "http") {
@@ -142,6 +136,12 @@ func (c Config) Validate() error {
 	}
 	if c.Budget.User < 0 || c.Budget.Tenant < 0 {
 		complain("KONTOR_USER_BUDGET and KONTOR_TENANT_BUDGET are points each second, 0 for no bound")
+	}
+	if c.Profiles && c.DebugAddr == "" {
+		complain("KONTOR_PPROF needs KONTOR_DEBUG_ADDR, the address at which profiles are shown")
+	}
+	if c.ShutdownTimeout < 0 {
+		complain("KONTOR_SHUTDOWN_TIMEOUT is how long requests have to finish: write it like 25s")
 	}
 	for i, secret := range c.Secrets {
 		if len(secret) < 32 {

@@ -223,7 +223,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		return err
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
-		RequestID: requestID, Log: s.log, Introspection: s.config.Introspection, Enter: s.gate.enter, Telemetry: s.telemetry,
+		RequestID: requestID, Log: s.log, Introspection: s.config.Introspection, Telemetry: s.telemetry, Enter: s.gate.enter,
 		Operations: persisted.New(s.redis, o.now, known, s.config.OperationsOnly),
 		Budget:     budget.New(s.redis, s.config.Budget),
 	})

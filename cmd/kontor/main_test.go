@@ -25,6 +25,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asKontor) != "" {
+		main()
+		return
+	}
 	folder, err := os.MkdirTemp("", "kontor-binary-")
 	if err != nil {
 		panic(err)

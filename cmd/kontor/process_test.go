@@ -20,6 +20,9 @@ import (
 	"kontor/server/servertest"
 )
 
+// asKontor makes of this test binary kontor itself.
+const asKontor = "KONTOR_TEST_AS_KONTOR"
+
 // kontor is `kontor serve` as a process of its own.
 type kontor struct {
 	*exec.Cmd
@@ -49,12 +52,8 @@ func (l *lines) String() string {
 // serve starts a process with these settings and waits until it listens.
 func serve(t *testing.T, environment ...string) *kontor {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatalf("building the binary: %v", err)
-	}
-	k := &kontor{Cmd: exec.Command(path, "serve"), log: &lines{}, exited: make(chan struct{})}
-	k.Env = append(os.Environ(), environment...)
+	k := &kontor{Cmd: exec.Command(os.Args[0], "serve"), log: &lines{}, exited: make(chan struct{})}
+	k.Env = append(append(os.Environ(), asKontor+"=yes"), environment...)
 	k.Dir, k.Stderr = t.TempDir(), k.log
 	output, err := k.StdoutPipe()
 	if err != nil {

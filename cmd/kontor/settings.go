@@ -74,8 +74,7 @@ func settings(c *cli.Command) (server.Config, error) {
 	return server.Config{
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
-		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"),
-		Profiles: c.Bool("pprof"), ShutdownTimeout: c.Duration("shutdown-timeout"),
+		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"), Profiles: c.Bool("pprof"), ShutdownTimeout: c.Duration("shutdown-timeout"),
 		TrustedProxies: list(c, "trusted-proxies"), AllowedOrigins: list(c, "allowed-origins"),
 		Operations: c.String("operations"), OperationsOnly: c.Bool("operations-only"),
 		Introspection: development("introspection"), IDE: development("ide"),
