@@ -63,17 +63,42 @@ func (c charge) InterceptOperation(ctx context.Context, next graphql.OperationHa
 			Extensions: map[string]any{"cost": shown},
 		})
 	}
-	if op.Operation.Operation != ast.Subscription {
-		op.Stats.SetExtension(c.ExtensionName(), shown)
-	}
+	op.Stats.SetExtension(c.ExtensionName(), shown)
 	return next(ctx)
 }
 
+// bytesOfPoint is how large an answer is, in bytes, for a point: what has more in it than could be foreseen costs more.
+const bytesOfPoint = 256
+
+// InterceptResponse tells what it cost. A list without a length may have been longer than assumed, and a
+// subscription costs again each time that it tells something: that is owed.
 func (c charge) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	if graphql.HasOperationContext(ctx) {
-		if shown := graphql.GetOperationContext(ctx).Stats.GetExtension(c.ExtensionName()); shown != nil {
-			graphql.RegisterExtension(ctx, "cost", shown)
-		}
+	response := next(ctx)
+	if response == nil || !graphql.HasOperationContext(ctx) {
+		return response
 	}
-	return next(ctx)
+	op := graphql.GetOperationContext(ctx)
+	shown, charged := op.Stats.GetExtension(c.ExtensionName()).(cost)
+	if !charged {
+		return response
+	}
+	more := len(response.Data)/bytesOfPoint - shown.Points
+	if op.Operation.Operation == ast.Subscription {
+		more += shown.Points
+	}
+	if v, err := authz.FromContext(ctx); more > 0 && shown.Left != nil && err == nil {
+		v = v.AtHome()
+		// What was done is not undone because it cannot be counted.
+		if have, err := c.budget.Owe(ctx, v.User, v.Tenant, more); err == nil {
+			shown.Left = &left{have.Remaining, have.Maximum, have.PerSecond}
+		}
+		shown.Points += more
+	}
+	if op.Operation.Operation != ast.Subscription {
+		if response.Extensions == nil {
+			response.Extensions = map[string]any{}
+		}
+		response.Extensions["cost"] = shown
+	}
+	return response
 }

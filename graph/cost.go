@@ -18,6 +18,8 @@ const (
 	// multiply (GQL-07).
 	maxPoints = 20_000
 	perChange = 10
+	// maxEvent bounds what a subscription loads, each time that it tells something.
+	maxEvent = 200
 	// maxWeight bounds the fields of the answer.
 	maxWeight = 100_000
 	// assumed is how many elements a list has of which the operation does not say how many.
@@ -60,6 +62,8 @@ func (l *limits) MutateOperationContext(_ context.Context, op *graphql.Operation
 		err := gqlerror.Errorf("say how many elements a list shall have: first or last, 1 to %d", maxPage)
 		errcode.Set(err, CodeBadUserInput)
 		return err
+	case op.Operation.Operation == ast.Subscription && s.points > maxEvent:
+		return refuse("the subscription would load too much each time: ask for less, and for the rest when it tells of something")
 	case s.points > maxPoints:
 		return refuse("the operation would load too much: ask for fewer elements in lists within lists")
 	case s.weight > maxWeight:
@@ -180,8 +184,9 @@ func (m measurer) field(f *ast.Field, page int) size {
 	if f.Definition != nil && f.Definition.Type.Elem != nil && len(f.SelectionSet) > 0 {
 		elements = m.elements(f, asked, page)
 	}
-	s.points = min(elements*(own+s.points), 2*maxPoints)
-	s.weight = min(1+elements*s.weight, 2*maxWeight)
+	// A page is loaded, whatever is asked of it, and a field of the outermost level, however many it gives.
+	s.points = min(max(own, elements*(own+s.points), asked), 2*maxPoints)
+	s.weight = min(1+max(elements*s.weight, asked), 2*maxWeight)
 	return s
 }
 

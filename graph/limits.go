@@ -21,11 +21,9 @@ const (
 	maxAliases    = 15
 	maxDirectives = 20
 	maxRoots      = 10
-	maxFields     = 1000
-	maxSpreads    = 200
-	// maxSelections bounds one pair of braces: the rule that compares fields of the same name
-	// compares each with each.
-	maxSelections = 250
+	// maxFields bounds what the rule costs that compares fields of the same name, each with each.
+	maxFields  = 300
+	maxSpreads = 200
 )
 
 const codeComplexity = "COMPLEXITY_LIMIT_EXCEEDED"
@@ -75,16 +73,25 @@ func (l *limits) MutateOperationParameters(ctx context.Context, params *graphql.
 // checkShape refuses a document for what it is, whatever it means.
 func checkShape(document *ast.QueryDocument) *gqlerror.Error {
 	m := &shapes{document: document, fragments: map[string]shape{}}
+	var all []shape
 	for _, operation := range document.Operations {
 		s := m.measure(operation.SelectionSet)
 		s.directives += len(operation.Directives)
+		all = append(all, s)
+	}
+	// Those that nothing spreads are validated, too.
+	for _, fragment := range document.Fragments {
+		s := m.fragment(fragment.Name)
+		s.roots = 0
+		all = append(all, s)
+	}
+	for _, s := range all {
 		for _, each := range []struct {
 			what       string
 			have, most int
 		}{
 			{"levels", s.depth, maxDepth}, {"aliases", s.aliases, maxAliases}, {"directives", s.directives, maxDirectives},
 			{"fields at the outermost level", s.roots, maxRoots}, {"fields", s.fields, maxFields}, {"fragments", s.spreads, maxSpreads},
-			{"fields in one pair of braces", s.widest, maxSelections},
 		} {
 			if each.have > each.most {
 				return refuse(fmt.Sprintf("an operation has at most %d %s, fragments written out", each.most, each.what))
@@ -101,13 +108,13 @@ func refuse(message string) *gqlerror.Error {
 }
 
 // shape is how large a selection is, fragments written out.
-type shape struct{ depth, aliases, directives, roots, fields, spreads, widest int }
+type shape struct{ depth, aliases, directives, roots, fields, spreads int }
 
 // add puts another selection of the same level beside it. Counts are bounded, so that doubling
 // fragments cannot overflow them.
 func (s *shape) add(o shape) {
 	const most = 1 << 20
-	s.depth, s.widest = max(s.depth, o.depth), max(s.widest, o.widest)
+	s.depth = max(s.depth, o.depth)
 	s.aliases = min(s.aliases+o.aliases, most)
 	s.directives = min(s.directives+o.directives, most)
 	s.roots = min(s.roots+o.roots, most)
@@ -123,14 +130,14 @@ type shapes struct {
 }
 
 func (m *shapes) measure(selections ast.SelectionSet) shape {
-	total := shape{widest: len(selections)}
+	var total shape
 	for _, selection := range selections {
 		var s shape
 		switch selection := selection.(type) {
 		case *ast.Field:
-			// How deep introspection goes has a rule of its own.
-			if selection.Name != "__schema" && selection.Name != "__type" {
-				s = m.measure(selection.SelectionSet)
+			s = m.measure(selection.SelectionSet)
+			if selection.Name == "__schema" || selection.Name == "__type" {
+				s.depth = 0 // how deep introspection goes has a rule of its own
 			}
 			s.depth, s.roots = s.depth+1, 1
 			s.fields++
@@ -172,7 +179,8 @@ type documents struct {
 }
 
 const (
-	maxDocuments = 1000
+	// maxDocuments of the largest kind take some 60 MB.
+	maxDocuments = 300
 	// maxKept is the length of a document, in bytes, up to which it is kept: three times that of
 	// the largest file of the clients. What is longer is read anew each time.
 	maxKept = 16 << 10
@@ -180,7 +188,7 @@ const (
 
 func newDocuments() documents { return documents{lru.New[*ast.QueryDocument](maxDocuments)} }
 
-// Add keeps a document, unless it is so long that a thousand of them would fill the memory.
+// Add keeps a document, unless it is so long that it would take the room of many.
 func (d documents) Add(ctx context.Context, text string, document *ast.QueryDocument) {
 	if len(text) <= maxKept {
 		d.Cache.Add(ctx, text, document)

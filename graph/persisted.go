@@ -8,6 +8,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"kontor/authz"
 	"kontor/internal/fault"
 	"kontor/internal/persisted"
 )
@@ -30,7 +31,8 @@ var _ interface {
 func (named) ExtensionName() string                   { return "NamedOperations" }
 func (named) Validate(graphql.ExecutableSchema) error { return nil }
 
-// register keeps what a client named and sent, once everything else found it to be good.
+// register keeps what a client named and sent, once everything else found it to be good. Clients that
+// are not logged in go on sending theirs.
 type register struct{ store *persisted.Store }
 
 var _ interface {
@@ -90,6 +92,9 @@ func (r register) MutateOperationContext(ctx context.Context, op *graphql.Operat
 	hash, err := hashIn(op.Extensions)
 	if err != nil || hash == "" {
 		return nil
+	}
+	if _, err := authz.FromContext(ctx); err != nil {
+		return nil // nobody could fill the store for nothing
 	}
 	if err := r.store.Keep(ctx, hash, op.RawQuery); err != nil {
 		return gqlerror.Wrap(errors.Join(fault.ErrUnavailable, err))

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -30,12 +31,17 @@ func (t turn) InterceptOperation(ctx context.Context, next graphql.OperationHand
 	if err != nil {
 		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{t.present(ctx, err)}})
 	}
-	responses := next(ctx)
-	return func(ctx context.Context) *graphql.Response {
-		if leave == nil {
-			return responses(ctx)
+	leave = sync.OnceFunc(leave)
+	begun := false
+	defer func() {
+		if !begun { // what is next panicked
+			leave()
 		}
-		defer func() { leave(); leave = nil }()
+	}()
+	responses := next(ctx)
+	begun = true
+	return func(ctx context.Context) *graphql.Response {
+		defer leave()
 		return responses(ctx)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+	"time"
 
 	"kontor/internal/budget"
 	"kontor/server"
@@ -119,4 +120,24 @@ func number(t *testing.T, answer *servertest.Answer, path ...string) int {
 		t.Fatalf("no cost.%v: %s", path, answer.Body)
 	}
 	return int(n)
+}
+
+// A list may be longer than anybody could foresee: what is in the answer is owed.
+//
+// Case: GQL-14
+func TestBudgetCountsWhatWasLoaded(t *testing.T) {
+	t.Parallel()
+	k := servertest.Start(t, servertest.Backends[0], func(c *server.Config) { c.Budget = budget.Rates{User: 10} })
+	martha := shopperAs(t, k, "martha.hansen")
+	const cart = `{ cart { items { id product { id sku name description } } } }`
+	before := number(t, martha.Do(t, cart, nil).OK(t), "points")
+	var items []map[string]any
+	for i := range 100 {
+		items = append(items, map[string]any{"sku": "TEL-DT-0104", "quantity": "1", "wishedDate": time.Date(2026, 12, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)})
+	}
+	martha.add(items...).OK(t)
+	answer := martha.Do(t, cart, nil).OK(t)
+	if points := number(t, answer, "points"); points < len(answer.Body)/300 || points <= before {
+		t.Errorf("an answer of %d bytes costs %d points, one of an empty cart %d", len(answer.Body), points, before)
+	}
 }

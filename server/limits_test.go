@@ -59,7 +59,10 @@ func TestLimitsOfDocuments(t *testing.T) {
 
 			{"500 times the same field", "{ " + strings.Repeat("__typename ", 500) + "}", tooComplex},
 			{"240 times the same object", "{ " + strings.Repeat("categories { id } ", 240) + "}", tooComplex},
-			{"the same field 251 times within an object", "{ categories { " + strings.Repeat("id ", 251) + "} }", tooComplex},
+			{"the same field 301 times within an object", "{ categories { " + strings.Repeat("id ", 301) + "} }", tooComplex},
+			{"the same field in pairs of braces", "{ product(sku: \"a\") { " + strings.Repeat("... { "+strings.Repeat("sku ", 150)+"} ", 4) + "} }", tooComplex},
+			{"the same field within the schema", "{ __schema { queryType { " + strings.Repeat("name ", 301) + "} } }", tooComplex},
+			{"the same field in a fragment that nothing spreads", "{ __typename } fragment f on Product { " + strings.Repeat("sku ", 301) + "}", tooComplex},
 			{"the same field in 100 fragments", "{ " + strings.Repeat("...f ", 100) + "} fragment f on Query { categories { id } }", tooComplex},
 		} {
 			k.Statements.Take()
@@ -172,6 +175,8 @@ func TestLimitsOfBatches(t *testing.T) {
 			"a batch of two":            `[` + one + `,` + one + `]`,
 			"a batch of ten":            `[` + strings.Repeat(one+",", 9) + one + `]`,
 			"an empty batch":            `[]`,
+			"another query in capitals": `{"query": "{ __typename }", "Query": "{ viewer { user { id } } }"}`,
+			"something behind it":       `{"query": "{ __typename }"} {"query": "{ __typename }"}`,
 			"two operations":            `{"query": "query A { __typename } query B { __typename }"}`,
 			"two operations, none such": `{"query": "query A { __typename } query B { __typename }", "operationName": "C"}`,
 		} {

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -80,14 +82,16 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if _, err := authz.FromContext(r.Context()); err == nil {
 		x.token, x.transport, _ = s.token(r)
 	}
+	defer func() {
+		s.sockets.remove(x)
+		if x.session != "" {
+			s.sockets.release(x.session)
+		}
+	}()
 	frame := int64(maxBodyBytes)
 	transport.Websocket{
 		Implementation: punctual{opened: func(c transport.WebsocketConn) { s.sockets.add(x, c) }}, InitFunc: x.connect, InitTimeout: initTimeout, PingPongInterval: pingEvery, PayloadReadLimit: &frame,
 	}.Do(w, r, x)
-	s.sockets.remove(x)
-	if x.session != "" {
-		s.sockets.release(x.session)
-	}
 }
 
 // connect says who a WebSocket is of: the cookie of its request tells, or the token that
@@ -128,10 +132,14 @@ func (x *socket) viewer(ctx context.Context) (*authz.Viewer, string, error) {
 	return x.server.who(ctx, x.token, x.transport, false)
 }
 
-// CreateOperationContext is the executor's, with no more errors than a client can use.
+// CreateOperationContext is the executor's, with no more errors than a client can use, and
+// nothing of the inside in them.
 func (x *socket) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
 	op, refused := x.Executor.CreateOperationContext(ctx, params)
-	return op, bounded(refused)
+	if len(refused) > 0 {
+		refused = x.DispatchError(graphql.WithOperationContext(ctx, op), bounded(refused)).Errors
+	}
+	return op, refused
 }
 
 // DispatchOperation runs an operation for the viewer as it is now. What is no subscription
@@ -143,27 +151,30 @@ func (x *socket) DispatchOperation(ctx context.Context, op *graphql.OperationCon
 	if op.Operation.Operation == ast.Mutation {
 		return refuse(fault.Invalid(mutationsByPost))
 	}
-	v, _, err := x.viewer(ctx)
-	if err != nil {
-		return refuse(err)
-	}
-	ctx = authz.NewContext(ctx, v)
+	// Before anything waits for a place: one socket must not fill the line.
 	if x.running.Add(1) > maxRunning {
 		x.running.Add(-1)
 		return refuse(&fault.RateLimited{RetryAfter: time.Second})
 	}
+	v, _, err := x.viewer(ctx)
+	if err != nil {
+		x.running.Add(-1)
+		return refuse(err)
+	}
+	ctx = authz.NewContext(ctx, v)
 	cancel := context.CancelFunc(func() {})
 	if op.Operation.Operation != ast.Subscription {
 		ctx, cancel = context.WithTimeout(ctx, queryTimeout)
 	}
 	over := sync.OnceFunc(func() { cancel(); x.running.Add(-1) })
 	responses, ctx := x.Executor.DispatchOperation(ctx, op)
-	return func(ctx context.Context) *graphql.Response {
-		response := responses(ctx)
-		if response == nil {
-			over()
-		}
-		return response
+	return func(ctx context.Context) (response *graphql.Response) {
+		defer func() {
+			if response == nil { // it is over, or panicked
+				over()
+			}
+		}()
+		return responses(ctx)
 	}, ctx
 }
 
@@ -181,6 +192,19 @@ func (p punctual) Accept(w http.ResponseWriter, r *http.Request, options transpo
 }
 
 type punctualConn struct{ transport.WebsocketConn }
+
+// NextReader looks at a message before it is read, as at the body of a request.
+func (c punctualConn) NextReader() (int, io.Reader, error) {
+	kind, r, err := c.WebsocketConn.NextReader()
+	if err != nil {
+		return kind, r, err
+	}
+	message, err := io.ReadAll(r)
+	if err == nil {
+		err = inspect(message, 2) // within the payload
+	}
+	return kind, bytes.NewReader(message), err
+}
 
 func (c punctualConn) WriteJSON(message any) error {
 	late := time.AfterFunc(eventTimeout, func() { _ = c.Close() })

@@ -127,7 +127,7 @@ func read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
 // decode reads the parameters of an operation, or says what is wrong with them.
 func decode(body []byte, header http.Header) (*graphql.RawParams, error) {
 	params := &graphql.RawParams{ReadTime: graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}, Headers: header}
-	if err := inspect(body); err != nil {
+	if err := inspect(body, 1); err != nil {
 		return nil, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -146,21 +146,36 @@ func decode(body []byte, header http.Header) (*graphql.RawParams, error) {
 const maxLevels = 50
 
 // inspect looks at JSON before anything is made of it: a small body can have much in it. What
-// comes twice in an object could be read by somebody before us as the one, and by us as the other.
-func inspect(body []byte) error {
+// comes twice in an object could be read by somebody before us as the one, and by us as the other. The
+// parameters of the operation are at this level.
+func inspect(body []byte, level int) error {
 	tokens := jsontext.NewDecoder(bytes.NewReader(body))
 	for n := 0; ; n++ {
-		switch _, err := tokens.ReadToken(); {
+		token, err := tokens.ReadToken()
+		_, inside := tokens.StackIndex(tokens.StackDepth())
+		switch {
 		case errors.Is(err, io.EOF) && n > 0:
 			return nil
 		case err != nil:
 			return malformed("the request is not JSON in UTF-8, or has a name twice in an object")
+		case tokens.StackDepth() == 0 && inside > 1:
+			return malformed("there is something behind the JSON object")
+		case tokens.StackDepth() == level && inside%2 == 1 && token.Kind() == '"' && mistyped(token.String()):
+			return malformed("names are written in small and capital letters as they are: query, variables, operationName, extensions")
 		case tokens.StackDepth() > maxLevels:
 			return malformed(fmt.Sprintf("the request has more than %d levels of objects and lists", maxLevels))
 		case n > 3*graph.MaxValues: // a value, its name, and the object around it
 			return malformed("the variables have too many values")
 		}
 	}
+}
+
+// mistyped tells whether a name would be read as another one by Go's decoder, which takes small
+// for capital letters.
+func mistyped(name string) bool {
+	return slices.ContainsFunc([]string{"query", "variables", "operationName", "extensions"}, func(known string) bool {
+		return name != known && strings.EqualFold(name, known)
+	})
 }
 
 // negotiate picks the media type of the answer.

@@ -44,8 +44,8 @@ type Left struct {
 func (l Left) Refused() bool { return l.RetryAfter > 0 }
 
 // take keeps of each bucket when it is full again, in microseconds of Redis's own clock: those of
-// the replicas may differ. Both have enough, or nothing is taken. It gives for each bucket what is left, and for
-// how long to wait.
+// the replicas may differ. Both have enough, or nothing is taken, unless it is owed. It gives for each bucket
+// what is left, and for how long to wait.
 var take = redis.NewScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -61,13 +61,13 @@ for i, key in ipairs(KEYS) do
 		left[i] = -1
 	end
 end
-if wait > 0 then
+if wait > 0 and ARGV[6] == '0' then
 	return {math.ceil(wait), left[1], left[2]}
 end
 for i, key in ipairs(KEYS) do
 	if full[i] then
 		redis.call('SET', key, string.format('%.0f', full[i]), 'PX', math.ceil((full[i] - now) / 1000) + 1)
-		left[i] = left[i] - points
+		left[i] = math.max(0, left[i] - points)
 	end
 end
 return {0, left[1], left[2]}
@@ -76,13 +76,22 @@ return {0, left[1], left[2]}
 // Take takes the points of an operation out of both buckets, or out of none. It fails with
 // fault.ErrUnavailable.
 func (b *Budget) Take(ctx context.Context, user, tenant uuid.UUID, points int) (Left, error) {
+	return b.take(ctx, user, tenant, points, 0)
+}
+
+// Owe takes points for what was done already, whether there are so many or not: what comes next waits longer.
+func (b *Budget) Owe(ctx context.Context, user, tenant uuid.UUID, points int) (Left, error) {
+	return b.take(ctx, user, tenant, points, 1)
+}
+
+func (b *Budget) take(ctx context.Context, user, tenant uuid.UUID, points, owed int) (Left, error) {
 	if b.rates == (Rates{}) {
 		return Left{}, nil
 	}
 	// In braces: both are in one slot of a cluster.
 	of := "kontor:budget:{" + tenant.String() + "}"
 	got, err := take.Run(ctx, b.client, []string{of + ":" + user.String(), of}, points,
-		b.rates.User, room(b.rates.User), b.rates.Tenant, room(b.rates.Tenant)).Int64Slice()
+		b.rates.User, room(b.rates.User), b.rates.Tenant, room(b.rates.Tenant), owed).Int64Slice()
 	if err != nil || len(got) != 3 {
 		return Left{}, fmt.Errorf("taking from a budget: %w: %w", fault.ErrUnavailable, err)
 	}

@@ -65,6 +65,7 @@ capabilities:
 {{- end -}}
 {{- $_ := set $settings "KONTOR_ENV" "production" -}}
 {{- $_ := set $settings "KONTOR_ADDR" ":8080" -}}
+{{- $_ := set $settings "KONTOR_SHUTDOWN_TIMEOUT" (printf "%ds" (int .Values.shutdownSeconds)) -}}
 {{- /* The address of the pod, and not all of them: production refuses figures that might be public. */}}
 {{- if $debugged }}{{ $_ := set $settings "KONTOR_DEBUG_ADDR" "[$(POD_IP)]:9090" }}{{ end -}}
 {{- if .Values.operations.configMap -}}
