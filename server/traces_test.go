@@ -94,7 +94,7 @@ func names(spans map[string]sdktrace.ReadOnlySpan) (all []string) {
 func attributes(s sdktrace.ReadOnlySpan) map[string]string {
 	all := map[string]string{}
 	for _, a := range s.Attributes() {
-		all[string(a.Key)] = a.Value.Emit()
+		all[string(a.Key)] = a.Value.String()
 	}
 	return all
 }

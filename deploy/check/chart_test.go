@@ -250,7 +250,7 @@ func TestOwnerOnlyMigrates(t *testing.T) {
 			t.Errorf("the migration needs the account %q, which is not there yet", account)
 		}
 		for _, variable := range one[*appsv1.Deployment](t, objects).Spec.Template.Spec.Containers[0].Env {
-			if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef.Name == "kontor-owner" {
+			if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef != nil && variable.ValueFrom.SecretKeyRef.Name == "kontor-owner" {
 				t.Errorf("a server has the owner's %s", variable.Name)
 			}
 		}

@@ -19,6 +19,9 @@ import (
 // methods are those that are told apart: a client may invent others.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions}
 
+// probes ask every few seconds, of every replica: they are no traces.
+var probes = []string{"/healthz", "/readyz"}
+
 func methodOf(r *http.Request) string {
 	if slices.Contains(methods, r.Method) {
 		return r.Method
@@ -42,7 +45,7 @@ func path(pattern string) string {
 func (t *Telemetry) Request(r *http.Request, id string, stream bool) (_ context.Context, end func(pattern string, status int)) {
 	began, ctx, span := time.Now(), r.Context(), trace.Span(nil)
 	t.metrics.requestsRunning.Inc()
-	if t.tracer != nil && !stream {
+	if t.tracer != nil && !stream && !slices.Contains(probes, r.URL.Path) {
 		ctx, span = t.begin(ctx, r, id)
 	}
 	return ctx, func(pattern string, status int) {

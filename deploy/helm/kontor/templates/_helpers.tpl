@@ -66,11 +66,18 @@ capabilities:
 {{- $_ := set $settings "KONTOR_ENV" "production" -}}
 {{- $_ := set $settings "KONTOR_ADDR" ":8080" -}}
 {{- $_ := set $settings "KONTOR_SHUTDOWN_TIMEOUT" (printf "%ds" (int .Values.shutdownSeconds)) -}}
-{{- if $debugged }}{{ $_ := set $settings "KONTOR_DEBUG_ADDR" ":9090" }}{{ end -}}
+{{- /* The address of the pod, and not all of them: production refuses figures that might be public. */}}
+{{- if $debugged }}{{ $_ := set $settings "KONTOR_DEBUG_ADDR" "[$(POD_IP)]:9090" }}{{ end -}}
 {{- if .Values.operations.configMap -}}
 {{- $_ := set $settings "KONTOR_OPERATIONS" (printf "/etc/kontor/%s" .Values.operations.key) -}}
 {{- $_ := set $settings "KONTOR_OPERATIONS_ONLY" .Values.operations.only -}}
 {{- end -}}
+{{- if $debugged }}
+- name: POD_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+{{- end }}
 {{- range $name, $value := $settings }}
 {{- if has $name $known.secret }}{{ fail (printf "settings.%s has passwords or keys inside: name its Secret under secrets" $name) }}{{ end }}
 {{- if not (has $name $known.plain) }}{{ fail (printf "settings.%s is no setting of Kontor: docs/configuration.md has them all" $name) }}{{ end }}
