@@ -76,15 +76,17 @@ func TestUpgradeWithoutDowntime(t *testing.T) {
 		c.HTTP = &http.Client{Timeout: 15 * time.Second}
 		people.Go(func() {
 			for n := 0; !stopped.Load(); n++ {
-				replicas.RLock()
-				c.URL = replicas.all[(i+n)%len(replicas.all)].URL
-				asked := time.Now()
-				c.Do(t, `{ orders(first: 5) { totalCount nodes { number items { quantity } } } cart { items { quantity } } }`, nil).OK(t)
-				c.Do(t, `mutation { addCartItems(input: {items: [{sku: "TEL-DT-0101", quantity: "1"}]}) { errors { code } } }`, nil).OK(t)
-				number := c.Do(t, `mutation($key: String!) { placeOrder(input: {idempotencyKey: $key}) { order { number } errors { code message } } }`,
-					servertest.Vars{"key": fmt.Sprint(username, n)}).OK(t).String(t, "placeOrder.order.number")
-				took := time.Since(asked)
-				replicas.RUnlock()
+				number, took := func() (string, time.Duration) {
+					replicas.RLock()
+					defer replicas.RUnlock()
+					c.URL = replicas.all[(i+n)%len(replicas.all)].URL
+					asked := time.Now()
+					c.Do(t, `{ orders(first: 5) { totalCount nodes { number items { quantity } } } cart { items { quantity } } }`, nil).OK(t)
+					c.Do(t, `mutation { addCartItems(input: {items: [{sku: "TEL-DT-0101", quantity: "1"}]}) { errors { code } } }`, nil).OK(t)
+					number := c.Do(t, `mutation($key: String!) { placeOrder(input: {idempotencyKey: $key}) { order { number } errors { code message } } }`,
+						servertest.Vars{"key": fmt.Sprint(username, n)}).OK(t).String(t, "placeOrder.order.number")
+					return number, time.Since(asked)
+				}()
 				mu.Lock()
 				if placed[number] {
 					t.Errorf("%s was placed twice", number)
