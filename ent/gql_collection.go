@@ -378,6 +378,16 @@ func (_q *AuditEntryQuery) collectField(ctx context.Context, oneNode bool, opCtx
 				selectedFields = append(selectedFields, auditentry.FieldAction)
 				fieldSeen[auditentry.FieldAction] = struct{}{}
 			}
+		case "class":
+			if _, ok := fieldSeen[auditentry.FieldClass]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldClass)
+				fieldSeen[auditentry.FieldClass] = struct{}{}
+			}
+		case "result":
+			if _, ok := fieldSeen[auditentry.FieldResult]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldResult)
+				fieldSeen[auditentry.FieldResult] = struct{}{}
+			}
 		case "actorID":
 			if _, ok := fieldSeen[auditentry.FieldActorID]; !ok {
 				selectedFields = append(selectedFields, auditentry.FieldActorID)

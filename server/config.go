@@ -150,9 +150,13 @@ func (c Config) secure() bool { return strings.HasPrefix(c.BaseURL, "https://") 
 
 // secrets are the keys for signed links, the newest first. In development one is
 // made at the first start and kept beside the data.
-func (c Config) secrets() ([]string, error) {
-	if len(c.Secrets) > 0 {
-		return c.Secrets, nil
+func (c Config) secrets() ([]string, error) { return Secrets(c.Secrets) }
+
+// Secrets are the keys of a deployment for a command: those that are set, or what a server
+// in development made beside its data.
+func Secrets(set []string) ([]string, error) {
+	if len(set) > 0 {
+		return set, nil
 	}
 	path := filepath.Join("data", "secret")
 	if kept, err := os.ReadFile(path); err == nil {

@@ -154,7 +154,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	news := live.New(s.redis, s.log)
 	s.live, s.closers = news, append(s.closers, news.Close)
-	log, attempts := audit.New(s.db, o.now, news), throttle.New(s.redis, o.now)
+	log, attempts := audit.New(s.db, sealer, o.now, news), throttle.New(s.redis, o.now)
 	sessions := session.NewStore(s.redis, o.now)
 	sessions.WhenEnded(func(ctx context.Context, user uuid.UUID, id string) {
 		news.Tell(ctx, live.News{Kind: live.Session, User: user, Session: id})
@@ -306,7 +306,7 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 }
 
 // Work does what nobody waits for, until the context ends: sends mails, reminds approvers,
-// frees reservations, processes orders. It returns once the orders that were begun have come a step further.
+// frees reservations, tells where audit logs end, processes orders. It returns once the orders that were begun have come a step further.
 func (s *Server) Work(ctx context.Context) {
 	if s.sender != nil {
 		go s.sender.Run(ctx)
@@ -314,6 +314,7 @@ func (s *Server) Work(ctx context.Context) {
 	go s.rooms.Ordering.KeepReminding(ctx)
 	go s.rooms.Telephony.KeepSweeping(ctx)
 	go s.rooms.Imports.KeepImporting(ctx)
+	go s.rooms.Audit.KeepShipping(ctx, s.log)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 

@@ -5,9 +5,13 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
+	"kontor/internal/audit"
+	"kontor/internal/db"
+	"kontor/internal/seal"
 	"kontor/server"
 )
 
@@ -23,7 +27,7 @@ func settingFlags() []cli.Flag {
 		blobFlag(),
 		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
 		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
-		&cli.StringFlag{Name: "secret", Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"},
+		secretFlag(),
 		&cli.StringFlag{Name: "trusted-proxies", Sources: cli.EnvVars("KONTOR_TRUSTED_PROXIES"), Usage: "`NETWORKS` of the proxies in front, such as 10.0.0.0/8, separated by commas: their X-Forwarded-For says where a request comes from; empty: nobody's does"},
 		&cli.StringFlag{Name: "centre-issuer", Sources: cli.EnvVars("KONTOR_CENTRE_ISSUER"), Usage: "`URL` of the operator's customer centre, an OpenID Connect provider, as it names itself; empty: accounts cannot be linked"},
 		&cli.StringFlag{Name: "centre-client-id", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_ID"), Usage: "`ID` of Kontor at the customer centre; its redirect URI is the base URL with /customer-centre/callback"},
@@ -39,8 +43,36 @@ func databaseFlag() cli.Flag {
 	return &cli.StringFlag{Name: "database-url", Sources: cli.EnvVars("KONTOR_DATABASE_URL"), Value: "sqlite://./data/kontor.db", Usage: "sqlite://PATH or postgres:// `URL`"}
 }
 
+func secretFlag() cli.Flag {
+	return &cli.StringFlag{Name: "secret", Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"}
+}
+
 func blobFlag() cli.Flag {
 	return &cli.StringFlag{Name: "blob-url", Sources: cli.EnvVars("KONTOR_BLOB_URL"), Value: "file://./data/blobs", Usage: "where documents are kept: file:// or s3:// `URL`"}
+}
+
+func secretsOf(c *cli.Command) []string {
+	var secrets []string
+	for secret := range strings.SplitSeq(c.String("secret"), ",") {
+		if secret = strings.TrimSpace(secret); secret != "" {
+			secrets = append(secrets, secret)
+		}
+	}
+	return secrets
+}
+
+// auditLog is the audit log of a command, which writes and checks it with the secrets of the
+// servers.
+func auditLog(c *cli.Command, d *db.DB) (*audit.Log, error) {
+	secrets, err := server.Secrets(secretsOf(c))
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := seal.New(secrets)
+	if err != nil {
+		return nil, err
+	}
+	return audit.New(d, sealer, time.Now, nil), nil
 }
 
 // settings reads the flags into the configuration; what is wrong with it is told
@@ -49,12 +81,6 @@ func settings(c *cli.Command) (server.Config, error) {
 	env := c.String("env")
 	if env != "development" && env != "production" {
 		return server.Config{}, fmt.Errorf("KONTOR_ENV %q: choose development or production", env)
-	}
-	var secrets []string
-	for secret := range strings.SplitSeq(c.String("secret"), ",") {
-		if secret = strings.TrimSpace(secret); secret != "" {
-			secrets = append(secrets, secret)
-		}
 	}
 	var proxies []string
 	for network := range strings.SplitSeq(c.String("trusted-proxies"), ",") {
@@ -65,7 +91,7 @@ func settings(c *cli.Command) (server.Config, error) {
 	return server.Config{
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
-		Demo: c.Bool("demo"), Production: env == "production", Secrets: secrets, DebugAddr: c.String("debug-addr"),
+		Demo: c.Bool("demo"), Production: env == "production", Secrets: secretsOf(c), DebugAddr: c.String("debug-addr"),
 		TrustedProxies: proxies,
 		Centre: server.CentreConfig{
 			Issuer: c.String("centre-issuer"), ClientID: c.String("centre-client-id"), ClientSecret: c.String("centre-client-secret"),

@@ -117,6 +117,8 @@ var (
 		{Name: "sequence", Type: field.TypeInt64},
 		{Name: "at", Type: field.TypeTime},
 		{Name: "action", Type: field.TypeString},
+		{Name: "class", Type: field.TypeEnum, Enums: []string{"CHANGE", "SECURITY"}, Default: "CHANGE"},
+		{Name: "result", Type: field.TypeEnum, Enums: []string{"DONE", "REFUSED"}, Default: "DONE"},
 		{Name: "actor_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "actor_username", Type: field.TypeString},
 		{Name: "actor_tenant", Type: field.TypeString},
@@ -129,6 +131,9 @@ var (
 		{Name: "request_id", Type: field.TypeString},
 		{Name: "previous_hash", Type: field.TypeString},
 		{Name: "hash", Type: field.TypeString},
+		{Name: "key_id", Type: field.TypeString, Default: ""},
+		{Name: "seals", Type: field.TypeString, Default: ""},
+		{Name: "salts", Type: field.TypeString, Default: ""},
 	}
 	// AuditEntriesTable holds the schema information for the "audit_entries" table.
 	AuditEntriesTable = &schema.Table{
@@ -142,6 +147,12 @@ var (
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "sequence", Type: field.TypeInt64},
 		{Name: "hash", Type: field.TypeString},
+		{Name: "keyed_from", Type: field.TypeInt64, Default: 0},
+		{Name: "cut_sequence", Type: field.TypeInt64, Default: 0},
+		{Name: "cut_hash", Type: field.TypeString, Default: ""},
+		{Name: "moved_at", Type: field.TypeTime, Nullable: true},
+		{Name: "key_id", Type: field.TypeString, Default: ""},
+		{Name: "mac", Type: field.TypeString, Default: ""},
 	}
 	// AuditHeadsTable holds the schema information for the "audit_heads" table.
 	AuditHeadsTable = &schema.Table{

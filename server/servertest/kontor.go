@@ -20,11 +20,13 @@ import (
 
 	"kontor/authz"
 	"kontor/graph/direct"
+	"kontor/internal/audit"
 	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/demo"
 	"kontor/internal/kontortest"
 	"kontor/internal/password"
+	"kontor/internal/seal"
 	"kontor/server"
 )
 
@@ -337,4 +339,14 @@ func (k *Kontor) WithDatabase(t *testing.T, do func(d *db.DB)) {
 	}
 	defer d.Close()
 	do(d)
+}
+
+// AuditLog is the audit log of the replica in its database, with its secrets and its clock.
+func (k *Kontor) AuditLog(t testing.TB, d *db.DB) *audit.Log {
+	t.Helper()
+	sealer, err := seal.New(k.config.Secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return audit.New(d, sealer, k.Clock.Now, nil)
 }
