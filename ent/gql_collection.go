@@ -378,7 +378,7 @@ func (_q *AuditEntryQuery) collectField(ctx context.Context, oneNode bool, opCtx
 				selectedFields = append(selectedFields, auditentry.FieldAction)
 				fieldSeen[auditentry.FieldAction] = struct{}{}
 			}
-		case "class":
+		case "kind":
 			if _, ok := fieldSeen[auditentry.FieldClass]; !ok {
 				selectedFields = append(selectedFields, auditentry.FieldClass)
 				fieldSeen[auditentry.FieldClass] = struct{}{}
@@ -4049,6 +4049,11 @@ func (_q *TenantQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 			if _, ok := fieldSeen[tenant.FieldOnlineBillingNeedsLink]; !ok {
 				selectedFields = append(selectedFields, tenant.FieldOnlineBillingNeedsLink)
 				fieldSeen[tenant.FieldOnlineBillingNeedsLink] = struct{}{}
+			}
+		case "actingNeedsReason":
+			if _, ok := fieldSeen[tenant.FieldActingNeedsReason]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldActingNeedsReason)
+				fieldSeen[tenant.FieldActingNeedsReason] = struct{}{}
 			}
 		case "contactName":
 			if _, ok := fieldSeen[tenant.FieldContactName]; !ok {

@@ -46187,6 +46187,7 @@ type TenantMutation struct {
 	session_absolute_minutes    *int
 	addsession_absolute_minutes *int
 	online_billing_needs_link   *bool
+	acting_needs_reason         *bool
 	email                       *string
 	contact_name                *string
 	contact_phone               *string
@@ -46936,6 +46937,42 @@ func (m *TenantMutation) ResetOnlineBillingNeedsLink() {
 	m.online_billing_needs_link = nil
 }
 
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (m *TenantMutation) SetActingNeedsReason(b bool) {
+	m.acting_needs_reason = &b
+}
+
+// ActingNeedsReason returns the value of the "acting_needs_reason" field in the mutation.
+func (m *TenantMutation) ActingNeedsReason() (r bool, exists bool) {
+	v := m.acting_needs_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActingNeedsReason returns the old "acting_needs_reason" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldActingNeedsReason(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActingNeedsReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActingNeedsReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActingNeedsReason: %w", err)
+	}
+	return oldValue.ActingNeedsReason, nil
+}
+
+// ResetActingNeedsReason resets all changes to the "acting_needs_reason" field.
+func (m *TenantMutation) ResetActingNeedsReason() {
+	m.acting_needs_reason = nil
+}
+
 // SetEmail sets the "email" field.
 func (m *TenantMutation) SetEmail(s string) {
 	m.email = &s
@@ -47231,7 +47268,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 22)
 	if m.parent != nil {
 		fields = append(fields, tenant.FieldParentID)
 	}
@@ -47279,6 +47316,9 @@ func (m *TenantMutation) Fields() []string {
 	}
 	if m.online_billing_needs_link != nil {
 		fields = append(fields, tenant.FieldOnlineBillingNeedsLink)
+	}
+	if m.acting_needs_reason != nil {
+		fields = append(fields, tenant.FieldActingNeedsReason)
 	}
 	if m.email != nil {
 		fields = append(fields, tenant.FieldEmail)
@@ -47335,6 +47375,8 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.SessionAbsoluteMinutes()
 	case tenant.FieldOnlineBillingNeedsLink:
 		return m.OnlineBillingNeedsLink()
+	case tenant.FieldActingNeedsReason:
+		return m.ActingNeedsReason()
 	case tenant.FieldEmail:
 		return m.Email()
 	case tenant.FieldContactName:
@@ -47386,6 +47428,8 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldSessionAbsoluteMinutes(ctx)
 	case tenant.FieldOnlineBillingNeedsLink:
 		return m.OldOnlineBillingNeedsLink(ctx)
+	case tenant.FieldActingNeedsReason:
+		return m.OldActingNeedsReason(ctx)
 	case tenant.FieldEmail:
 		return m.OldEmail(ctx)
 	case tenant.FieldContactName:
@@ -47516,6 +47560,13 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetOnlineBillingNeedsLink(v)
+		return nil
+	case tenant.FieldActingNeedsReason:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActingNeedsReason(v)
 		return nil
 	case tenant.FieldEmail:
 		v, ok := value.(string)
@@ -47684,6 +47735,9 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldOnlineBillingNeedsLink:
 		m.ResetOnlineBillingNeedsLink()
+		return nil
+	case tenant.FieldActingNeedsReason:
+		m.ResetActingNeedsReason()
 		return nil
 	case tenant.FieldEmail:
 		m.ResetEmail()

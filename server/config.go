@@ -30,6 +30,7 @@ type Config struct {
 	Production  bool   // KONTOR_ENV=production
 	Secrets     []string
 	DebugAddr   string // metrics and profiles; empty: off
+	Debug       bool   // whether the log has what is for development only
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Behind a proxy that is
 	// not named, all clients are one source of failed logins.
 	TrustedProxies []string
@@ -135,10 +136,40 @@ func (c Config) production(base *url.URL) []error {
 	if base != nil && base.Scheme != "https" {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs a KONTOR_BASE_URL with https: cookies would travel in the open"))
 	}
+	for i, secret := range c.Secrets {
+		if guessable(secret) {
+			wrong = append(wrong, fmt.Errorf("KONTOR_ENV=production refuses KONTOR_SECRET number %d: it has too few different characters; take one from `openssl rand -hex 32`", i+1))
+		}
+	}
+	if c.Debug {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_LOG_LEVEL=debug: it is for development"))
+	}
+	if public(c.DebugAddr) {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses a KONTOR_DEBUG_ADDR on all or public addresses: figures and profiles are for a loopback or private address"))
+	}
 	if c.RedisURL == "" {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs KONTOR_REDIS_URL: sessions in process end with it and are unknown to other replicas"))
 	}
 	return wrong
+}
+
+// guessable tells whether somebody typed a secret to get it over with.
+func guessable(secret string) bool {
+	different := map[rune]bool{}
+	for _, r := range secret {
+		different[r] = true
+	}
+	return len(different) < 10
+}
+
+// public tells whether an address to listen on may be reached from everywhere.
+func public(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || host == "localhost" {
+		return false // there is none, or listening on it fails
+	}
+	ip, err := netip.ParseAddr(host)
+	return err != nil || !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()
 }
 
 func isPostgres(url string) bool {

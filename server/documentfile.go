@@ -51,6 +51,13 @@ func (s *Server) sendDocument(ctx context.Context, w http.ResponseWriter, r *htt
 		return err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.noteDownload(ctx, v, l); err != nil {
+		return err
+	}
 	attach(w, d.MediaType, harmless(d.Filename))
 	w.Header().Set("ETag", `"`+d.Sha256+`"`)
 	http.ServeContent(w, r, "", d.CreatedAt.Truncate(time.Second), content)

@@ -16,10 +16,13 @@ import (
 	"time"
 
 	"kontor/authz"
+	"kontor/ent"
 	"kontor/graph"
 	"kontor/graph/model"
+	"kontor/internal/audit"
 	"kontor/internal/export"
 	"kontor/internal/fault"
+	"kontor/internal/gid"
 	"kontor/internal/lang"
 )
 
@@ -132,6 +135,9 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	}
 	l, ok := s.readLink(r.PathValue("token"))
 	if !ok || !l.isFor(v) || len(v.Pending) > 0 {
+		if ok { // a link that was made for another session
+			s.noteRefusedDownload(ctx, v, l)
+		}
 		http.NotFound(w, r)
 		return
 	}
@@ -140,7 +146,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(control.SetWriteDeadline(time.Now().Add(downloadTimeout)), control.SetReadDeadline(time.Time{})); err != nil {
 		s.log.WarnContext(ctx, "a long download may break off", "requestId", requestID(ctx), "error", err)
 	}
-	file := &fileWriter{ResponseWriter: w, link: l}
+	file := &fileWriter{ResponseWriter: w, link: l, note: func() error { return s.noteDownload(ctx, v, l) }}
 	if l.List == "document" {
 		err = s.sendDocument(ctx, w, r, l)
 	} else {
@@ -185,14 +191,53 @@ type fileWriter struct {
 	http.ResponseWriter
 	link  link
 	begun bool
+	note  func() error // that it is fetched, before anything of it leaves
 }
 
 func (f *fileWriter) Write(content []byte) (int, error) {
 	if !f.begun {
+		if err := f.note(); err != nil {
+			return 0, err
+		}
 		f.begun = true
 		attach(f, f.link.Format.MediaType(), f.link.filename())
 	}
 	return f.ResponseWriter.Write(content)
+}
+
+// noteDownload notes in the audit log of the company that the viewer works for that a file is
+// fetched (PRIV-03). What cannot be noted is not sent. The filter is not in it: it may name people.
+func (s *Server) noteDownload(ctx context.Context, v *authz.Viewer, l link) error {
+	if err := s.rooms.Audit.Note(ctx, downloadOf(v, l)); err != nil {
+		return fmt.Errorf("noting a download: %w", err)
+	}
+	return nil
+}
+
+// noteRefusedDownload notes that somebody came with the link of another.
+func (s *Server) noteRefusedDownload(ctx context.Context, v *authz.Viewer, l link) {
+	c := downloadOf(v, l)
+	c.Refused = true
+	if err := s.rooms.Audit.Note(ctx, c); err != nil {
+		s.log.ErrorContext(ctx, "noting a refused download failed", "requestId", requestID(ctx), "error", err)
+	}
+}
+
+func downloadOf(v *authz.Viewer, l link) audit.Change {
+	c := audit.Change{Tenant: v.Tenant, Action: "data.download", Kind: "File", Label: l.List, Security: true}
+	var id gid.ID
+	if json.Unmarshal(l.Where, &id) == nil { // what it is about, where that is one thing
+		if kind, key, ok := id.Split(); ok {
+			c.Subject = key
+			if kind == ent.KindDocument {
+				c.Kind = "Document"
+			}
+		}
+	}
+	if l.Format != "" {
+		c.After = map[string]any{"format": l.Format}
+	}
+	return c
 }
 
 // attach says that what follows is a file to save, and nothing to show within the portal.

@@ -92,6 +92,7 @@ func settings(c *cli.Command) (server.Config, error) {
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
 		Demo: c.Bool("demo"), Production: env == "production", Secrets: secretsOf(c), DebugAddr: c.String("debug-addr"),
+		Debug:          c.String("log-level") == "debug",
 		TrustedProxies: proxies,
 		Centre: server.CentreConfig{
 			Issuer: c.String("centre-issuer"), ClientID: c.String("centre-client-id"), ClientSecret: c.String("centre-client-secret"),

@@ -19,8 +19,8 @@ import (
 func userCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "user",
-		Usage:    "make users",
-		Commands: []*cli.Command{userCreateCommand()},
+		Usage:    "make users, and give out or erase what is kept about one",
+		Commands: []*cli.Command{userCreateCommand(), userExportCommand(), userEraseCommand()},
 	}
 }
 

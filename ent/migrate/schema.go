@@ -1304,6 +1304,7 @@ var (
 		{Name: "session_idle_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "session_absolute_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "online_billing_needs_link", Type: field.TypeBool, Default: true},
+		{Name: "acting_needs_reason", Type: field.TypeBool, Default: false},
 		{Name: "email", Type: field.TypeString, Default: ""},
 		{Name: "contact_name", Type: field.TypeString, Default: ""},
 		{Name: "contact_phone", Type: field.TypeString, Default: ""},
@@ -1319,7 +1320,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tenants_tenants_children",
-				Columns:    []*schema.Column{TenantsColumns[21]},
+				Columns:    []*schema.Column{TenantsColumns[22]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},

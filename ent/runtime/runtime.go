@@ -1085,20 +1085,24 @@ func init() {
 	tenantDescOnlineBillingNeedsLink := tenantFields[15].Descriptor()
 	// tenant.DefaultOnlineBillingNeedsLink holds the default value on creation for the online_billing_needs_link field.
 	tenant.DefaultOnlineBillingNeedsLink = tenantDescOnlineBillingNeedsLink.Default.(bool)
+	// tenantDescActingNeedsReason is the schema descriptor for acting_needs_reason field.
+	tenantDescActingNeedsReason := tenantFields[16].Descriptor()
+	// tenant.DefaultActingNeedsReason holds the default value on creation for the acting_needs_reason field.
+	tenant.DefaultActingNeedsReason = tenantDescActingNeedsReason.Default.(bool)
 	// tenantDescEmail is the schema descriptor for email field.
-	tenantDescEmail := tenantFields[16].Descriptor()
+	tenantDescEmail := tenantFields[17].Descriptor()
 	// tenant.DefaultEmail holds the default value on creation for the email field.
 	tenant.DefaultEmail = tenantDescEmail.Default.(string)
 	// tenantDescContactName is the schema descriptor for contact_name field.
-	tenantDescContactName := tenantFields[17].Descriptor()
+	tenantDescContactName := tenantFields[18].Descriptor()
 	// tenant.DefaultContactName holds the default value on creation for the contact_name field.
 	tenant.DefaultContactName = tenantDescContactName.Default.(string)
 	// tenantDescContactPhone is the schema descriptor for contact_phone field.
-	tenantDescContactPhone := tenantFields[18].Descriptor()
+	tenantDescContactPhone := tenantFields[19].Descriptor()
 	// tenant.DefaultContactPhone holds the default value on creation for the contact_phone field.
 	tenant.DefaultContactPhone = tenantDescContactPhone.Default.(string)
 	// tenantDescContactEmail is the schema descriptor for contact_email field.
-	tenantDescContactEmail := tenantFields[19].Descriptor()
+	tenantDescContactEmail := tenantFields[20].Descriptor()
 	// tenant.DefaultContactEmail holds the default value on creation for the contact_email field.
 	tenant.DefaultContactEmail = tenantDescContactEmail.Default.(string)
 	// tenantDescID is the schema descriptor for id field.

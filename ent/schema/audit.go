@@ -28,7 +28,7 @@ func (AuditEntry) Fields() []ent.Field {
 		field.Int64("sequence").Immutable(),
 		field.Time("at").Immutable().Annotations(entgql.OrderField("AT")),
 		field.String("action").Immutable(),
-		field.Enum("class").Values("CHANGE", "SECURITY").Default("CHANGE").Immutable(),
+		field.Enum("class").Values("CHANGE", "SECURITY").Default("CHANGE").Immutable().Annotations(entgql.MapsTo("kind")),
 		field.Enum("result").Values("DONE", "REFUSED").Default("DONE").Immutable(),
 		// Who did it, as it was called then; nobody where the server did.
 		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().Immutable(),

@@ -106,6 +106,30 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 	return nil
 }
 
+// Platform is Record for what is about no company: it is in the log of the first operator. In an
+// empty database it is nowhere.
+func (l *Log) Platform(ctx context.Context, c Change) error {
+	system := authz.System(ctx)
+	_, err := db.InTx(system, l.db, func(tx *ent.Tx) (struct{}, error) {
+		operator, err := tx.Tenant.Query().Where(tenant.KindEQ(tenant.KindOPERATOR)).Order(tenant.ByID()).FirstID(system)
+		if ent.IsNotFound(err) {
+			return struct{}{}, nil
+		}
+		if err != nil {
+			return struct{}{}, fmt.Errorf("finding the operator: %w", err)
+		}
+		c.Tenant = operator
+		return struct{}{}, l.Record(ctx, tx, c)
+	})
+	return err
+}
+
+// Note is Record in a transaction of its own, for what changes nothing.
+func (l *Log) Note(ctx context.Context, c Change) error {
+	_, err := db.InTx(authz.System(ctx), l.db, func(tx *ent.Tx) (struct{}, error) { return struct{}{}, l.Record(ctx, tx, c) })
+	return err
+}
+
 // noRights are what changes are about that change no rights.
 var noRights = []string{"order.", "quote.", "data.", "telephony"}
 

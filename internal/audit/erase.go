@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/auditentry"
+	"kontor/ent/predicate"
 	"kontor/ent/tenant"
 	"kontor/internal/db"
 )
@@ -32,8 +34,17 @@ type note struct {
 // Erase takes out of a tenant's entries what they say of a person: its name and address where it
 // did something, and what was so before and after where it is what was changed. The entries stay, and the chain verifies: one
 // more entry says what was taken out of which (PRIV-05). It returns how many entries it touched.
-func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of, person uuid.UUID, label string) (int, error) {
+//
+// The person is as it was called until now, and label how it is called from now on. Where the log has nothing of it and is
+// not its own company's, nothing is written.
+func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of uuid.UUID, person *ent.User, label string) (int, error) {
 	system := authz.System(ctx)
+	about := aboutPerson(person)
+	if any, err := tx.AuditEntry.Query().Where(auditentry.TenantID(of), auditentry.ActionNEQ(Erase), about).Exist(system); err != nil {
+		return 0, fmt.Errorf("looking for a person in an audit log: %w", err)
+	} else if !any && of != person.TenantID {
+		return 0, nil
+	}
 	// Nobody appends meanwhile: what is appended later knows the person by its new name only.
 	head, err := l.head(system, tx, of)
 	if err != nil {
@@ -48,18 +59,17 @@ func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of, person uuid.UUID, label
 	resealed := map[string]string{}
 	touched := 0
 	for last := int64(0); ; {
-		entries, err := tx.AuditEntry.Query().Where(auditentry.TenantID(of), auditentry.SequenceGT(last), auditentry.ActionNEQ(Erase),
-			auditentry.Or(auditentry.ActorID(person), auditentry.SubjectID(person))).Order(auditentry.BySequence()).Limit(batch).All(system)
+		entries, err := tx.AuditEntry.Query().Where(auditentry.TenantID(of), auditentry.SequenceGT(last), auditentry.ActionNEQ(Erase), about).Order(auditentry.BySequence()).Limit(batch).All(system)
 		if err != nil {
 			return 0, fmt.Errorf("reading the entries about a person: %w", err)
 		}
 		for _, e := range entries {
 			last = e.Sequence
 			var parts []int
-			if e.ActorID != nil && *e.ActorID == person {
+			if e.ActorID != nil && *e.ActorID == person.ID {
 				parts = append(parts, actorPart, originPart)
 			}
-			if e.SubjectID != nil && *e.SubjectID == person {
+			if e.SubjectID != nil && *e.SubjectID == person.ID || named(e, person) {
 				parts = append(parts, subjectPart)
 			}
 			mac, err := l.takeOut(system, tx, e, parts)
@@ -79,9 +89,28 @@ func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of, person uuid.UUID, label
 		}
 	}
 	return touched, l.Record(ctx, tx, Change{
-		Tenant: of, Action: Erase, Kind: "User", Subject: person, Label: label,
+		Tenant: of, Action: Erase, Kind: "User", Subject: person.ID, Label: label,
 		After: note{Actor: ranges(said[actorPart]), Origin: ranges(said[originPart]), Subject: ranges(said[subjectPart]), Resealed: resealed},
 	})
+}
+
+// aboutPerson finds the entries that a person made, that are about it, and that name it among what was
+// so before or after, as those of rights do.
+func aboutPerson(u *ent.User) predicate.AuditEntry {
+	of := []predicate.AuditEntry{auditentry.ActorID(u.ID), auditentry.SubjectID(u.ID)}
+	for _, name := range namesOf(u) {
+		of = append(of, auditentry.BeforeContains(name), auditentry.AfterContains(name))
+	}
+	return auditentry.Or(of...)
+}
+
+func named(e *ent.AuditEntry, u *ent.User) bool {
+	return slices.ContainsFunc(namesOf(u), func(name string) bool { return strings.Contains(e.Before, name) || strings.Contains(e.After, name) })
+}
+
+// namesOf are what a person is called, as JSON has it.
+func namesOf(u *ent.User) []string {
+	return []string{strconv.Quote(u.Username), strconv.Quote(u.Email)}
 }
 
 // takeOut takes parts out of an entry. One that was hashed without the key gets seals first,

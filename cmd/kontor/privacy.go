@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"kontor/internal/db"
+	"kontor/internal/privacy"
+)
+
+// withPrivacy opens the room for what people ask of what is kept about them.
+func withPrivacy(ctx context.Context, c *cli.Command, do func(context.Context, *privacy.Room) error) error {
+	return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
+		log, err := auditLog(c, d)
+		if err != nil {
+			return err
+		}
+		return do(ctx, privacy.New(d, log, time.Now))
+	})
+}
+
+// personFlags say which user.
+func personFlags() []cli.Flag {
+	return []cli.Flag{
+		databaseFlag(), secretFlag(),
+		&cli.StringFlag{Name: "organization", Required: true, Usage: "organization `ID` of the tenant"},
+		&cli.StringFlag{Name: "username", Required: true, Usage: "`NAME` of the user"},
+	}
+}
+
+func userExportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "export",
+		Usage:     "write all that is kept about a user, as JSON",
+		ArgsUsage: "[FILE] (standard output unless told)",
+		Description: "For whoever asks what is kept about it: the rows about the user of every table, without what is secret and without what is\n" +
+			"about others. That it was given out is in the audit log of the user's company.",
+		Flags: personFlags(),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error {
+				all, err := room.Copy(ctx, c.String("organization"), c.String("username"))
+				if err != nil {
+					return err
+				}
+				return writeFile(c.Args().First(), func(to io.Writer) error {
+					encoder := json.NewEncoder(to)
+					encoder.SetIndent("", "  ")
+					return encoder.Encode(all)
+				})
+			})
+		},
+	}
+}
+
+func userEraseCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "erase",
+		Usage: "take the name of a deactivated user, and all that leads to the person, out of the database",
+		Description: "Orders, decisions and rights stay, as a user's without a name; so do the entries of the audit log, which still verifies.\n" +
+			"The command prints one line, to be added to a list that is kept beside the backups: `kontor erasures apply` erases again\n" +
+			"after one of them was restored. It cannot be undone.",
+		Flags: personFlags(),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error {
+				done, err := room.Erase(ctx, c.String("organization"), c.String("username"))
+				if err != nil {
+					return err
+				}
+				return json.NewEncoder(os.Stdout).Encode(done)
+			})
+		},
+	}
+}
+
+func erasuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "erasures",
+		Usage: "what was erased and must not come back with a backup",
+		Commands: []*cli.Command{{
+			Name:        "apply",
+			Usage:       "erase again, after a backup was restored",
+			ArgsUsage:   "FILE (the lines that kontor user erase printed; - for standard input)",
+			Description: "What is erased already stays as it is, so the whole list can be applied each time.",
+			Flags:       []cli.Flag{databaseFlag(), secretFlag()},
+			Action: func(ctx context.Context, c *cli.Command) error {
+				if c.Args().Len() != 1 {
+					return errors.New("name one file with erasures, or - for standard input")
+				}
+				list, err := openImport(c.Args().First())
+				if err != nil {
+					return err
+				}
+				defer list.Close()
+				return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error { return applyErasures(ctx, room, list) })
+			},
+		}},
+	}
+}
+
+func applyErasures(ctx context.Context, room *privacy.Room, list io.Reader) error {
+	again, all := 0, 0
+	for decoder := json.NewDecoder(list); ; all++ {
+		var e privacy.Erasure
+		if err := decoder.Decode(&e); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return fmt.Errorf("reading erasure number %d: %w", all+1, err)
+		}
+		if e.Kind != "USER" {
+			return fmt.Errorf("erasure number %d is of a kind that is not known: %q", all+1, e.Kind)
+		}
+		erased, err := room.Again(ctx, e)
+		if err != nil {
+			return err
+		}
+		if erased {
+			again++
+		}
+	}
+	fmt.Fprintf(os.Stdout, "%d of %d erased again\n", again, all)
+	return nil
+}
