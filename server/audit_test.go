@@ -384,7 +384,7 @@ func TestAuditChainComesToAKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c := hansa(log, heads...); c.Broken != "" || !c.Keyed || c.Entries != 3 {
+			if c := hansa(log, heads...); c.Broken != "" || !c.Keyed || c.Entries != 4 { // with a login
 				t.Errorf("after: %+v", c)
 			}
 			// Another secret signs from now on.
@@ -420,7 +420,7 @@ func TestAuditChainComesToAKey(t *testing.T) {
 			if _, err := log.ReadHeads(strings.NewReader(printed.String())); err == nil {
 				t.Error("heads of another deployment are believed")
 			}
-			if _, err := both.ReadHeads(strings.NewReader(strings.ReplaceAll(printed.String(), `"sequence":3`, `"sequence":2`))); err == nil {
+			if _, err := both.ReadHeads(strings.NewReader(strings.ReplaceAll(printed.String(), `"sequence":4`, `"sequence":3`))); err == nil {
 				t.Error("a changed head is believed")
 			}
 		})

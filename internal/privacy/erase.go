@@ -72,17 +72,30 @@ func (r *Room) eraseUser(ctx context.Context, u *ent.User) (Erasure, error) {
 		if _, err := tx.UserRole.Delete().Where(userrole.UserID(u.ID)).Exec(ctx); err != nil {
 			return 0, fmt.Errorf("taking an erased user's roles: %w", err)
 		}
+		// An address that it was about to change to has a link, and a mail of its own.
+		err := tx.Do(ctx, "DELETE FROM mails WHERE lower(recipient) IN (SELECT lower(email) FROM one_time_links WHERE user_id = "+r.mark(1)+")", []any{u.ID})
+		if err != nil {
+			return 0, fmt.Errorf("deleting what was sent to an erased user: %w", err)
+		}
+		// Where a receipt went is no part of what was ordered.
+		receipts := "UPDATE orders SET receipt_to = '[]' WHERE placed_by_id = " + r.mark(1) + " AND receipt_to IS NOT NULL"
+		if err := tx.Do(ctx, receipts, []any{u.ID}); err != nil {
+			return 0, fmt.Errorf("forgetting where receipts went: %w", err)
+		}
 		for _, each := range owned {
 			if err := tx.Do(ctx, "DELETE FROM "+each[0]+" WHERE "+each[1]+" = "+r.mark(1), []any{u.ID}); err != nil {
 				return 0, fmt.Errorf("deleting from %s: %w", each[0], err)
 			}
 		}
-		for _, statement := range []string{"DELETE FROM mails WHERE lower(recipient) = lower(" + r.mark(1) + ")", "DELETE FROM registrations WHERE lower(email) = lower(" + r.mark(1) + ")"} {
+		for _, statement := range []string{
+			"DELETE FROM mails WHERE lower(recipient) = lower(" + r.mark(1) + ")",
+			"DELETE FROM registrations WHERE lower(email) = lower(" + r.mark(1) + ")",
+		} {
 			if err := tx.Do(ctx, statement, []any{u.Email}); err != nil {
 				return 0, fmt.Errorf("deleting what was sent to an erased user: %w", err)
 			}
 		}
-		err := tx.User.UpdateOneID(u.ID).SetUsername(name).SetUsernameKey(name).SetEmail(name + "@erased.invalid").SetEmailKey(name + "@erased.invalid").
+		err = tx.User.UpdateOneID(u.ID).SetUsername(name).SetUsernameKey(name).SetEmail(name + "@erased.invalid").SetEmailKey(name + "@erased.invalid").
 			SetTitle("").SetFirstName("").SetLastName("").SetPhone("").SetMobile("").SetStreet("").SetPostalCode("").SetCity("").SetCountry("").
 			SetStatus(user.StatusDEACTIVATED).SetPasswordHash("").SetOtpEnabled(false).SetOtpSecret("").SetSessionsValidAfter(done.At).SetSurvivingSession("").
 			ClearLastLoginAt().Exec(ctx)
