@@ -118,7 +118,7 @@ func protocolCode(err *gqlerror.Error) string {
 // log only.
 func recoverer(log *slog.Logger) graphql.RecoverFunc {
 	return func(ctx context.Context, panicked any) error {
-		log.ErrorContext(ctx, "a resolver panicked", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		log.ErrorContext(ctx, "a resolver panicked", "panic", fault.Panicked(panicked), "stack", string(debug.Stack()))
 		return errors.New("a resolver panicked")
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"expvar"
 	"fmt"
 	"net"
@@ -19,12 +20,30 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s for figures and profiles: %w", s.config.DebugAddr, err)
 	}
+	server := &http.Server{Handler: debugRoutes(), ReadHeaderTimeout: readHeaderTimeout}
+	go func() { _ = server.Serve(listener) }()
+	return func() { _ = server.Close() }, nil
+}
+
+// debugRoutes are the addresses of figures and profiles.
+func debugRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/debug/vars", expvar.Handler())
+	mux.Handle("/debug/vars", http.HandlerFunc(figures))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
-	go func() { _ = server.Serve(listener) }()
-	return func() { _ = server.Close() }, nil
+	return mux
+}
+
+// figures are those of the process, without the command that it was started with: settings
+// may be flags, and so may secrets (PRIV-01).
+func figures(w http.ResponseWriter, _ *http.Request) {
+	all := map[string]json.RawMessage{}
+	expvar.Do(func(v expvar.KeyValue) {
+		if v.Key != "cmdline" {
+			all[v.Key] = json.RawMessage(v.Value.String())
+		}
+	})
+	w.Header().Set("Content-Type", typeJSON)
+	_ = json.NewEncoder(w).Encode(all)
 }
