@@ -44,6 +44,7 @@ func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	exec.SetErrorPresenter(presenter(o.RequestID, o.Log))
 	exec.SetRecoverFunc(recoverer(o.Log))
 	exec.Use(limits{})
+	exec.Use(attempts{r})
 	if o.Introspection {
 		exec.Use(extension.Introspection{})
 	}

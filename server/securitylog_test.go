@@ -56,8 +56,10 @@ func TestEachSecurityEventLeavesOneEntry(t *testing.T) {
 		invited := func() string {
 			return userID(t, d, "nina.neu@hansa.example")
 		}
-		leaving := k.As(t, "silke.sommer")
+		leaving, other := k.As(t, "silke.sommer"), k.As(t, "gerd.grau")
 		k.As(t, "silke.sommer")
+		var twofold *servertest.Client
+		var app authenticator
 		for _, each := range []struct {
 			name, organization, entry string
 			do                        func()
@@ -88,6 +90,18 @@ func TestEachSecurityEventLeavesOneEntry(t *testing.T) {
 			{"roles refused", "HANSA", ``, func() {
 				martha.Operation(t, "spa/users", "SetUserRoles", servertest.Vars{"input": map[string]any{"id": gerd, "roles": []string{"SERVICE_AGENT"}}})
 			}},
+			{"roles rolled back", "HANSA", ``, func() {
+				rename := func(from, to string) {
+					if _, err := d.ExecContext(t.Context(), `ALTER TABLE `+from+` RENAME TO `+to); err != nil {
+						t.Fatal(err)
+					}
+				}
+				rename("mails", "gone")
+				answer := martha.Operation(t, "spa/users", "SetUserRoles", servertest.Vars{"input": map[string]any{"id": gerd, "roles": []string{"GENERAL_USER"}}})
+				if rename("gone", "mails"); answer.Code() != "INTERNAL" {
+					t.Errorf("without an outbox: %s", answer.Body)
+				}
+			}},
 			{"approve", "HANSA", `order.approve DONE by anna.abel about Order HANSA`, decide("ApproveOrder", map[string]any{"orderId": first})},
 			{"reject", "HANSA", `order.reject DONE by anna.abel about Order HANSA`, decide("RejectOrder", map[string]any{"orderId": second, "reason": "zu teuer"})},
 			{"decided already", "HANSA", ``, func() {
@@ -95,11 +109,28 @@ func TestEachSecurityEventLeavesOneEntry(t *testing.T) {
 			}},
 			{"download", "HANSA", `data.download DONE by martha.hansen about File audit {"format":"CSV"}`, fetch(martha, linkOf())},
 			{"another's link", "HANSA", `data.download REFUSED by anna.abel about File audit {"format":"CSV"}`, fetch(anna, linkOf())},
+			{"another company's user", "SERVICE", `access REFUSED by martha.hansen about User node {"owner":"`, func() {
+				martha.Do(t, `query($id: ID!) { node(id: $id) { id } }`, servertest.Vars{"id": userID(t, d, "maik.alster")})
+			}},
+			{"several of another company's", "SERVICE", `access REFUSED by martha.hansen about Contract nodes {"owner":"`, func() {
+				martha.Do(t, `query($ids: [ID!]!) { nodes(ids: $ids) { id } }`, servertest.Vars{"ids": []string{contract, contractID(t, k, "SV-200001"), userID(t, d, "maik.alster")}}).OK(t)
+			}},
+			{"a right for another company's user", "SERVICE", `access REFUSED by martha.hansen about User setUserRoles {"owner":"`, func() {
+				martha.Do(t, `mutation { setUserRoles(input: {id: "`+userID(t, d, "maik.alster")+`", roles: [SUB_ADMIN]}) { errors { code } } }`, nil)
+			}},
+			{"nothing at all", "HANSA", ``, func() {
+				martha.Do(t, `{ node(id: "usr_00000000000000000000000000") { id } }`, nil)
+			}},
+			{"not allowed", "HANSA", `access REFUSED by gerd.grau about Operation auditLog {"reason":"FORBIDDEN"}`, func() {
+				other.Do(t, `query Secret17 { auditLog(first: 1) { nodes { id } } }`, nil)
+			}},
 			{"operator acts", "HANSA", `tenant.act DONE by sabine.kurz about Tenant Hansa Logistik GmbH`, mutate(sabine, "partner/dashboard", "ActFor", map[string]any{"tenantId": hansa})},
 			{"operator stops", "HANSA", `tenant.act DONE by sabine.kurz about Tenant Hansa Logistik GmbH`, mutate(sabine, "partner/dashboard", "ActFor", map[string]any{"tenantId": nil})},
 			{"settings", "HANSA", `tenant.settings DONE by sabine.kurz about Tenant Hansa Logistik GmbH`, func() {
 				sabine.Do(t, `mutation($id: ID!) { updateTenantSettings(input: {tenantId: $id, namesChangeable: true}) { errors { code } } }`, servertest.Vars{"id": hansa}).OK(t)
 			}},
+			{"second factor off", "BRANDT", `user.otp DONE by gisela.gross`, nil},
+			{"reset", "HANSA", `user.password DONE by gerd.grau about User gerd.grau`, nil},
 			{"password", "HANSA", `user.password DONE by moritz.hansen about User moritz.hansen`, nil},
 		} {
 			if each.do == nil {
@@ -109,7 +140,16 @@ func TestEachSecurityEventLeavesOneEntry(t *testing.T) {
 					each.do = func() { changePassword(t, who, servertest.DemoPassword, "Marke-Neu-17!").OK(t) }
 				case "second factor":
 					who := k.As(t, "gisela.gross")
-					each.organization, each.do = "BRANDT", func() { setUp(t, k, who) }
+					twofold, each.organization, each.do = who, "BRANDT", func() { app = setUp(t, k, who) }
+				case "second factor off":
+					who := twofold
+					each.do = func() { disableOtp(t, who, servertest.DemoPassword, app.recovery[0]).OK(t) }
+				case "reset":
+					k.Anonymous().Operation(t, "spa/registration", "RequestPasswordReset", servertest.Vars{"input": map[string]any{"email": "gerd.grau@hansa.example"}}).OK(t)
+					token := mailsSoon(t, k, "gerd.grau@hansa.example", 2)[0].Token(t)
+					each.do = func() {
+						k.Anonymous().Operation(t, "spa/registration", "ResetPassword", servertest.Vars{"input": map[string]any{"token": token, "newPassword": "Marke-Neu-18!"}}).OK(t)
+					}
 				}
 			}
 			time.Sleep(20 * time.Millisecond) // what is behind an answer
@@ -137,7 +177,7 @@ func TestEachSecurityEventLeavesOneEntry(t *testing.T) {
 				t.Errorf("%s leaves %q, want one: %s %s", each.name, found, each.organization, each.entry)
 			}
 		}
-		// The lock of an account, and what a rollback takes back.
+		// The lock of an account.
 		for range 12 {
 			loginAs(t, k.Anonymous(), "susi.stein", "Falsch-1!")
 			k.Clock.Advance(time.Minute)

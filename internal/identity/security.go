@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
 
 	"kontor/authz"
 	"kontor/ent"
+	"kontor/ent/tenant"
 	"kontor/internal/audit"
 	"kontor/internal/fault"
 )
@@ -67,4 +71,54 @@ func reasonOf(u *ent.User, allowed bool) string {
 	default:
 		return "PASSWORD"
 	}
+}
+
+// Object is something of a company.
+type Object struct {
+	Kind       string // as the API calls its type
+	Key, Owner uuid.UUID
+}
+
+// OwnerOf is the company that something of a table belongs to; none where it is not there.
+func (s *Service) OwnerOf(ctx context.Context, table string, key uuid.UUID) (uuid.UUID, error) {
+	column := "tenant_id"
+	if table == tenant.Table {
+		column = "id"
+	}
+	rows, err := s.DB.Query(authz.System(ctx), "SELECT "+column+" FROM "+table+" WHERE id = $1", key)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("looking whose something is: %w", err)
+	}
+	defer rows.Close()
+	var owner uuid.UUID
+	if rows.Next() {
+		if err := rows.Scan(&owner); err != nil {
+			return uuid.Nil, fmt.Errorf("looking whose something is: %w", err)
+		}
+	}
+	return owner, rows.Err()
+}
+
+// NoteRefusal notes, behind the answer, that an operation was refused to the viewer: in its company's log
+// where its roles do not allow it; where it named something of another company, in the operator's, because
+// its own company must not learn that there is such a thing. What is neither, such as a typing error, is
+// not noted. The function finds what was named.
+func (s *Service) NoteRefusal(ctx context.Context, operation []string, forbidden bool, named func(context.Context) (*Object, error)) {
+	s.later(ctx, "noting what was refused", func(ctx context.Context) error {
+		c := audit.Change{Action: "access", Kind: "Operation", Label: strings.Join(operation, " "), Security: true, Refused: true}
+		foreign, err := named(ctx)
+		if err != nil {
+			return err
+		}
+		if foreign != nil {
+			c.Kind, c.Subject, c.After = foreign.Kind, foreign.Key, fields{"reason": "FOREIGN", "owner": foreign.Owner}
+			return s.Audit.Platform(ctx, c)
+		}
+		v, err := authz.FromContext(ctx)
+		if err != nil || !forbidden {
+			return err
+		}
+		c.Tenant, c.After = v.AtHome().Tenant, fields{"reason": "FORBIDDEN"}
+		return s.Audit.Note(ctx, c)
+	})
 }
