@@ -32,6 +32,7 @@ import (
 	"kontor/internal/mail"
 	"kontor/internal/ordering"
 	"kontor/internal/password"
+	"kontor/internal/privacy"
 	"kontor/internal/provision"
 	"kontor/internal/seal"
 	"kontor/internal/session"
@@ -49,6 +50,7 @@ type Server struct {
 	blobs    *blobs.Store
 	redis    redis.UniversalClient
 	rooms    graph.Rooms
+	privacy  *privacy.Room
 	executor *executor.Executor
 	live     *live.Hub
 	sockets  sockets
@@ -155,6 +157,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	news := live.New(s.redis, s.log)
 	s.live, s.closers = news, append(s.closers, news.Close)
 	log, attempts := audit.New(s.db, sealer, o.now, news), throttle.New(s.redis, o.now)
+	s.privacy = privacy.New(s.db, log, o.now)
 	sessions := session.NewStore(s.redis, o.now)
 	sessions.WhenEnded(func(ctx context.Context, user uuid.UUID, id string) {
 		news.Tell(ctx, live.News{Kind: live.Session, User: user, Session: id})
@@ -306,7 +309,7 @@ func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
 }
 
 // Work does what nobody waits for, until the context ends: sends mails, reminds approvers,
-// frees reservations, tells where audit logs end, processes orders. It returns once the orders that were begun have come a step further.
+// frees reservations, tells where audit logs end, deletes what is over, processes orders. It returns once the orders that were begun have come a step further.
 func (s *Server) Work(ctx context.Context) {
 	if s.sender != nil {
 		go s.sender.Run(ctx)
@@ -315,6 +318,7 @@ func (s *Server) Work(ctx context.Context) {
 	go s.rooms.Telephony.KeepSweeping(ctx)
 	go s.rooms.Imports.KeepImporting(ctx)
 	go s.rooms.Audit.KeepShipping(ctx, s.log)
+	go s.privacy.KeepRetaining(ctx, s.log)
 	s.rooms.Ordering.KeepProcessing(ctx)
 }
 

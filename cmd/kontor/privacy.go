@@ -127,3 +127,19 @@ func applyErasures(ctx context.Context, room *privacy.Room, list io.Reader) erro
 	fmt.Fprintf(os.Stdout, "%d of %d erased again\n", again, all)
 	return nil
 }
+
+func retentionCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "retention",
+		Usage: "delete what is over, as the servers do every hour",
+		Description: "What is kept for how long is in docs/privacy.md. The servers refuse while their clock is more than a day away from that of the\n" +
+			"last time, also after they were off for so long: then see that the clock is right, and vouch for it.",
+		Flags: []cli.Flag{databaseFlag(), secretFlag(), &cli.BoolFlag{Name: "clock-is-right", Usage: "delete also when the clock moved by more than a day"}},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error {
+				done, err := room.Retain(ctx, c.Bool("clock-is-right"))
+				return errors.Join(json.NewEncoder(os.Stdout).Encode(done), err)
+			})
+		},
+	}
+}

@@ -330,10 +330,10 @@ func (k *Kontor) Redis(t testing.TB) *redis.Client {
 
 // WithDatabase opens the database as Kontor does, once the first replica has given it
 // back: for what is asked by command.
-func (k *Kontor) WithDatabase(t *testing.T, do func(d *db.DB)) {
+func (k *Kontor) WithDatabase(t *testing.T, do func(d *db.DB), with ...db.Option) {
 	t.Helper()
 	k.stop()
-	d, err := db.Open(authz.System(context.Background()), k.config.DatabaseURL)
+	d, err := db.Open(authz.System(context.Background()), k.config.DatabaseURL, with...)
 	if err != nil {
 		t.Fatalf("opening the database: %v", err)
 	}
