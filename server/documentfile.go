@@ -28,7 +28,7 @@ func (f files) Document(ctx context.Context, d *ent.Document) (*model.Download, 
 	if err != nil {
 		return nil, fmt.Errorf("writing the document into the link: %w", err)
 	}
-	return f.s.signed(v, link{List: "document", Where: which, Name: harmless(d.Filename), Language: lang.FromContext(ctx)})
+	return f.s.sealed(v, link{List: "document", Where: which, Name: harmless(d.Filename), Language: lang.FromContext(ctx)})
 }
 
 // sendDocument sends a document as it was kept, or parts of it. Whether it is open to the viewer

@@ -2,10 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,8 +36,8 @@ const (
 type files struct{ s *Server }
 
 // link is what a link says: which list, how filtered, for whom, until when. It is
-// signed, so that nobody changes it, and asks for the same login, so that nobody
-// else uses it.
+// sealed, so that nobody changes it and no history or proxy reads whom it names (PRIV-07), and asks
+// for the same login, so that nobody else uses it.
 type link struct {
 	List   string          `json:"l"`
 	Format export.Format   `json:"f,omitempty"`
@@ -65,45 +61,36 @@ func (f files) Link(ctx context.Context, list string, format model.ExportFormat,
 	if err != nil {
 		return nil, fmt.Errorf("writing the filter into the link: %w", err)
 	}
-	return f.s.signed(v, link{List: list, Format: export.Format(format), Where: filter, Language: lang.FromContext(ctx)})
+	return f.s.sealed(v, link{List: list, Format: export.Format(format), Where: filter, Language: lang.FromContext(ctx)})
 }
 
-// signed gives a link to a viewer.
-func (s *Server) signed(v *authz.Viewer, l link) (*model.Download, error) {
+// sealed gives a link to a viewer.
+func (s *Server) sealed(v *authz.Viewer, l link) (*model.Download, error) {
 	l.User, l.Tenant, l.Session = v.User.String(), v.Tenant.String(), v.Session
 	l.Expires = s.now().UTC().Add(linkLifetime)
 	content, err := json.Marshal(l)
 	if err != nil {
 		return nil, fmt.Errorf("writing the link: %w", err)
 	}
-	token := sign(s.secrets[0], base64.RawURLEncoding.EncodeToString(content))
+	token, err := s.sealer.Seal(linkPurpose, content)
+	if err != nil {
+		return nil, fmt.Errorf("sealing the link: %w", err)
+	}
 	if len(token) > maxLink {
 		return nil, fault.Invalid("the filter is too long for a link to a file: search for a shorter text")
 	}
 	return &model.Download{URL: "/download/" + token, Filename: l.filename(), ExpiresAt: l.Expires}, nil
 }
 
-// sign is the token for a content: the content, the ID of the secret and what only
-// the secret makes of the two.
-func sign(secret, content string) string {
-	id := sha256.Sum256([]byte("kontor link key " + secret))
-	signed := content + "." + hex.EncodeToString(id[:4])
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte("kontor link " + signed))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
+// linkPurpose is what links are sealed for.
+const linkPurpose = "download link"
 
 // readLink is the link behind a token, or ok is false: changed, run out or not a
 // link at all. While secrets rotate, older ones count too.
 func (s *Server) readLink(token string) (l link, ok bool) {
-	packed, _, _ := strings.Cut(token, ".")
-	signed := false
-	for _, secret := range s.secrets {
-		signed = hmac.Equal([]byte(token), []byte(sign(secret, packed))) || signed
-	}
-	content, err := base64.RawURLEncoding.DecodeString(packed)
-	if !signed || err != nil || json.Unmarshal(content, &l) != nil {
-		return l, false
+	content, err := s.sealer.Open(linkPurpose, token)
+	if err != nil || json.Unmarshal(content, &l) != nil {
+		return link{}, false
 	}
 	return l, s.now().Before(l.Expires)
 }

@@ -57,7 +57,7 @@ type Server struct {
 	page     *page.Page
 	outbox   *mail.Outbox
 	sender   *mail.Sender // nil in a demonstration, where mails are shown on a page
-	secrets  []string
+	sealer   *seal.Sealer
 	draining atomic.Bool
 	closers  []func() error
 	// uploading has a token for each file that is being taken in.
@@ -103,7 +103,11 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.secrets, err = c.secrets(); err != nil {
+	secrets, err := c.secrets()
+	if err != nil {
+		return nil, err
+	}
+	if s.sealer, err = seal.New(secrets); err != nil {
 		return nil, err
 	}
 	if s.db, err = db.Open(ctx, c.DatabaseURL, o.database...); err != nil {
@@ -128,12 +132,8 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	if o.hasher == nil {
 		o.hasher = password.NewHasher(0, loginQueue)
 	}
-	sealer, err := seal.New(s.secrets)
-	if err != nil {
-		return nil, err
-	}
-	s.outbox = mail.NewOutbox(sealer)
-	if err := s.furnish(o, sealer); err != nil {
+	s.outbox = mail.NewOutbox(s.sealer)
+	if err := s.furnish(o, s.sealer); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.rooms.Identity.Close)
