@@ -20,7 +20,7 @@ import (
 func settingFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "addr", Sources: cli.EnvVars("KONTOR_ADDR"), Value: "127.0.0.1:8080", Usage: "`ADDRESS` to listen on"},
-		&cli.StringFlag{Name: "base-url", Sources: cli.EnvVars("KONTOR_BASE_URL"), Value: "http://localhost:8080", Usage: "public `URL`, the only source of links in mails"},
+		baseURLFlag(),
 		databaseFlag(),
 		&cli.StringFlag{Name: "redis-url", Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"},
 		&cli.StringFlag{Name: "smtp-url", Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
@@ -59,6 +59,10 @@ func secretsOf(c *cli.Command) []string {
 		}
 	}
 	return secrets
+}
+
+func baseURLFlag() cli.Flag {
+	return &cli.StringFlag{Name: "base-url", Sources: cli.EnvVars("KONTOR_BASE_URL"), Value: "http://localhost:8080", Usage: "public `URL`, the only source of links in mails"}
 }
 
 // auditLog is the audit log of a command, which writes and checks it with the secrets of the
