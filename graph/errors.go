@@ -26,6 +26,7 @@ const (
 	CodeUnauthenticated = "UNAUTHENTICATED"
 	CodeUnavailable     = "UNAVAILABLE"
 	CodeRateLimited     = "RATE_LIMITED"
+	CodeTimeout         = "TIMEOUT"
 	CodeInternal        = "INTERNAL"
 	CodeBadUserInput    = "BAD_USER_INPUT"
 )
@@ -72,6 +73,9 @@ func presenter(requestID func(context.Context) string, log *slog.Logger) graphql
 				shown.Path = located.Path
 			}
 			shown.Locations = located.Locations
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+			return tell(CodeTimeout, lang.Text(language, CodeTimeout, nil))
 		}
 		for _, known := range refusals {
 			if errors.Is(err, known.err) {

@@ -7,14 +7,11 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"kontor/graph/generated"
+	"kontor/internal/budget"
+	"kontor/internal/persisted"
 )
-
-// maxTokens bounds a document: the largest operation of the clients has about 700.
-const maxTokens = 2000
 
 // Options are what the server decides about the API.
 type Options struct {
@@ -23,6 +20,12 @@ type Options struct {
 	Log       *slog.Logger
 	// Introspection tells whether clients may read the schema from the API.
 	Introspection bool
+	// Operations are those that clients name instead of sending them.
+	Operations *persisted.Store
+	// Budget is what users and companies may ask for.
+	Budget *budget.Budget
+	// Enter waits until it is the turn of an operation.
+	Enter func(context.Context) (leave func(), err error)
 }
 
 // Schema is the executable schema over a resolver, with its one door.
@@ -38,12 +41,18 @@ func Schema(r *Resolver) graphql.ExecutableSchema {
 // the inside.
 func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	exec := executor.New(Schema(r))
-	exec.SetQueryCache(lru.New[*ast.QueryDocument](1000))
+	known := newDocuments()
+	exec.SetQueryCache(known)
 	exec.SetParserTokenLimit(maxTokens)
 	exec.SetDisableSuggestion(true)
-	exec.SetErrorPresenter(presenter(o.RequestID, o.Log))
+	present := presenter(o.RequestID, o.Log)
+	exec.SetErrorPresenter(present)
 	exec.SetRecoverFunc(recoverer(o.Log))
-	exec.Use(limits{})
+	exec.Use(named{o.Operations})
+	exec.Use(&limits{documents: known, introspection: o.Introspection})
+	exec.Use(register{o.Operations})
+	exec.Use(turn{o.Enter, present})
+	exec.Use(charge{o.Budget, present})
 	exec.Use(attempts{r})
 	if o.Introspection {
 		exec.Use(extension.Introspection{})

@@ -2,37 +2,31 @@ package graph
 
 import (
 	"context"
-	"slices"
+	"fmt"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// What an operation may ask for at most, fragments written out.
+// What a document may be at most, fragments written out (GQL-02 to GQL-05). The operations of
+// the clients are far below: six levels, four aliases, 90 fields; a whole file of them has 630 tokens.
 const (
-	maxDepth  = 15
-	maxFields = 3000
-	// maxWeight bounds the fields of the answer, if every list is as long as it may be: lists
-	// within lists multiply.
-	maxWeight = 100_000
-	// maxTries: whoever tries passwords, codes or links in bulk needs a request for each.
-	maxTries = 1
+	maxTokens     = 1000
+	maxDepth      = 10
+	maxAliases    = 15
+	maxDirectives = 20
+	maxRoots      = 10
+	maxFields     = 1000
+	maxSpreads    = 200
+	// maxSelections bounds one pair of braces: the rule that compares fields of the same name
+	// compares each with each.
+	maxSelections = 250
 )
-
-// confirmed are the actions that take a password or a code of whoever is logged in.
-var confirmed = []string{"password.change", "account.change", "otp.change", "right.connect", "centre.link"}
-
-// isTry tells whether a field is one at which secrets could be guessed: a mutation
-// that nobody needs to be logged in for, or that has the viewer confirm who it is.
-func isTry(f *ast.Field) bool {
-	if f.Definition == nil || f.ObjectDefinition == nil || f.ObjectDefinition.Name != "Mutation" {
-		return false
-	}
-	can := f.Definition.Directives.ForName("can")
-	return f.Definition.Directives.ForName("public") != nil || can != nil && slices.Contains(confirmed, can.Arguments.ForName("do").Value.Raw)
-}
 
 const codeComplexity = "COMPLEXITY_LIMIT_EXCEEDED"
 
@@ -41,39 +35,61 @@ func init() {
 	errcode.RegisterErrorType(CodeBadUserInput, errcode.KindProtocol)
 }
 
-// limits refuses operations that ask for too much before anything of them runs.
-// Each fragment is measured once, so that fragments that spread one another twice
-// do not cost what they would expand to (GQL-02).
-type limits struct{}
+// limits refuses documents that are too large before they are validated, and operations that
+// ask for too much before anything of them runs.
+type limits struct {
+	documents     documents
+	schema        *ast.Schema
+	introspection bool
+}
 
 var _ interface {
 	graphql.HandlerExtension
+	graphql.OperationParameterMutator
 	graphql.OperationContextMutator
-} = limits{}
+} = (*limits)(nil)
 
-func (limits) ExtensionName() string                   { return "Limits" }
-func (limits) Validate(graphql.ExecutableSchema) error { return nil }
+func (*limits) ExtensionName() string { return "Limits" }
 
-func (limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := measurer{fragments: map[string]size{}, variables: op.Variables}
-	s := m.measure(op.Operation.SelectionSet)
+func (l *limits) Validate(s graphql.ExecutableSchema) error {
+	l.schema = s.Schema()
+	return nil
+}
+
+// MutateOperationParameters looks at a document that is not known yet. One that cannot be read is
+// left to the executor, which says why.
+func (l *limits) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
+	if _, known := l.documents.Get(ctx, params.Query); known {
+		return nil
+	}
+	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, maxTokens)
 	switch {
-	case s.badPage:
-		err := gqlerror.Errorf("lists within lists are paged, too: first or last, 1 to %d", maxPage)
-		errcode.Set(err, CodeBadUserInput)
-		return err
-	case s.depth > maxDepth:
-		return refuse("the operation is nested too deeply: at most 15 levels")
-	case s.fields > maxFields:
-		return refuse("the operation selects too many fields: at most 3000, fragments written out")
-	case s.weight > maxWeight:
-		return refuse("the answer could be too large: ask for fewer elements in lists within lists")
-	case s.switches > 0 && s.roots > 1:
-		err := gqlerror.Errorf("actFor stands alone: what else the operation does would still be for whom the session acted before")
-		errcode.Set(err, CodeBadUserInput)
-		return err
-	case s.tries > maxTries:
-		return refuse("one operation that takes a password, a code or a link for each request")
+	case err != nil && strings.Contains(err.Error(), "exceeded token limit"):
+		return refuse(fmt.Sprintf("a document has at most %d tokens: send what one operation needs", maxTokens))
+	case err != nil:
+		return nil
+	}
+	return checkShape(document)
+}
+
+// checkShape refuses a document for what it is, whatever it means.
+func checkShape(document *ast.QueryDocument) *gqlerror.Error {
+	m := &shapes{document: document, fragments: map[string]shape{}}
+	for _, operation := range document.Operations {
+		s := m.measure(operation.SelectionSet)
+		s.directives += len(operation.Directives)
+		for _, each := range []struct {
+			what       string
+			have, most int
+		}{
+			{"levels", s.depth, maxDepth}, {"aliases", s.aliases, maxAliases}, {"directives", s.directives, maxDirectives},
+			{"fields at the outermost level", s.roots, maxRoots}, {"fields", s.fields, maxFields}, {"fragments", s.spreads, maxSpreads},
+			{"fields in one pair of braces", s.widest, maxSelections},
+		} {
+			if each.have > each.most {
+				return refuse(fmt.Sprintf("an operation has at most %d %s, fragments written out", each.most, each.what))
+			}
+		}
 	}
 	return nil
 }
@@ -84,96 +100,89 @@ func refuse(message string) *gqlerror.Error {
 	return err
 }
 
-type size struct {
-	depth, fields, tries, weight int
-	// roots are the fields of the outermost level, and switches those that say for whom.
-	roots, switches int
-	badPage         bool
+// shape is how large a selection is, fragments written out.
+type shape struct{ depth, aliases, directives, roots, fields, spreads, widest int }
+
+// add puts another selection of the same level beside it. Counts are bounded, so that doubling
+// fragments cannot overflow them.
+func (s *shape) add(o shape) {
+	const most = 1 << 20
+	s.depth, s.widest = max(s.depth, o.depth), max(s.widest, o.widest)
+	s.aliases = min(s.aliases+o.aliases, most)
+	s.directives = min(s.directives+o.directives, most)
+	s.roots = min(s.roots+o.roots, most)
+	s.fields = min(s.fields+o.fields, most)
+	s.spreads = min(s.spreads+o.spreads, most)
 }
 
-type measurer struct {
-	fragments map[string]size
-	variables map[string]any
+// shapes measures a document before it is known to be valid. Each fragment is measured once, so
+// that fragments that spread one another twice do not cost what they would expand to.
+type shapes struct {
+	document  *ast.QueryDocument
+	fragments map[string]shape
 }
 
-func (m measurer) measure(selections ast.SelectionSet) size {
-	var total size
+func (m *shapes) measure(selections ast.SelectionSet) shape {
+	total := shape{widest: len(selections)}
 	for _, selection := range selections {
-		var s size
+		var s shape
 		switch selection := selection.(type) {
 		case *ast.Field:
-			s = m.measure(selection.SelectionSet)
-			s.depth++
+			// How deep introspection goes has a rule of its own.
+			if selection.Name != "__schema" && selection.Name != "__type" {
+				s = m.measure(selection.SelectionSet)
+			}
+			s.depth, s.roots = s.depth+1, 1
 			s.fields++
-			s.weight = 1 + m.elements(selection)*s.weight
-			s.roots, s.switches = 1, 0
-			if selection.Name == "actFor" {
-				s.switches = 1
+			s.directives += len(selection.Directives)
+			if selection.Alias != selection.Name {
+				s.aliases++
 			}
-			if isTry(selection) {
-				s.tries++
-			}
-			s.badPage = s.badPage || m.badPage(selection)
 		case *ast.InlineFragment:
 			s = m.measure(selection.SelectionSet)
+			s.directives += len(selection.Directives)
 		case *ast.FragmentSpread:
-			s = m.fragment(selection)
+			s = m.fragment(selection.Name)
+			s.spreads++
+			s.directives += len(selection.Directives)
 		}
-		total.badPage = total.badPage || s.badPage
-		total.depth = max(total.depth, s.depth)
-		// Bounded, so that doubling fragments cannot overflow the count.
-		total.fields = min(total.fields+s.fields, 2*maxFields)
-		total.tries = min(total.tries+s.tries, 2*maxFields)
-		total.weight = min(total.weight+s.weight, 2*maxWeight)
-		total.roots = min(total.roots+s.roots, 2*maxFields)
-		total.switches = min(total.switches+s.switches, 2*maxFields)
+		total.add(s)
 	}
 	return total
 }
 
-func (m measurer) fragment(spread *ast.FragmentSpread) size {
-	if known, measured := m.fragments[spread.Name]; measured {
+// fragment measures a fragment; one that is not there, or that holds itself, is a matter of validation.
+func (m *shapes) fragment(name string) shape {
+	if known, measured := m.fragments[name]; measured {
 		return known
 	}
-	s := m.measure(spread.Definition.SelectionSet)
-	m.fragments[spread.Name] = s
+	m.fragments[name] = shape{}
+	definition := m.document.Fragments.ForName(name)
+	if definition == nil {
+		return shape{}
+	}
+	s := m.measure(definition.SelectionSet)
+	m.fragments[name] = s
 	return s
 }
 
-// elements is how many elements a list has at most, as it is asked for; 1 for all else.
-func (m measurer) elements(f *ast.Field) int {
-	if f.Definition == nil {
-		return 1
-	}
-	most := 1
-	arguments := f.ArgumentMap(m.variables)
-	for _, name := range []string{"first", "last"} {
-		if size, err := graphql.UnmarshalInt(arguments[name]); err == nil {
-			most = max(most, min(size, maxPage))
-		}
-	}
-	return most
+// documents keeps those that were found valid, the last used ones (GQL-12).
+type documents struct {
+	graphql.Cache[*ast.QueryDocument]
 }
 
-// badPage tells whether a connection below the root is asked for without a size or
-// with one that is not allowed: entgql loads it before any resolver could refuse.
-func (m measurer) badPage(f *ast.Field) bool {
-	if f.Definition == nil || f.ObjectDefinition == nil || f.ObjectDefinition.Name == "Query" ||
-		f.Definition.Arguments.ForName("first") == nil || f.Definition.Arguments.ForName("last") == nil {
-		return false
+const (
+	maxDocuments = 1000
+	// maxKept is the length of a document, in bytes, up to which it is kept: three times that of
+	// the largest file of the clients. What is longer is read anew each time.
+	maxKept = 16 << 10
+)
+
+func newDocuments() documents { return documents{lru.New[*ast.QueryDocument](maxDocuments)} }
+
+// Add keeps a document, unless it is so long that a thousand of them would fill the memory.
+func (d documents) Add(ctx context.Context, text string, document *ast.QueryDocument) {
+	if len(text) <= maxKept {
+		d.Cache.Add(ctx, text, document)
 	}
-	arguments := f.ArgumentMap(m.variables)
-	var sizes []int
-	for _, name := range []string{"first", "last"} {
-		value, given := arguments[name]
-		if !given || value == nil {
-			continue
-		}
-		size, err := graphql.UnmarshalInt(value)
-		if err != nil {
-			return true
-		}
-		sizes = append(sizes, size)
-	}
-	return len(sizes) != 1 || sizes[0] < 1 || sizes[0] > maxPage
 }

@@ -203,7 +203,9 @@ func TestCallOffsAtOnce(t *testing.T) {
 		}
 		results := map[string]int{}
 		for _, faults := range atOnce(len(buyers), func(i int) []string {
-			return faultsOf(t, buyers[i].place(map[string]any{"idempotencyKey": "k", "contractId": rv}), "placeOrder")
+			return faultsOf(t, patiently(func() *servertest.Answer {
+				return buyers[i].place(map[string]any{"idempotencyKey": "k", "contractId": rv})
+			}), "placeOrder")
 		}) {
 			results[strings.Join(faults, ",")]++
 		}

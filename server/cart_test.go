@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"kontor/server/servertest"
 )
@@ -342,6 +343,16 @@ func TestTabsAddToOneCart(t *testing.T) {
 			t.Errorf("somebody else's cart has %v", got)
 		}
 	})
+}
+
+// patiently asks again while a server has too much to do, as clients should.
+func patiently(ask func() *servertest.Answer) *servertest.Answer {
+	for {
+		if answer := ask(); answer.Code() != "UNAVAILABLE" {
+			return answer
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // atOnce runs the same thing many times at once and gives back what came of it.

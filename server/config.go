@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"kontor/internal/budget"
 	"kontor/internal/provision"
 )
 
@@ -34,6 +35,17 @@ type Config struct {
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Behind a proxy that is
 	// not named, all clients are one source of failed logins.
 	TrustedProxies []string
+	// AllowedOrigins are the portals on other hosts that may ask from a browser, each exactly as
+	// browsers send it.
+	AllowedOrigins []string
+	// Operations is the file with the operations that clients were built with, and with
+	// OperationsOnly only those are answered.
+	Operations     string
+	OperationsOnly bool
+	// Introspection lets clients ask for the schema, and IDE shows GraphiQL on the start page.
+	Introspection, IDE bool
+	// Budget is what each user and each company may ask for.
+	Budget budget.Rates
 	// Centre is the operator's customer centre; without an issuer there is none.
 	Centre CentreConfig
 	// Provisioning is who carries out what is processed automatically; without an address
@@ -111,6 +123,18 @@ func (c Config) Validate() error {
 			complain("KONTOR_TRUSTED_PROXIES %q is no network: write it like 10.0.0.0/8, one address like 10.0.0.1/32", network)
 		}
 	}
+	for _, origin := range c.AllowedOrigins {
+		parsed, err := url.Parse(origin)
+		if err != nil || parsed.Host == "" || origin != parsed.Scheme+"://"+parsed.Host || (parsed.Scheme != "https" && parsed.Scheme != "http") {
+			complain("KONTOR_ALLOWED_ORIGINS %q is no origin: write it exactly as browsers do, like https://portal.example.com", origin)
+		}
+	}
+	if c.OperationsOnly && c.Operations == "" {
+		complain("KONTOR_OPERATIONS_ONLY needs KONTOR_OPERATIONS, the file with the operations: kontor operations build writes it")
+	}
+	if c.Budget.User < 0 || c.Budget.Tenant < 0 {
+		complain("KONTOR_USER_BUDGET and KONTOR_TENANT_BUDGET are points each second, 0 for no bound")
+	}
 	for i, secret := range c.Secrets {
 		if len(secret) < 32 {
 			complain("KONTOR_SECRET number %d is too short: take 32 characters or more, for example from `openssl rand -hex 32`", i+1)
@@ -129,6 +153,9 @@ func (c Config) production(base *url.URL) []error {
 	var wrong []error
 	if c.Demo {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_DEMO: the demo passwords are public"))
+	}
+	if c.IDE {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_IDE: GraphiQL is for development"))
 	}
 	if len(c.Secrets) == 0 {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs KONTOR_SECRET: 32 characters or more, the same on every replica"))

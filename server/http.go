@@ -26,7 +26,7 @@ func requestID(ctx context.Context) string {
 // routes are all addresses of the server and what stands before them.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", s.sameOrigin(s.uploads(s.authenticate(s.streams(s.bounded(api{s.executor}))))))
+	mux.Handle("/graphql", s.otherOrigins(s.sameOrigin(s.uploads(s.authenticate(s.streams(s.bounded(api{s.executor})))))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /{$}", s.page.Home())

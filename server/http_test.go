@@ -65,6 +65,9 @@ func TestHTTPBadBodiesAreNotEchoed(t *testing.T) {
 			"something behind it":      `{"query": "{ __typename }"} ` + secret,
 			"not UTF-8":                `{"query": "{ __typename }", "variables": {"password": "` + secret + "\xff" + `"}}`,
 			"empty":                    ``,
+			"a name twice":             `{"query": "{ __typename }", "variables": {"password": "x", "password": "` + secret + `"}}`,
+			"the query twice":          `{"query": "{ __typename }", "query": "{ categories { id } }", "variables": {"password": "` + secret + `"}}`,
+			"a huge number":            `{"query": "query($first: Int!) { orders(first: $first) { totalCount } }", "variables": {"first": 1e400, "password": "` + secret + `"}}`,
 			"null":                     `null`,
 			"a syntax error":           `{"query": "mutation { login(input: {password: \"` + secret + `\" \"` + secret + `\"}) { token } }"}`,
 			"an unclosed text":         `{"query": "mutation { login(input: {password: \"` + secret + `}) { token } }"}`,
@@ -88,6 +91,9 @@ func TestHTTPBadBodiesAreNotEchoed(t *testing.T) {
 			if sent := k.Statements.Take(); len(sent) > 0 {
 				t.Errorf("%s: reached the database: %q", name, sent)
 			}
+		}
+		if strings.Contains(strings.ToLower(k.Log.String()), "geheim") {
+			t.Error("the log has what was sent")
 		}
 	})
 }
@@ -150,74 +156,6 @@ func TestHTTPWhatTheEndpointTakes(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Documents that are small and would be large are refused for what they would be,
-// before anything of them runs.
-//
-// Case: GQL-02
-// Case: GQL-03
-// Case: GQL-04
-// Case: GQL-05
-func TestHTTPDocumentsAreBounded(t *testing.T) {
-	t.Parallel()
-	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
-		for _, each := range []struct{ name, document, code string }{
-			{"fan-out of 10 levels", fanOut(10, "...f%d ...f%d"), ""},
-			{"fan-out of 12 levels", fanOut(12, "...f%d ...f%d"), "COMPLEXITY_LIMIT_EXCEEDED"},
-			{"fan-out of 26 levels", fanOut(26, "...f%d ...f%d"), "COMPLEXITY_LIMIT_EXCEEDED"},
-			{"fan-out of 80 levels", fanOut(80, "...f%d ...f%d"), "COMPLEXITY_LIMIT_EXCEEDED"},
-			{"fan-out in inline fragments", fanOut(80, "... on Query { ...f%d } ... { ...f%d }"), "COMPLEXITY_LIMIT_EXCEEDED"},
-			{"a fragment of itself", "{ ...f0 } fragment f0 on Query { ...f0 }", "GRAPHQL_VALIDATION_FAILED"},
-			{"fragments in a circle", "{ ...f0 } fragment f0 on Query { ...f1 } fragment f1 on Query { ...f0 }", "GRAPHQL_VALIDATION_FAILED"},
-			{"16 levels", "{ categories { " + strings.Repeat("parent { ", 14) + "id " + strings.Repeat("} ", 16), "COMPLEXITY_LIMIT_EXCEEDED"},
-			{"16 levels in fragments", "{ categories { ...f } } fragment f on Category { " + strings.Repeat("parent { ... on Category { ", 14) + "id " + strings.Repeat("} } ", 14) + "}", "COMPLEXITY_LIMIT_EXCEEDED"},
-			{"3,000 tokens", "{ " + strings.Repeat("__typename ", 3000) + "}", "GRAPHQL_VALIDATION_FAILED"},
-			{"500 times the same field", "{ " + strings.Repeat("__typename ", 500) + "}", ""},
-			{"10,000 directives", "{ __typename " + strings.Repeat("@a ", 10000) + "}", "GRAPHQL_VALIDATION_FAILED"},
-			{"900 directives", "{ __typename " + strings.Repeat("@a ", 900) + "}", "GRAPHQL_VALIDATION_FAILED"},
-			{"a deep list", `{ nodes(ids: ` + strings.Repeat("[", 900) + strings.Repeat("]", 900) + ") { id } }", "GRAPHQL_VALIDATION_FAILED"},
-			{"900 unused fragments", "{ __typename }" + unused(300), "GRAPHQL_VALIDATION_FAILED"},
-		} {
-			k.Statements.Take()
-			answer := k.Anonymous().Do(t, each.document, nil)
-			refused := answer.Status == http.StatusBadRequest && answer.Data == nil
-			if answer.Code() != each.code || refused != (each.code != "") {
-				t.Errorf("%s: %d %.300s", each.name, answer.Status, answer.Body)
-			}
-			if len(answer.Errors) > 10 || len(answer.Body) > 8<<10 {
-				t.Errorf("%s: %d errors in %d bytes", each.name, len(answer.Errors), len(answer.Body))
-			}
-			if sent := k.Statements.Take(); len(sent) > 0 {
-				t.Errorf("%s: reached the database: %q", each.name, sent)
-			}
-		}
-		var deep strings.Builder
-		deep.WriteString(`{"query": "mutation($i: LoginInput!) { login(input: $i) { token } }", "variables": {"i": `)
-		deep.WriteString(strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20001) + "}")
-		if answer := k.Anonymous().Post(t, []byte(deep.String())); answer.Status != http.StatusBadRequest || len(answer.Body) > 8<<10 {
-			t.Errorf("deep variables: %d %.300s", answer.Status, answer.Body)
-		}
-	})
-}
-
-// fanOut is a document whose fragments each spread the next one twice.
-func fanOut(levels int, twice string) string {
-	var document strings.Builder
-	document.WriteString("{ ...f0 }")
-	for i := range levels {
-		fmt.Fprintf(&document, " fragment f%d on Query { "+twice+" }", i, i+1, i+1)
-	}
-	fmt.Fprintf(&document, " fragment f%d on Query { __typename }", levels)
-	return document.String()
-}
-
-func unused(n int) string {
-	var document strings.Builder
-	for i := range n {
-		fmt.Fprintf(&document, " fragment f%d on Query { __typename }", i)
-	}
-	return document.String()
 }
 
 // Errors about a document do not help to guess the schema.
@@ -286,6 +224,38 @@ func TestHTTPInternalErrors(t *testing.T) {
 		}
 		// The process lives on.
 		martha.Do(t, `{ viewer { user { username } } }`, nil).OK(t)
+	})
+}
+
+// A resolver that panics fails its field, and nothing else: neither the process nor the connection
+// to the database.
+//
+// Case: GQL-09
+func TestHTTPPanics(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		martha := k.As(t, "martha.hansen")
+		for table, document := range map[string]string{
+			"categories": `{ categories { id } }`,
+			"contracts":  `{ contracts(first: 1) { nodes { id } } }`,
+			"addresses":  `mutation { saveAddress(input: {street: "Kai 1", postalCode: "20457", city: "Hamburg"}) { errors { code } } }`,
+		} {
+			k.Statements.PanicAt(table)
+			for range 30 { // more often than there are connections
+				answer := martha.Do(t, document, nil)
+				if answer.Status != http.StatusOK || answer.Code() != "INTERNAL" || answer.Errors[0].Extensions["requestId"] != answer.Header.Get("X-Request-Id") {
+					t.Fatalf("%s: %d %s", table, answer.Status, answer.Body)
+				}
+				if body := string(answer.Body); strings.Contains(body, "secret") || strings.Contains(body, "goroutine") || strings.Contains(body, "panic") {
+					t.Fatalf("%s: the answer shows the inside: %s", table, body)
+				}
+			}
+			k.Statements.PanicAt("")
+			martha.Do(t, document, nil).OK(t)
+		}
+		if log := k.Log.String(); !strings.Contains(log, "secret of the inside") || !strings.Contains(log, "stack=") {
+			t.Error("the log does not have what happened")
+		}
 	})
 }
 

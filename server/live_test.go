@@ -198,6 +198,18 @@ func TestStreamsAreBounded(t *testing.T) {
 		if !strings.Contains(refused.Problem, "RATE_LIMITED") {
 			t.Errorf("the eleventh: %s", refused.Problem)
 		}
+		for range 2 {
+			another := k.As(t, "gerd.grau")
+			for range 10 {
+				open = append(open, another.Events(t, changes, nil))
+			}
+		}
+		time.Sleep(200 * time.Millisecond)
+		refused = k.As(t, "gerd.grau").Events(t, changes, nil)
+		refused.End(t)
+		if !strings.Contains(refused.Problem, "RATE_LIMITED") {
+			t.Errorf("the thirty-first of a user: %s", refused.Problem)
+		}
 		for _, stream := range open {
 			drain(stream)
 			stream.Quiet(t)

@@ -20,6 +20,7 @@ import (
 	"kontor/internal/access"
 	"kontor/internal/audit"
 	"kontor/internal/blobs"
+	"kontor/internal/budget"
 	"kontor/internal/cart"
 	"kontor/internal/catalog"
 	"kontor/internal/centre"
@@ -32,6 +33,7 @@ import (
 	"kontor/internal/mail"
 	"kontor/internal/ordering"
 	"kontor/internal/password"
+	"kontor/internal/persisted"
 	"kontor/internal/privacy"
 	"kontor/internal/provision"
 	"kontor/internal/seal"
@@ -60,6 +62,7 @@ type Server struct {
 	sealer   *seal.Sealer
 	draining atomic.Bool
 	closers  []func() error
+	gate     gate
 	// uploading has a token for each file that is being taken in.
 	uploading chan struct{}
 }
@@ -84,8 +87,9 @@ func WithDatabase(with ...db.Option) Option {
 	return func(o *options) { o.database = append(o.database, with...) }
 }
 
-// loginQueue is how many logins wait for a free place while others are checked.
-const loginQueue = 64
+// loginQueue is how many logins wait for a free place while others are checked: fewer than the gate has
+// places, so that a flood of logins keeps nobody out who is logged in.
+const loginQueue = 32
 
 // New wires a replica: database, Redis, rooms, API. It refuses settings that are
 // wrong and a database schema that it does not know.
@@ -97,7 +101,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	if err := errors.Join(c.Validate(), authz.Check()); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, log: log, now: o.now, uploading: make(chan struct{}, maxUploads)}
+	s := &Server{config: c, log: log, now: o.now, gate: newGate(maxWorking, maxInLine), uploading: make(chan struct{}, maxUploads)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -203,8 +207,14 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Imports: imports,
 		Files:   files{s},
 	}
+	known, err := persisted.Read(s.config.Operations)
+	if err != nil {
+		return err
+	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
-		RequestID: requestID, Log: s.log, Introspection: !s.config.Production,
+		RequestID: requestID, Log: s.log, Introspection: s.config.Introspection, Enter: s.gate.enter,
+		Operations: persisted.New(s.redis, o.now, known, s.config.OperationsOnly),
+		Budget:     budget.New(s.redis, s.config.Budget),
 	})
 	return nil
 }
@@ -247,7 +257,7 @@ func (s *Server) prepare(ctx context.Context, hasher *password.Hasher) error {
 
 // pageOptions are what the start page shows.
 func (s *Server) pageOptions() (page.Options, error) {
-	o := page.Options{BaseURL: s.config.BaseURL, Demo: s.config.Demo, GraphiQL: !s.config.Production}
+	o := page.Options{BaseURL: s.config.BaseURL, Demo: s.config.Demo, GraphiQL: s.config.IDE}
 	var err error
 	if o.Examples, err = page.Examples(); err != nil || !s.config.Demo {
 		return o, err

@@ -123,7 +123,7 @@ func (x *socket) viewer(ctx context.Context) (*authz.Viewer, string, error) {
 	if x.token == "" {
 		return nil, "", fault.ErrUnauthenticated
 	}
-	return x.server.rooms.Identity.Authenticate(ctx, x.token, x.transport)
+	return x.server.who(ctx, x.token, x.transport, false)
 }
 
 // CreateOperationContext is the executor's, with no more errors than a client can use.
@@ -152,7 +152,7 @@ func (x *socket) DispatchOperation(ctx context.Context, op *graphql.OperationCon
 	}
 	cancel := context.CancelFunc(func() {})
 	if op.Operation.Operation != ast.Subscription {
-		ctx, cancel = context.WithTimeout(ctx, requestTimeout)
+		ctx, cancel = context.WithTimeout(ctx, queryTimeout)
 	}
 	over := sync.OnceFunc(func() { cancel(); x.running.Add(-1) })
 	responses, ctx := x.Executor.DispatchOperation(ctx, op)

@@ -67,9 +67,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuseJSON(w, http.StatusMethodNotAllowed, graph.CodeBadUserInput, "send the operation by POST, as JSON")
 		return
 	}
-	params, status, message := read(w, r)
-	if params == nil {
-		refuseJSON(w, status, codeOf(status), message)
+	params, err := read(w, r)
+	if err != nil {
+		w.Header().Set("Content-Type", typeGraphQL+"; charset=utf-8")
+		decline(w, err)
 		return
 	}
 	ctx, cancel := context.WithCancel(graphql.StartOperationTrace(r.Context()))
@@ -78,7 +79,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if refused != nil {
 		response := s.executor.DispatchError(graphql.WithOperationContext(ctx, op), bounded(refused))
 		w.Header().Set("Content-Type", typeGraphQL+"; charset=utf-8")
-		write(w, http.StatusBadRequest, response, false)
+		write(w, statusOfRefusal(w, response.Errors[0], typeGraphQL), response, false)
 		return
 	}
 	if op.Operation.Operation == ast.Mutation {
@@ -87,7 +88,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	if op.Operation.Operation != ast.Subscription {
 		var end context.CancelFunc
-		ctx, end = context.WithTimeout(ctx, requestTimeout)
+		ctx, end = context.WithTimeout(ctx, queryTimeout)
 		defer end()
 	}
 	stream := eventStream{w: w, control: http.NewResponseController(w)}

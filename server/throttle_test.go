@@ -214,7 +214,9 @@ func TestThrottleCountsParallelLoginsExactly(t *testing.T) {
 		mend := breakHash(t, k, "gerd.grau")
 		try := func() map[string]int {
 			return count(atOnce(200, func(i int) *servertest.Answer {
-				return loginAs(t, k.Anonymous(), "gerd.grau", fmt.Sprint("Geraten-", i, "!"))
+				return patiently(func() *servertest.Answer {
+					return loginAs(t, k.Anonymous(), "gerd.grau", fmt.Sprint("Geraten-", i, "!"))
+				})
 			}), "login")
 		}
 		want := map[string]int{"INTERNAL": 6, "INVALID_CREDENTIALS": 94, "RATE_LIMITED": 100}

@@ -324,7 +324,7 @@ func TestTransferTargets(t *testing.T) {
 			t.Fatalf("the target is %s", found.Body)
 		}
 		nothing := plain(ask("nobody@alster.example", "4066969300", "FIXED_LINE"))
-		if nothing != `{"data":{"transferTarget":null}}` {
+		if nothing != `{"data":{"transferTarget":null},"extensions":{"cost":{"points":202}}}` {
 			t.Fatalf("nobody is %s", nothing)
 		}
 		same := func(what string, answer *servertest.Answer) {

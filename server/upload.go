@@ -32,14 +32,6 @@ const (
 	uploadTimeout = time.Hour
 )
 
-// refusal is why a request is not taken in.
-type refusal struct {
-	status        int
-	code, message string
-}
-
-func (r refusal) Error() string { return r.message }
-
 // uploads takes in operations with a file, as the GraphQL multipart request specification has them:
 // parts operations, map, and the file, which never is in memory as a whole. Somebody who may not
 // send files is told before it is read.
@@ -74,7 +66,7 @@ func (s *Server) uploads(next http.Handler) http.Handler {
 		var why refusal
 		switch {
 		case errors.As(err, &why):
-			refuse(w, why.status, why.code, why.message)
+			decline(w, why)
 			return
 		case err != nil:
 			s.log.ErrorContext(r.Context(), "taking in a file failed", "requestId", requestID(r.Context()), "error", err)
@@ -114,9 +106,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 	if err != nil {
 		return nil, nil, err
 	}
-	params, why := decode(operations, r.Header)
-	if why != "" {
-		return nil, nil, malformed(why)
+	params, err := decode(operations, r.Header)
+	if err != nil {
+		return nil, nil, err
 	}
 	places, err := small(parts, "map", maxMapBytes)
 	if err != nil {
@@ -162,10 +154,6 @@ func put(variables map[string]any, path string, file graphql.Upload) bool {
 	return true
 }
 
-func malformed(message string) error {
-	return refusal{http.StatusBadRequest, graph.CodeBadUserInput, message}
-}
-
 // small reads the next part, which has this name and is not large.
 func small(parts *multipart.Reader, name string, most int64) ([]byte, error) {
 	part, err := parts.NextPart()
@@ -177,7 +165,7 @@ func small(parts *multipart.Reader, name string, most int64) ([]byte, error) {
 	case err != nil:
 		return nil, malformed("the request ended before it was complete")
 	case int64(len(content)) > most:
-		return nil, refusal{http.StatusRequestEntityTooLarge, "BODY_TOO_LARGE", fmt.Sprintf("the part %s is larger than %d KiB", name, most>>10)}
+		return nil, refusal{http.StatusRequestEntityTooLarge, codeTooLarge, fmt.Sprintf("the part %s is larger than %d KiB", name, most>>10)}
 	}
 	return content, nil
 }
@@ -192,7 +180,7 @@ func taken(part *multipart.Part) (*os.File, int64, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge), size > maxUploadBytes:
-		err = refusal{http.StatusRequestEntityTooLarge, "BODY_TOO_LARGE", "the file is larger than 1 GiB: split it"}
+		err = refusal{http.StatusRequestEntityTooLarge, codeTooLarge, "the file is larger than 1 GiB: split it"}
 	case err != nil && isDisk(err):
 		err = fmt.Errorf("writing what is sent: %w", err)
 	case err != nil:

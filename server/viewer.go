@@ -1,11 +1,15 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/rs/cors"
 
 	"kontor/authz"
 	"kontor/graph"
@@ -42,7 +46,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			return
 		}
 		if token != "" {
-			v, preferred, err := s.rooms.Identity.Authenticate(ctx, token, transport)
+			v, preferred, err := s.who(ctx, token, transport, r.Method == http.MethodGet)
 			switch {
 			case err == nil:
 				ctx = authz.NewContext(ctx, v)
@@ -96,13 +100,24 @@ func (s *Server) cookie(token string, expires time.Time) *http.Cookie {
 	return c
 }
 
+// who is whose token it is, asked when it is the turn of the request. A quiet request, such as a GET,
+// does not count as a use of the session.
+func (s *Server) who(ctx context.Context, token string, transport session.Transport, quiet bool) (*authz.Viewer, string, error) {
+	leave, err := s.gate.enter(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer leave()
+	return s.rooms.Identity.Authenticate(ctx, token, transport, quiet)
+}
+
 // sameOrigin refuses what another site makes a browser send. Whoever is not a
 // browser sends neither header and no cookie, and passes.
 func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A WebSocket begins with a GET, and what comes after it is no harmless reading.
 		reads := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Upgrade") == ""
-		if !reads && !s.fromHere(r) {
+		if !s.fromHere(r, reads) {
 			refuseJSON(w, http.StatusForbidden, "CSRF_REJECTED",
 				"requests from other sites are refused; a client that sends the session cookie also sends Origin: "+s.config.BaseURL)
 			return
@@ -111,10 +126,14 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) fromHere(r *http.Request) bool {
+// fromHere tells whether a request comes from the portal's own pages, or from no page. One that only reads
+// says nothing about where it comes from in old browsers, which keep its answer from other sites.
+func (s *Server) fromHere(r *http.Request, reads bool) bool {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	ownOrigin := origin == s.config.BaseURL || sameHost(origin, r.Host)
 	switch {
+	case slices.Contains(s.config.AllowedOrigins, origin):
+		return true
 	case site == "same-origin" || site == "none":
 		return origin == "" || ownOrigin
 	case site != "":
@@ -122,8 +141,24 @@ func (s *Server) fromHere(r *http.Request) bool {
 	case origin != "":
 		return ownOrigin
 	default:
-		return len(r.CookiesNamed(s.cookieName())) == 0
+		return reads || len(r.CookiesNamed(s.cookieName())) == 0
 	}
+}
+
+// otherOrigins lets the pages of the portals that are named ask from a browser, and nobody
+// else (GQL-18).
+func (s *Server) otherOrigins(next http.Handler) http.Handler {
+	if len(s.config.AllowedOrigins) == 0 {
+		return next
+	}
+	return cors.New(cors.Options{
+		AllowOriginFunc:  func(origin string) bool { return slices.Contains(s.config.AllowedOrigins, origin) },
+		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:   []string{"Accept", "Accept-Language", "Authorization", "Content-Type", "If-None-Match"},
+		ExposedHeaders:   []string{"ETag", "Retry-After", requestIDHeader},
+		AllowCredentials: true,
+		MaxAge:           600,
+	}).Handler(next)
 }
 
 func sameHost(origin, host string) bool {

@@ -50,10 +50,11 @@ type figures struct {
 	rows     []operation
 	targets  []target
 	measured map[string][][]result
-	ofPage   int64     // statements of a dashboard
-	orders   *placed   // nil where that was not wanted
-	imported *imported // nil where that was not wanted
-	exported *exported // of what was imported
+	ofPage   int64       // statements of a dashboard
+	orders   *placed     // nil where that was not wanted
+	overload *overloaded // nil where that was not wanted
+	imported *imported   // nil where that was not wanted
+	exported *exported   // of what was imported
 	checks   checkTimes
 	seeded   time.Duration
 }
@@ -91,6 +92,9 @@ func report(o options, m machine, f figures) error {
 	fmt.Fprintf(&b, "\nA dashboard of %d customers takes %d statements, and so does one of %d.\n", manyCustomers, f.ofPage, fewCustomers)
 	if f.orders != nil {
 		f.orders.report(&b)
+	}
+	if f.overload != nil {
+		f.overload.report(&b)
 	}
 	if f.imported != nil {
 		f.imported.report(&b)

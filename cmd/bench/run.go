@@ -79,10 +79,12 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	rows = append(rows, pages.operations()...)
+	flood := rows[slices.IndexFunc(rows, func(row operation) bool { return row.name == floodName })].kontor
 	rows = slices.DeleteFunc(rows, func(row operation) bool { return !strings.Contains(row.name, o.only) })
 	crowds := crowdsOf(o.only)
 	imports := o.contracts > 0 && strings.Contains("import contracts", o.only)
-	if len(rows)+len(crowds) == 0 && !imports {
+	floods := strings.Contains("overload", o.only)
+	if len(rows)+len(crowds) == 0 && !imports && !floods {
 		return fmt.Errorf("-only %q fits no operation", o.only)
 	}
 	if err := same(ctx, targets, rows); err != nil {
@@ -109,6 +111,12 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
+	var overload *overloaded
+	if floods {
+		if overload, err = measureOverload(ctx, o, targets[0], flood); err != nil {
+			return err
+		}
+	}
 	checks, err := rightChecks(ctx, postgres.URL("bench"), d)
 	if err != nil {
 		return err
@@ -125,7 +133,7 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	return report(o, m, figures{rows, targets, measured, ofPage, orders, imported, exported, checks, seeded})
+	return report(o, m, figures{rows, targets, measured, ofPage, orders, overload, imported, exported, checks, seeded})
 }
 
 func prepare(ctx context.Context, postgres *kontortest.Postgres, o options) (*data, error) {
@@ -226,11 +234,11 @@ func same(ctx context.Context, targets []target, rows []operation) error {
 			if err != nil {
 				return err
 			}
-			var data any
-			if err := json.Unmarshal(answer, &data); err != nil {
+			var told struct{ Data, Errors any } // Kontor also tells what it cost
+			if err := json.Unmarshal(answer, &told); err != nil {
 				return fmt.Errorf("reading the answer of %s: %w", t.name, err)
 			}
-			plain, err := json.Marshal(data)
+			plain, err := json.Marshal(told)
 			if err != nil {
 				return err
 			}

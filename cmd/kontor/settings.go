@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"kontor/internal/audit"
+	"kontor/internal/budget"
 	"kontor/internal/db"
 	"kontor/internal/seal"
 	"kontor/server"
@@ -29,6 +30,13 @@ func settingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
 		secretFlag(),
 		&cli.StringFlag{Name: "trusted-proxies", Sources: cli.EnvVars("KONTOR_TRUSTED_PROXIES"), Usage: "`NETWORKS` of the proxies in front, such as 10.0.0.0/8, separated by commas: their X-Forwarded-For says where a request comes from; empty: nobody's does"},
+		&cli.StringFlag{Name: "allowed-origins", Sources: cli.EnvVars("KONTOR_ALLOWED_ORIGINS"), Usage: "`ORIGINS` of portals on other hosts whose pages may ask from a browser, such as https://portal.example.com, separated by commas; empty: only the base URL's"},
+		&cli.StringFlag{Name: "operations", Sources: cli.EnvVars("KONTOR_OPERATIONS"), Usage: "`FILE` with the operations that clients were built with (kontor operations build); clients may name them by their hash"},
+		&cli.BoolFlag{Name: "operations-only", Sources: cli.EnvVars("KONTOR_OPERATIONS_ONLY"), Usage: "answer no other operations than those of that file"},
+		&cli.BoolFlag{Name: "introspection", Sources: cli.EnvVars("KONTOR_INTROSPECTION"), DefaultText: "true in development", Usage: "let clients ask the API for its schema"},
+		&cli.BoolFlag{Name: "ide", Sources: cli.EnvVars("KONTOR_IDE"), DefaultText: "true in development", Usage: "show GraphiQL on the start page; production refuses it"},
+		&cli.IntFlag{Name: "user-budget", Sources: cli.EnvVars("KONTOR_USER_BUDGET"), DefaultText: "5000 in production", Usage: "`POINTS` that a user may ask for each second, ten times as many at once; 0: no bound"},
+		&cli.IntFlag{Name: "tenant-budget", Sources: cli.EnvVars("KONTOR_TENANT_BUDGET"), DefaultText: "25000 in production", Usage: "`POINTS` that all users of a company together may ask for each second, ten times as many at once; 0: no bound"},
 		&cli.StringFlag{Name: "centre-issuer", Sources: cli.EnvVars("KONTOR_CENTRE_ISSUER"), Usage: "`URL` of the operator's customer centre, an OpenID Connect provider, as it names itself; empty: accounts cannot be linked"},
 		&cli.StringFlag{Name: "centre-client-id", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_ID"), Usage: "`ID` of Kontor at the customer centre; its redirect URI is the base URL with /customer-centre/callback"},
 		&cli.StringFlag{Name: "centre-client-secret", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_SECRET"), Usage: "`SECRET` of Kontor at the customer centre"},
@@ -51,16 +59,6 @@ func blobFlag() cli.Flag {
 	return &cli.StringFlag{Name: "blob-url", Sources: cli.EnvVars("KONTOR_BLOB_URL"), Value: "file://./data/blobs", Usage: "where documents are kept: file:// or s3:// `URL`"}
 }
 
-func secretsOf(c *cli.Command) []string {
-	var secrets []string
-	for secret := range strings.SplitSeq(c.String("secret"), ",") {
-		if secret = strings.TrimSpace(secret); secret != "" {
-			secrets = append(secrets, secret)
-		}
-	}
-	return secrets
-}
-
 func baseURLFlag() cli.Flag {
 	return &cli.StringFlag{Name: "base-url", Sources: cli.EnvVars("KONTOR_BASE_URL"), Value: "http://localhost:8080", Usage: "public `URL`, the only source of links in mails"}
 }
@@ -68,7 +66,7 @@ func baseURLFlag() cli.Flag {
 // auditLog is the audit log of a command, which writes and checks it with the secrets of the
 // servers.
 func auditLog(c *cli.Command, d *db.DB) (*audit.Log, error) {
-	secrets, err := server.Secrets(secretsOf(c))
+	secrets, err := server.Secrets(list(c, "secret"))
 	if err != nil {
 		return nil, err
 	}
@@ -86,23 +84,38 @@ func settings(c *cli.Command) (server.Config, error) {
 	if env != "development" && env != "production" {
 		return server.Config{}, fmt.Errorf("KONTOR_ENV %q: choose development or production", env)
 	}
-	var proxies []string
-	for network := range strings.SplitSeq(c.String("trusted-proxies"), ",") {
-		if network = strings.TrimSpace(network); network != "" {
-			proxies = append(proxies, network)
+	rate := func(flag string, inProduction int) int {
+		if env == "production" && !c.IsSet(flag) {
+			return inProduction
 		}
+		return c.Int(flag)
 	}
+	development := func(flag string) bool { return env == "development" && !c.IsSet(flag) || c.Bool(flag) }
 	return server.Config{
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
-		Demo: c.Bool("demo"), Production: env == "production", Secrets: secretsOf(c), DebugAddr: c.String("debug-addr"),
+		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"),
 		Debug:          c.String("log-level") == "debug",
-		TrustedProxies: proxies,
+		TrustedProxies: list(c, "trusted-proxies"), AllowedOrigins: list(c, "allowed-origins"),
+		Operations: c.String("operations"), OperationsOnly: c.Bool("operations-only"),
+		Introspection: development("introspection"), IDE: development("ide"),
+		Budget: budget.Rates{User: rate("user-budget", 5000), Tenant: rate("tenant-budget", 25000)},
 		Centre: server.CentreConfig{
 			Issuer: c.String("centre-issuer"), ClientID: c.String("centre-client-id"), ClientSecret: c.String("centre-client-secret"),
 		},
 		Provisioning: server.ProvisioningConfig{URL: c.String("provisioning-url"), Secret: c.String("provisioning-secret")},
 	}, nil
+}
+
+// list is what a flag has between commas.
+func list(c *cli.Command, flag string) []string {
+	var all []string
+	for each := range strings.SplitSeq(c.String(flag), ",") {
+		if each = strings.TrimSpace(each); each != "" {
+			all = append(all, each)
+		}
+	}
+	return all
 }
 
 func logger(c *cli.Command) (*slog.Logger, error) {

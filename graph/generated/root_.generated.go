@@ -9347,14 +9347,14 @@ extend type Query {
     where: ProductFilter
     "In which order; by number unless told."
     orderBy: ProductOrder
-  ): ProductConnection! @can(do: "product.view")
+  ): ProductConnection! @can(do: "product.view") @storable
   "The product with this number, or null."
   product(
     "Product number."
     sku: String!
-  ): Product @can(do: "product.view")
+  ): Product @can(do: "product.view") @storable
   "The category tree, as a list from the top down."
-  categories: [Category!]! @can(do: "category.view")
+  categories: [Category!]! @can(do: "category.view") @storable
 }
 `, BuiltIn: false},
 	{Name: "../schema/common.graphqls", Input: `"""
@@ -9369,6 +9369,12 @@ directive @can(
 
 "Says that a field of Query or Mutation answers without a login."
 directive @public on FIELD_DEFINITION
+
+"""
+Says that there is no personal data below a field of Query. Where a query is named by its hash in a GET and asks for nothing else, the answer
+has an ETag, and the client may keep it.
+"""
+directive @storable on FIELD_DEFINITION
 
 "An exact decimal number, as a string: ` + "`" + `\"1234.50\"` + "`" + `. At most 14 digits before and 4 after the point."
 scalar Decimal

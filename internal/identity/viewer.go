@@ -21,9 +21,14 @@ import (
 // Authenticate is the viewer behind a token and the language it reads, or
 // fault.ErrUnauthenticated. The session comes from Redis and everything that
 // rights follow from out of the database, in one statement: so a change counts
-// from the next request on, on every replica, whatever messages were lost.
-func (s *Service) Authenticate(ctx context.Context, token string, transport session.Transport) (*authz.Viewer, string, error) {
-	found, err := s.Sessions.Get(ctx, token)
+// from the next request on, on every replica, whatever messages were lost. A quiet request does
+// not count as a use of the session (AUTH-16, GQL-13).
+func (s *Service) Authenticate(ctx context.Context, token string, transport session.Transport, quiet bool) (*authz.Viewer, string, error) {
+	read := s.Sessions.Get
+	if quiet {
+		read = s.Sessions.Peek
+	}
+	found, err := read(ctx, token)
 	if errors.Is(err, session.ErrNotFound) {
 		return nil, "", fault.ErrUnauthenticated
 	}

@@ -46,8 +46,10 @@ const (
 	channel = "kontor:live"
 	// maxPending bounds what waits for one listener; beyond it the news become a gap.
 	maxPending = 256
-	// maxPerSession is how many listeners one session has at most, on a replica.
+	// maxPerSession and maxPerUser are how many listeners a session and all sessions of a user
+	// have at most, on a replica (GQL-16).
 	maxPerSession = 10
+	maxPerUser    = 30
 	// tellTimeout bounds how long a change, which is committed already, waits for Redis.
 	tellTimeout = time.Second
 )
@@ -62,13 +64,14 @@ type Hub struct {
 	mu        sync.Mutex
 	listeners map[*Listener]bool
 	sessions  map[string]int
+	users     map[uuid.UUID]int
 	closed    bool
 }
 
 // New listens to Redis until Close.
 func New(client redis.UniversalClient, log *slog.Logger) *Hub {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Hub{client: client, log: log, stop: stop, done: make(chan struct{}), listeners: map[*Listener]bool{}, sessions: map[string]int{}}
+	h := &Hub{client: client, log: log, stop: stop, done: make(chan struct{}), listeners: map[*Listener]bool{}, sessions: map[string]int{}, users: map[uuid.UUID]int{}}
 	go h.receive(ctx)
 	return h
 }
@@ -124,20 +127,21 @@ func (h *Hub) Tell(ctx context.Context, news News) {
 	}
 }
 
-// Listen gives what a session wants to hear, until Close. A session that listens in too
+// Listen gives what a session of a user wants to hear, until Close. Who listens in too
 // many places is told to wait.
-func (h *Hub) Listen(session string, wants func(News) bool) (*Listener, error) {
+func (h *Hub) Listen(user uuid.UUID, session string, wants func(News) bool) (*Listener, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return nil, fault.ErrUnavailable
 	}
-	if h.sessions[session] >= maxPerSession {
+	if h.sessions[session] >= maxPerSession || h.users[user] >= maxPerUser {
 		return nil, &fault.RateLimited{RetryAfter: time.Minute}
 	}
-	l := &Listener{hub: h, session: session, wants: wants, ready: make(chan struct{}, 1), ended: make(chan struct{})}
+	l := &Listener{hub: h, user: user, session: session, wants: wants, ready: make(chan struct{}, 1), ended: make(chan struct{})}
 	h.listeners[l] = true
 	h.sessions[session]++
+	h.users[user]++
 	return l, nil
 }
 
@@ -168,11 +172,15 @@ func (h *Hub) remove(l *Listener) {
 	if h.sessions[l.session]--; h.sessions[l.session] <= 0 {
 		delete(h.sessions, l.session)
 	}
+	if h.users[l.user]--; h.users[l.user] <= 0 {
+		delete(h.users, l.user)
+	}
 }
 
 // Listener is one place where news are waited for.
 type Listener struct {
 	hub     *Hub
+	user    uuid.UUID
 	session string
 	wants   func(News) bool
 	ready   chan struct{}

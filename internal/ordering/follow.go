@@ -59,7 +59,7 @@ func (s *Service) Follow(ctx context.Context, id *gid.ID, query func() (*ent.Ord
 		}
 	}
 	// Listening begins before reading, so that no change falls in between.
-	if f.listener, err = s.live.Listen(v.Session, f.wants); err != nil {
+	if f.listener, err = s.live.Listen(v.User, v.Session, f.wants); err != nil {
 		return nil, err
 	}
 	first, err := f.begin(ctx)

@@ -28,11 +28,12 @@ type Client struct {
 
 // Answer is what came back.
 type Answer struct {
-	Status int
-	Header http.Header
-	Body   []byte
-	Data   map[string]any
-	Errors []struct {
+	Status     int
+	Header     http.Header
+	Body       []byte
+	Data       map[string]any
+	Extensions map[string]any
+	Errors     []struct {
 		Message    string
 		Path       []any
 		Extensions map[string]any

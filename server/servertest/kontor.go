@@ -65,14 +65,25 @@ func (c *Clock) Advance(by time.Duration) {
 
 // Statements collects the SQL statements that a replica sends.
 type Statements struct {
-	mu   sync.Mutex
-	sent []string
+	mu    sync.Mutex
+	sent  []string
+	panic string
 }
 
 func (s *Statements) note(statement string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, statement)
+	if s.panic != "" && strings.Contains(statement, s.panic) {
+		panic("secret of the inside: " + statement)
+	}
+}
+
+// PanicAt makes whoever sends a statement with this text panic; nobody does, if it is empty.
+func (s *Statements) PanicAt(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.panic = text
 }
 
 // Take gives the statements since the last call.
@@ -136,7 +147,7 @@ func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...
 	k := &Kontor{Clock: &Clock{now: began}, Log: &Log{}, Blobs: t.TempDir(), hasher: hasher}
 	k.config = server.Config{
 		Addr: "127.0.0.1:0", BaseURL: "http://localhost:8080", BlobURL: "file://" + k.Blobs, Demo: true,
-		Secrets: []string{"0123456789abcdef0123456789abcdef"},
+		Secrets: []string{"0123456789abcdef0123456789abcdef"}, Introspection: true, IDE: true,
 	}
 	if backend == Backends[0] {
 		k.config.DatabaseURL = "sqlite://" + sqliteCopy(t)
