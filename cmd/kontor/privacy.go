@@ -11,8 +11,10 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/privacy"
+	"kontor/internal/session"
 )
 
 // withPrivacy opens the room for what people ask of what is kept about them.
@@ -86,9 +88,9 @@ func erasuresCommand() *cli.Command {
 		Commands: []*cli.Command{{
 			Name:        "apply",
 			Usage:       "erase again, after a backup was restored",
-			ArgsUsage:   "FILE (the lines that kontor user erase printed; - for standard input)",
+			ArgsUsage:   "FILE (the lines that kontor user erase and kontor tenant delete printed; - for standard input)",
 			Description: "What is erased already stays as it is, so the whole list can be applied each time.",
-			Flags:       []cli.Flag{databaseFlag(), secretFlag()},
+			Flags:       []cli.Flag{databaseFlag(), secretFlag(), blobFlag(), redisFlag()},
 			Action: func(ctx context.Context, c *cli.Command) error {
 				if c.Args().Len() != 1 {
 					return errors.New("name one file with erasures, or - for standard input")
@@ -98,13 +100,13 @@ func erasuresCommand() *cli.Command {
 					return err
 				}
 				defer list.Close()
-				return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error { return applyErasures(ctx, room, list) })
+				return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error { return applyErasures(ctx, c, room, list) })
 			},
 		}},
 	}
 }
 
-func applyErasures(ctx context.Context, room *privacy.Room, list io.Reader) error {
+func applyErasures(ctx context.Context, c *cli.Command, room *privacy.Room, list io.Reader) error {
 	again, all := 0, 0
 	for decoder := json.NewDecoder(list); ; all++ {
 		var e privacy.Erasure
@@ -113,10 +115,13 @@ func applyErasures(ctx context.Context, room *privacy.Room, list io.Reader) erro
 		} else if err != nil {
 			return fmt.Errorf("reading erasure number %d: %w", all+1, err)
 		}
-		if e.Kind != "USER" {
+		if e.Kind != privacy.KindUser && e.Kind != privacy.KindTenant {
 			return fmt.Errorf("erasure number %d is of a kind that is not known: %q", all+1, e.Kind)
 		}
 		erased, err := room.Again(ctx, e)
+		if err == nil && e.Kind == privacy.KindTenant {
+			err = forget(ctx, c, room, e)
+		}
 		if err != nil {
 			return err
 		}
@@ -142,4 +147,45 @@ func retentionCommand() *cli.Command {
 			})
 		},
 	}
+}
+
+func tenantCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "tenant",
+		Usage: "delete a customer",
+		Commands: []*cli.Command{{
+			Name:  "delete",
+			Usage: "delete a customer with all that is its own",
+			Description: "Users, contracts, orders, documents, its audit log, the rights that others have on its contracts, sessions: nothing is left, and\n" +
+				"it cannot be undone; export before what the books need. The command prints one line, to be added to the list that is kept beside the\n" +
+				"backups. Where it fails after that line, kontor erasures apply with it does the rest.",
+			Flags: []cli.Flag{
+				databaseFlag(), secretFlag(), blobFlag(), redisFlag(), &cli.StringFlag{Name: "organization", Required: true, Usage: "organization `ID` of the tenant"},
+			},
+			Action: func(ctx context.Context, c *cli.Command) error {
+				return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error {
+					done, err := room.DeleteTenant(ctx, c.String("organization"))
+					if err != nil {
+						return err
+					}
+					return errors.Join(json.NewEncoder(os.Stdout).Encode(done), forget(ctx, c, room, done))
+				})
+			},
+		}},
+	}
+}
+
+// forget forgets what is kept of a deleted company outside of the database.
+func forget(ctx context.Context, c *cli.Command, room *privacy.Room, e privacy.Erasure) (err error) {
+	store, err := blobs.Open(ctx, c.String("blob-url"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	client, closeRedis, err := session.Open(c.String("redis-url"))
+	if err != nil {
+		return fmt.Errorf("opening Redis: %w", err)
+	}
+	defer func() { err = errors.Join(err, closeRedis()) }()
+	return room.Forget(ctx, e, store, session.NewStore(client, time.Now))
 }

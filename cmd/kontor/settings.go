@@ -23,7 +23,7 @@ func settingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "addr", Sources: cli.EnvVars("KONTOR_ADDR"), Value: "127.0.0.1:8080", Usage: "`ADDRESS` to listen on"},
 		baseURLFlag(),
 		databaseFlag(),
-		&cli.StringFlag{Name: "redis-url", Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"},
+		redisFlag(),
 		&cli.StringFlag{Name: "smtp-url", Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
 		blobFlag(),
 		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
@@ -61,6 +61,10 @@ func blobFlag() cli.Flag {
 
 func baseURLFlag() cli.Flag {
 	return &cli.StringFlag{Name: "base-url", Sources: cli.EnvVars("KONTOR_BASE_URL"), Value: "http://localhost:8080", Usage: "public `URL`, the only source of links in mails"}
+}
+
+func redisFlag() cli.Flag {
+	return &cli.StringFlag{Name: "redis-url", Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"}
 }
 
 // auditLog is the audit log of a command, which writes and checks it with the secrets of the

@@ -22,6 +22,9 @@ import (
 // numbers, and is never taken out itself.
 const Erase = "user.erase"
 
+// DeleteTenant is the action of the entry, in the log of the operator, that says that a company went away with its log.
+const DeleteTenant = "tenant.delete"
+
 // note is what such an entry says: the entries from which each part was taken out, and what
 // the key makes of the rest of those that were hashed without it.
 type note struct {

@@ -9,13 +9,14 @@ import (
 	"github.com/google/uuid"
 
 	"kontor/ent"
+	"kontor/ent/predicate"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
 	"kontor/internal/db"
 )
 
-// Erasure is a user that was erased. It is kept outside of the database, so that a backup that
+// Erasure is a user that was erased, or a company that was deleted. It is kept outside of the database, so that a backup that
 // is restored loses the user again (docs/privacy.md).
 type Erasure struct {
 	Kind   string    `json:"kind"`
@@ -24,6 +25,8 @@ type Erasure struct {
 	At     time.Time `json:"at"`
 	// Entries is how many entries of audit logs said something of the user.
 	Entries int `json:"auditEntries"`
+	// Users are those of a company that was deleted, whose sessions end.
+	Users []uuid.UUID `json:"users,omitempty"`
 }
 
 // owned are the tables whose rows of a user go away with it, each with the column of the user; in
@@ -48,9 +51,20 @@ func (r *Room) Erase(ctx context.Context, organization, username string) (Erasur
 	return r.eraseUser(ctx, u)
 }
 
-// Again erases a user once more, after a backup of before was restored. One that is not there or
+// Again erases a user or deletes a company once more, after a backup of before was restored. One that is not there or
 // has no name any more stays as it is.
 func (r *Room) Again(ctx context.Context, e Erasure) (bool, error) {
+	if e.Kind == KindTenant {
+		t, err := r.db.Client.Tenant.Query().Where(tenant.ID(e.Tenant)).Only(ctx)
+		if ent.IsNotFound(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("finding a deleted company: %w", err)
+		}
+		_, err = r.deleteTenant(ctx, t)
+		return err == nil, err
+	}
 	u, err := r.db.Client.User.Query().Where(user.ID(e.ID), user.TenantID(e.Tenant)).Only(ctx)
 	if ent.IsNotFound(err) || err == nil && u.Username == pseudonym(u.ID) {
 		return false, nil
@@ -66,7 +80,7 @@ func (r *Room) Again(ctx context.Context, e Erasure) (bool, error) {
 func pseudonym(id uuid.UUID) string { return "erased-" + strings.ReplaceAll(id.String(), "-", "") }
 
 func (r *Room) eraseUser(ctx context.Context, u *ent.User) (Erasure, error) {
-	done := Erasure{Kind: "USER", ID: u.ID, Tenant: u.TenantID, At: db.Moment(r.now())}
+	done := Erasure{Kind: KindUser, ID: u.ID, Tenant: u.TenantID, At: db.Moment(r.now())}
 	name := pseudonym(u.ID)
 	entries, err := db.InTx(ctx, r.db, func(tx *ent.Tx) (int, error) {
 		if _, err := tx.UserRole.Delete().Where(userrole.UserID(u.ID)).Exec(ctx); err != nil {
@@ -110,8 +124,8 @@ func (r *Room) eraseUser(ctx context.Context, u *ent.User) (Erasure, error) {
 
 // eraseFromAudit takes the user out of the audit logs of all companies that have it, in the order of
 // their keys, so that two erasures never wait for each other.
-func (r *Room) eraseFromAudit(ctx context.Context, tx *ent.Tx, u *ent.User, name string) (int, error) {
-	companies, err := tx.Tenant.Query().Order(tenant.ByID()).IDs(ctx)
+func (r *Room) eraseFromAudit(ctx context.Context, tx *ent.Tx, u *ent.User, name string, where ...predicate.Tenant) (int, error) {
+	companies, err := tx.Tenant.Query().Where(where...).Order(tenant.ByID()).IDs(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("reading whose audit logs there are: %w", err)
 	}
