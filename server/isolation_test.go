@@ -71,7 +71,7 @@ func TestIsolationOfForeignIDs(t *testing.T) {
 		if refused < 200 {
 			t.Errorf("only %d questions were asked", refused)
 		}
-		if after := dump(t, d, "BRANDT"); after != before {
+		if after := dump(t, d, "BRANDT"); withoutLogins(after) != withoutLogins(before) {
 			t.Errorf("something of the other company has changed:\n%s\nbefore:\n%s", after, before)
 		}
 		if len(martha.lines()) != 1 {
