@@ -201,3 +201,25 @@ func columnsOf(t *testing.T, d *sql.DB, table string) []string {
 	}
 	return names
 }
+
+// Where an order of another company is for one of its contracts, nothing of a company goes.
+//
+// Case: PRIV-06
+func TestACompanyThatOthersNeedStays(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		d := k.SQL(t)
+		alter(t, d, `UPDATE orders SET contract_id = (SELECT id FROM contracts WHERE number = 'SV-100001') WHERE id = (SELECT min(CAST(o.id AS text)) FROM orders o JOIN tenants t ON t.id = o.tenant_id
+			WHERE t.organization_id = 'ALSTER' AND o.contract_id IS NULL)`+map[bool]string{false: `::uuid`}[onSQLite(d)])
+		before := dump(t, d, "HANSA")
+		k.WithDatabase(t, func(store *db.DB) {
+			_, err := privacy.New(store, k.AuditLog(t, store), k.Clock.Now).DeleteTenant(authz.System(t.Context()), "HANSA")
+			if err == nil || !strings.Contains(err.Error(), "still refers to HANSA") {
+				t.Errorf("deleted: %v", err)
+			}
+		})
+		if after := dump(t, d, "HANSA"); after != before {
+			t.Errorf("something is gone:\n%s\nbefore:\n%s", after, before)
+		}
+	})
+}
