@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race soak bench check-exports generate lint verify setup web contract
+.PHONY: help run centre build test race soak bench check-exports generate lint verify setup web contract chart
 .NOTPARALLEL:
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
@@ -25,10 +25,10 @@ centre: ## start a customer centre to try the linking of accounts with, and say 
 build: web ## build bin/kontor, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/kontor ./cmd/kontor
 
-test: setup web lint contract ## lint and run all tests, on SQLite and on a PostgreSQL and Redis of their own
+test: setup web lint contract chart ## lint and run all tests, on SQLite and on a PostgreSQL and Redis of their own
 	go test -timeout 30m ./...
 
-race: setup web lint contract ## the same as test, under the race detector
+race: setup web lint contract chart ## the same as test, under the race detector
 	go test $(RACE) -timeout 30m ./...
 
 SOAK ?= 50
@@ -59,6 +59,7 @@ lint: ## check format and code, with go vet and staticcheck
 verify: generate ## fail when generated code, go.mod or go.sum are not what is committed or staged
 	go mod tidy
 	cd $(CENTRE) && go mod tidy
+	cd $(DEPLOY) && go mod tidy
 	git diff --exit-code
 	@untracked=$$(git ls-files --others --exclude-standard); \
 	if [ -n "$$untracked" ]; then echo "Files that git does not know; add or ignore them:"; echo "$$untracked"; exit 1; fi
@@ -89,6 +90,11 @@ $(PAGE)/assets/.stamp: $(wildcard $(PAGE)/*.json $(PAGE)/*.js $(PAGE)/*.mjs)
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js (https://nodejs.org), or run make setup on Debian."; exit 1; }
 	cd $(PAGE) && npm ci --no-audit --no-fund && npm run build
 	@touch $@
+
+# What it reads is outside of its module, which the cache of tests does not watch.
+DEPLOY := deploy/check
+chart: web ## lint and render the Helm chart and the Containerfile, without a cluster and without an engine
+	cd $(DEPLOY) && go vet ./... && go test -count=1 ./...
 
 contract: web ## run the GraphQL-over-HTTP audit and the usual subscription clients against a server of its own
 	cd clients && npm ci --no-audit --no-fund && npm run audit

@@ -85,6 +85,8 @@ func TestWhoWorksAsTheSystem(t *testing.T) {
 		"internal/ordering/approval.go", "internal/ordering/receipt.go", "internal/ordering/remind.go", "internal/ordering/tell.go",
 		// Orders that are carried out: machines have no viewer, contracts are written by the server.
 		"internal/ordering/advance.go", "internal/ordering/job.go",
+		// How much waits in the queues of all.
+		"server/telemetry.go",
 		// What the server writes for all: the chain of the audit log, mails.
 		"internal/audit/audit.go", "internal/audit/erase.go", "internal/audit/ship.go", "internal/privacy/retention.go", "internal/erp/run.go", "internal/erp/work.go", "internal/erp/here.go", "internal/mail/send.go", "server/mails.go",
 	}

@@ -11,6 +11,7 @@ import (
 	"kontor/graph/generated"
 	"kontor/internal/budget"
 	"kontor/internal/persisted"
+	"kontor/internal/telemetry"
 )
 
 // Options are what the server decides about the API.
@@ -26,6 +27,8 @@ type Options struct {
 	Budget *budget.Budget
 	// Enter waits until it is the turn of an operation.
 	Enter func(context.Context) (leave func(), err error)
+	// Telemetry measures operations; nil: nobody does.
+	Telemetry *telemetry.Telemetry
 }
 
 // Schema is the executable schema over a resolver, with its one door.
@@ -48,6 +51,12 @@ func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	present := presenter(o.RequestID, o.Log)
 	exec.SetErrorPresenter(present)
 	exec.SetRecoverFunc(recoverer(o.Log))
+	if o.Telemetry != nil {
+		exec.Use(watch{o.Telemetry})
+		if o.Telemetry.Tracing() {
+			exec.Use(trails{o.Telemetry})
+		}
+	}
 	exec.Use(named{o.Operations})
 	exec.Use(&limits{documents: known, introspection: o.Introspection})
 	exec.Use(register{o.Operations})

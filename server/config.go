@@ -32,6 +32,9 @@ type Config struct {
 	Secrets     []string
 	DebugAddr   string // metrics and profiles; empty: off
 	Debug       bool   // whether the log has what is for development only
+	Profiles    bool   // profiles at DebugAddr, beside metrics
+	// ShutdownTimeout is how long requests have to finish; 0: 25 seconds.
+	ShutdownTimeout time.Duration
 	// TrustedProxies are networks whose X-Forwarded-For is believed. Behind a proxy that is
 	// not named, all clients are one source of failed logins.
 	TrustedProxies []string
@@ -135,6 +138,12 @@ func (c Config) Validate() error {
 	if c.Budget.User < 0 || c.Budget.Tenant < 0 {
 		complain("KONTOR_USER_BUDGET and KONTOR_TENANT_BUDGET are points each second, 0 for no bound")
 	}
+	if c.Profiles && c.DebugAddr == "" {
+		complain("KONTOR_PPROF needs KONTOR_DEBUG_ADDR, the address at which profiles are shown")
+	}
+	if c.ShutdownTimeout < 0 {
+		complain("KONTOR_SHUTDOWN_TIMEOUT is how long requests have to finish: write it like 25s")
+	}
 	for i, secret := range c.Secrets {
 		if len(secret) < 32 {
 			complain("KONTOR_SECRET number %d is too short: take 32 characters or more, for example from `openssl rand -hex 32`", i+1)
@@ -172,7 +181,10 @@ func (c Config) production(base *url.URL) []error {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_LOG_LEVEL=debug: it is for development"))
 	}
 	if public(c.DebugAddr) {
-		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses a KONTOR_DEBUG_ADDR on all or public addresses: figures and profiles are for a loopback or private address"))
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses a KONTOR_DEBUG_ADDR on a public address: figures are for the monitoring, on a loopback or private address"))
+	}
+	if host, _, _ := net.SplitHostPort(c.DebugAddr); c.Profiles && !isLoopback(host) {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_PPROF unless KONTOR_DEBUG_ADDR is a loopback address: profiles show what is in memory"))
 	}
 	if c.RedisURL == "" {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs KONTOR_REDIS_URL: sessions in process end with it and are unknown to other replicas"))
@@ -189,14 +201,20 @@ func guessable(secret string) bool {
 	return len(different) < 10
 }
 
-// public tells whether an address to listen on may be reached from everywhere.
+// public tells whether an address to listen on is one of the public's. All addresses, as a pod listens on,
+// is not told apart: there the network says who reaches it.
 func public(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil || host == "localhost" {
+	if err != nil {
 		return false // there is none, or listening on it fails
 	}
 	ip, err := netip.ParseAddr(host)
-	return err != nil || !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()
+	return err == nil && ip.IsGlobalUnicast() && !ip.IsPrivate()
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func isPostgres(url string) bool {

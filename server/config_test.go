@@ -40,8 +40,8 @@ func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
 		"guessable secret":    {func(c *Config) { c.Secrets = []string{strings.Repeat("changeme", 4)} }, []string{"too few different characters"}},
 		"IDE":                 {func(c *Config) { c.IDE = true }, []string{"KONTOR_IDE"}},
 		"debug log":           {func(c *Config) { c.Debug = true }, []string{"KONTOR_LOG_LEVEL"}},
-		"profiles for all":    {func(c *Config) { c.DebugAddr = ":6060" }, []string{"KONTOR_DEBUG_ADDR"}},
-		"public profiles":     {func(c *Config) { c.DebugAddr = "203.0.113.7:6060" }, []string{"KONTOR_DEBUG_ADDR"}},
+		"profiles for all":    {func(c *Config) { c.DebugAddr, c.Profiles = ":6060", true }, []string{"KONTOR_PPROF"}},
+		"public figures":      {func(c *Config) { c.DebugAddr = "203.0.113.7:6060" }, []string{"KONTOR_DEBUG_ADDR"}},
 		"plain http":          {func(c *Config) { c.BaseURL = "http://portal.example.com" }, []string{"https"}},
 		"Redis in production": {func(c *Config) { c.RedisURL = "" }, []string{"KONTOR_REDIS_URL"}},
 		"half a centre":       {func(c *Config) { c.Centre = CentreConfig{Issuer: "https://login.example.com", ClientID: "kontor"} }, []string{"KONTOR_CENTRE_CLIENT_SECRET"}},
@@ -49,7 +49,7 @@ func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
 		"centre with a query": {func(c *Config) { c.Centre = CentreConfig{"https://login.example.com?x=1", "kontor", "secret"} }, []string{"KONTOR_CENTRE_ISSUER"}},
 		"centre without TLS":  {func(c *Config) { c.Centre = CentreConfig{"http://login.example.com", "kontor", "secret"} }, []string{"https"}},
 		"all that is comfortable": {func(c *Config) {
-			c.Demo, c.IDE, c.Debug, c.DebugAddr, c.BaseURL, c.Secrets = true, true, true, "0.0.0.0:6060", "http://portal.example.com", []string{strings.Repeat("x", 32)}
+			c.Demo, c.IDE, c.Debug, c.DebugAddr, c.BaseURL, c.Secrets = true, true, true, "203.0.113.7:6060", "http://portal.example.com", []string{strings.Repeat("x", 32)}
 		}, []string{"KONTOR_DEMO", "KONTOR_IDE", "KONTOR_LOG_LEVEL", "KONTOR_DEBUG_ADDR", "https", "too few different characters"}},
 		"everything": {func(c *Config) { *c = Config{Production: true} }, []string{"KONTOR_ADDR", "KONTOR_BASE_URL", "KONTOR_DATABASE_URL", "KONTOR_SMTP_URL", "KONTOR_BLOB_URL", "KONTOR_SECRET", "KONTOR_REDIS_URL"}},
 	} {

@@ -10,8 +10,8 @@ import (
 	"net/http/pprof"
 )
 
-// serveDebug shows figures and profiles of the process on an address of their
-// own, which must not be public. Without an address it does nothing.
+// serveDebug shows figures and, where they are asked for, profiles of the process on an
+// address of their own, which must not be public. Without an address it does nothing.
 func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	if s.config.DebugAddr == "" {
 		return func() {}, nil
@@ -20,24 +20,30 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s for figures and profiles: %w", s.config.DebugAddr, err)
 	}
-	server := &http.Server{Handler: debugRoutes(), ReadHeaderTimeout: readHeaderTimeout}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.Figures())
+	if s.config.Profiles {
+		mux.Handle("/debug/", debugRoutes())
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
+	s.log.InfoContext(ctx, "figures are shown", "address", listener.Addr().String(), "profiles", s.config.Profiles)
 	go func() { _ = server.Serve(listener) }()
 	return func() { _ = server.Close() }, nil
 }
 
-// debugRoutes are the addresses of figures and profiles.
+// debugRoutes are the addresses of the process's own figures and of profiles.
 func debugRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/debug/vars", http.HandlerFunc(figures))
+	mux.Handle("/debug/vars", http.HandlerFunc(variables))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return mux
 }
 
-// figures are those of the process, without the command that it was started with: settings
+// variables are the figures of the process itself, without the command that it was started with: settings
 // may be flags, and so may secrets (PRIV-01).
-func figures(w http.ResponseWriter, _ *http.Request) {
+func variables(w http.ResponseWriter, _ *http.Request) {
 	all := map[string]json.RawMessage{}
 	expvar.Do(func(v expvar.KeyValue) {
 		if v.Key != "cmdline" {

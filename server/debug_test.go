@@ -20,7 +20,7 @@ func TestFiguresDoNotTellSettings(t *testing.T) {
 	os.Args = append(os.Args, "--secret", "canary-of-the-command")
 	defer func() { os.Args = was }()
 	recorder := httptest.NewRecorder()
-	figures(recorder, nil)
+	variables(recorder, nil)
 	if text := recorder.Body.String(); !strings.Contains(text, "memstats") || strings.Contains(text, "canary") || strings.Contains(text, "cmdline") {
 		t.Errorf("the figures: %.300s", text)
 	}

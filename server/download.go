@@ -133,6 +133,8 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(control.SetWriteDeadline(time.Now().Add(downloadTimeout)), control.SetReadDeadline(time.Time{})); err != nil {
 		s.log.WarnContext(ctx, "a long download may break off", "requestId", requestID(ctx), "error", err)
 	}
+	s.downloading.Add(1)
+	defer s.downloading.Add(-1)
 	file := &fileWriter{ResponseWriter: w, link: l, note: func() error { return s.noteDownload(ctx, v, l) }}
 	if l.List == "document" {
 		err = s.sendDocument(ctx, w, r, l)

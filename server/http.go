@@ -52,9 +52,14 @@ func (s *Server) identify(next http.Handler) http.Handler {
 		w.Header().Set(requestIDHeader, id)
 		began := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(recorder, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
-		s.log.InfoContext(r.Context(), "request", "requestId", id, "method", r.Method, "route", r.Pattern,
-			"status", recorder.status, "duration", time.Since(began).Round(time.Microsecond).String())
+		ctx, end := s.telemetry.Request(r, id, isStream(r))
+		inner := r.WithContext(context.WithValue(ctx, requestIDKey{}, id))
+		defer func() { // also where the connection is broken off
+			end(inner.Pattern, recorder.status)
+			s.log.InfoContext(ctx, "request", "requestId", id, "method", r.Method, "route", inner.Pattern,
+				"status", recorder.status, "duration", time.Since(began).Round(time.Microsecond).String())
+		}()
+		next.ServeHTTP(recorder, inner)
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"kontor/authz"
 	"kontor/graph"
@@ -38,6 +38,7 @@ import (
 	"kontor/internal/provision"
 	"kontor/internal/seal"
 	"kontor/internal/session"
+	"kontor/internal/telemetry"
 	"kontor/internal/telephony"
 	"kontor/internal/throttle"
 	"kontor/server/page"
@@ -63,6 +64,10 @@ type Server struct {
 	draining atomic.Bool
 	closers  []func() error
 	gate     gate
+	// telemetry measures all of it.
+	telemetry *telemetry.Telemetry
+	// downloading counts the files that are being sent.
+	downloading atomic.Int64
 	// uploading has a token for each file that is being taken in.
 	uploading chan struct{}
 }
@@ -74,6 +79,7 @@ type options struct {
 	now      func() time.Time
 	hasher   *password.Hasher
 	database []db.Option
+	spans    []sdktrace.SpanProcessor
 }
 
 // WithClock makes this the server's one clock.
@@ -107,6 +113,10 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if s.telemetry, err = telemetry.New(ctx, log, isPostgres(c.DatabaseURL), o.spans...); err != nil {
+		return nil, err
+	}
+	s.log, s.closers = s.telemetry.Log(log), append(s.closers, s.telemetry.Close)
 	secrets, err := c.secrets()
 	if err != nil {
 		return nil, err
@@ -114,7 +124,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	if s.sealer, err = seal.New(secrets); err != nil {
 		return nil, err
 	}
-	if s.db, err = db.Open(ctx, c.DatabaseURL, o.database...); err != nil {
+	if s.db, err = db.Open(ctx, c.DatabaseURL, append(o.database, db.WithWatcher(s.telemetry.Statement))...); err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	s.closers = append(s.closers, s.db.Close)
@@ -130,6 +140,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 		return nil, fmt.Errorf("opening Redis: %w", err)
 	}
 	s.redis, s.closers = client, append(s.closers, closeRedis)
+	client.AddHook(s.telemetry.Redis())
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, fmt.Errorf("reaching Redis: %w", err)
 	}
@@ -141,8 +152,9 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 		return nil, err
 	}
 	s.closers = append(s.closers, s.rooms.Identity.Close)
+	s.telemetry.Register(s.readFigures()...)
 	if c.SMTPURL != "" {
-		if s.sender, err = mail.NewSender(s.db, s.outbox, log, o.now, c.SMTPURL, s.from()); err != nil {
+		if s.sender, err = mail.NewSender(s.db, s.outbox, s.log, o.now, c.SMTPURL, s.from()); err != nil {
 			return nil, err
 		}
 	}
@@ -163,7 +175,9 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	log, attempts := audit.New(s.db, sealer, o.now, news), throttle.New(s.redis, o.now)
 	s.privacy = privacy.New(s.db, log, o.now)
 	sessions := session.NewStore(s.redis, o.now)
+	sessions.WhenBegun(s.telemetry.SessionBegun)
 	sessions.WhenEnded(func(ctx context.Context, user uuid.UUID, id string) {
+		s.telemetry.SessionEnded()
 		news.Tell(ctx, live.News{Kind: live.Session, User: user, Session: id})
 	})
 	base := strings.TrimSuffix(s.config.BaseURL, "/")
@@ -212,7 +226,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		return err
 	}
 	s.executor = graph.NewExecutor(graph.NewResolver(s.rooms), graph.Options{
-		RequestID: requestID, Log: s.log, Introspection: s.config.Introspection, Enter: s.gate.enter,
+		RequestID: requestID, Log: s.log, Introspection: s.config.Introspection, Telemetry: s.telemetry, Enter: s.gate.enter,
 		Operations: persisted.New(s.redis, o.now, known, s.config.OperationsOnly),
 		Budget:     budget.New(s.redis, s.config.Budget),
 	})
@@ -271,66 +285,6 @@ func (s *Server) pageOptions() (page.Options, error) {
 
 // Handler is all that the server answers.
 func (s *Server) Handler() http.Handler { return s.routes() }
-
-// Run listens until the context ends, and then lets requests finish. ready is
-// called with the address once connections are accepted.
-func (s *Server) Run(ctx context.Context, ready func(net.Addr)) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Addr)
-	if err != nil {
-		return fmt.Errorf("listening on %s: %w", s.config.Addr, err)
-	}
-	server := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	stopDebug, err := s.serveDebug(ctx)
-	if err != nil {
-		return errors.Join(err, server.Close())
-	}
-	defer stopDebug()
-	working := make(chan struct{})
-	go func() {
-		s.Work(ctx)
-		close(working)
-	}()
-	ready(listener.Addr())
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serving: %w", err)
-	case <-ctx.Done():
-	}
-	s.draining.Store(true)
-	s.live.Dismiss() // streams complete, so that clients go elsewhere
-	s.log.Info("shutting down: finishing requests")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		return errors.Join(fmt.Errorf("requests did not finish in %s: %w", drainTimeout, err), server.Close())
-	}
-	select {
-	case <-working:
-	case <-drain.Done(): // what is left undone is taken over by another replica
-		s.log.Warn("shutting down: a step of an order takes longer than the time that is left")
-	}
-	return nil
-}
-
-// Work does what nobody waits for, until the context ends: sends mails, reminds approvers,
-// frees reservations, tells where audit logs end, deletes what is over, processes orders. It returns once the orders that were begun have come a step further.
-func (s *Server) Work(ctx context.Context) {
-	if s.sender != nil {
-		go s.sender.Run(ctx)
-	}
-	go s.rooms.Ordering.KeepReminding(ctx)
-	go s.rooms.Telephony.KeepSweeping(ctx)
-	go s.rooms.Imports.KeepImporting(ctx)
-	go s.rooms.Audit.KeepShipping(ctx, s.log)
-	go s.privacy.KeepRetaining(ctx, s.log)
-	s.rooms.Ordering.KeepProcessing(ctx)
-}
 
 // Process processes the orders that are due now, frees the reservations that ran out, and
 // returns then.

@@ -45,10 +45,11 @@ type socket struct {
 	running   atomic.Int32
 }
 
-// sockets counts the WebSockets of each session.
+// sockets counts the WebSockets of each session, and knows all that are open.
 type sockets struct {
 	mu   sync.Mutex
 	open map[string]int
+	opened
 }
 
 // take notes one more WebSocket of a session, unless it has too many.
@@ -81,8 +82,9 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	frame := int64(maxBodyBytes)
 	transport.Websocket{
-		Implementation: punctual{}, InitFunc: x.connect, InitTimeout: initTimeout, PingPongInterval: pingEvery, PayloadReadLimit: &frame,
+		Implementation: punctual{opened: func(c transport.WebsocketConn) { s.sockets.add(x, c) }}, InitFunc: x.connect, InitTimeout: initTimeout, PingPongInterval: pingEvery, PayloadReadLimit: &frame,
 	}.Do(w, r, x)
+	s.sockets.remove(x)
 	if x.session != "" {
 		s.sockets.release(x.session)
 	}
@@ -167,13 +169,14 @@ func (x *socket) DispatchOperation(ctx context.Context, op *graphql.OperationCon
 
 // punctual takes WebSockets whose clients read: one that does not take a message in time
 // is closed. Where the request comes from is checked before, for every way in.
-type punctual struct{}
+type punctual struct{ opened func(transport.WebsocketConn) }
 
-func (punctual) Accept(w http.ResponseWriter, r *http.Request, options transport.WebsocketAcceptOptions) (transport.WebsocketConn, error) {
+func (p punctual) Accept(w http.ResponseWriter, r *http.Request, options transport.WebsocketAcceptOptions) (transport.WebsocketConn, error) {
 	taken, err := transport.CoderWebsocketImplementation{AcceptOptions: websocket.AcceptOptions{InsecureSkipVerify: true}}.Accept(w, r, options)
 	if err != nil {
 		return nil, err
 	}
+	p.opened(punctualConn{taken})
 	return punctualConn{taken}, nil
 }
 

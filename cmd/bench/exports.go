@@ -93,7 +93,7 @@ func fetch(ctx context.Context, o options, at addresses, format, search string) 
 			return fetched{}, err
 		}
 	}
-	process := exec.CommandContext(context.WithoutCancel(ctx), o.binary, "serve", "--addr", addrs[0], "--debug-addr", addrs[1],
+	process := exec.CommandContext(context.WithoutCancel(ctx), o.binary, "serve", "--addr", addrs[0], "--debug-addr", addrs[1], "--pprof",
 		"--base-url", "http://"+addrs[0], "--database-url", at.kontor, "--redis-url", at.redis, "--smtp-url", at.mails, "--blob-url", "file://"+folder,
 		"--log-level", "warn", "--env", "development", "--secret", "0123456789abcdef0123456789abcdef")
 	if err := s.launch(ctx, "Kontor", addrs[0], addrs[1], process); err != nil {

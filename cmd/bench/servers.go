@@ -48,7 +48,7 @@ func start(ctx context.Context, o options, at addresses) (_ []target, stop func(
 			return nil, nil, err
 		}
 	}
-	kontor := exec.CommandContext(context.WithoutCancel(ctx), o.binary, "serve", "--addr", addrs[0], "--debug-addr", addrs[1],
+	kontor := exec.CommandContext(context.WithoutCancel(ctx), o.binary, "serve", "--addr", addrs[0], "--debug-addr", addrs[1], "--pprof",
 		"--base-url", "http://"+addrs[0], "--database-url", at.kontor, "--redis-url", at.redis, "--smtp-url", at.mails,
 		"--blob-url", "file://"+s.folder, "--log-level", "warn", "--env", "development", "--secret", "0123456789abcdef0123456789abcdef")
 	if err := s.launch(ctx, "Kontor", addrs[0], addrs[1], kontor); err != nil {

@@ -16,6 +16,9 @@ import (
 	"kontor/server"
 )
 
+// secret is the category of settings that have passwords or keys inside.
+const secret = "secrets: from a vault, in no file that others read"
+
 // settingFlags are the settings of the process, each a flag and an environment
 // variable of the same name.
 func settingFlags() []cli.Flag {
@@ -24,7 +27,7 @@ func settingFlags() []cli.Flag {
 		baseURLFlag(),
 		databaseFlag(),
 		redisFlag(),
-		&cli.StringFlag{Name: "smtp-url", Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
+		&cli.StringFlag{Name: "smtp-url", Category: secret, Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
 		blobFlag(),
 		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
 		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
@@ -39,20 +42,22 @@ func settingFlags() []cli.Flag {
 		&cli.IntFlag{Name: "tenant-budget", Sources: cli.EnvVars("KONTOR_TENANT_BUDGET"), DefaultText: "25000 in production", Usage: "`POINTS` that all users of a company together may ask for each second, ten times as many at once; 0: no bound"},
 		&cli.StringFlag{Name: "centre-issuer", Sources: cli.EnvVars("KONTOR_CENTRE_ISSUER"), Usage: "`URL` of the operator's customer centre, an OpenID Connect provider, as it names itself; empty: accounts cannot be linked"},
 		&cli.StringFlag{Name: "centre-client-id", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_ID"), Usage: "`ID` of Kontor at the customer centre; its redirect URI is the base URL with /customer-centre/callback"},
-		&cli.StringFlag{Name: "centre-client-secret", Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_SECRET"), Usage: "`SECRET` of Kontor at the customer centre"},
+		&cli.StringFlag{Name: "centre-client-secret", Category: secret, Sources: cli.EnvVars("KONTOR_CENTRE_CLIENT_SECRET"), Usage: "`SECRET` of Kontor at the customer centre"},
 		&cli.StringFlag{Name: "provisioning-url", Sources: cli.EnvVars("KONTOR_PROVISIONING_URL"), Usage: "`URL` that orders of automatic products are posted to, to be carried out there; empty: nothing has to be done outside of Kontor"},
-		&cli.StringFlag{Name: "provisioning-secret", Sources: cli.EnvVars("KONTOR_PROVISIONING_SECRET"), Usage: "`KEY` that these calls are signed with, 24 bytes or more in base64"},
-		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures and profiles, which must not be public; empty: off"},
+		&cli.StringFlag{Name: "provisioning-secret", Category: secret, Sources: cli.EnvVars("KONTOR_PROVISIONING_SECRET"), Usage: "`KEY` that these calls are signed with, 24 bytes or more in base64"},
+		&cli.StringFlag{Name: "debug-addr", Sources: cli.EnvVars("KONTOR_DEBUG_ADDR"), Usage: "`ADDRESS` for figures (/metrics) and profiles, which must not be public; empty: off"},
+		&cli.BoolFlag{Name: "pprof", Sources: cli.EnvVars("KONTOR_PPROF"), Usage: "show profiles at the debug address (/debug/pprof/), too; in production only where that is a loopback address"},
+		&cli.DurationFlag{Name: "shutdown-timeout", Sources: cli.EnvVars("KONTOR_SHUTDOWN_TIMEOUT"), Value: 25 * time.Second, Usage: "`TIME` that requests have to finish when the process is told to end"},
 		&cli.StringFlag{Name: "log-level", Sources: cli.EnvVars("KONTOR_LOG_LEVEL"), Value: "info", Usage: "debug, info, warn or error"},
 	}
 }
 
 func databaseFlag() cli.Flag {
-	return &cli.StringFlag{Name: "database-url", Sources: cli.EnvVars("KONTOR_DATABASE_URL"), Value: "sqlite://./data/kontor.db", Usage: "sqlite://PATH or postgres:// `URL`"}
+	return &cli.StringFlag{Name: "database-url", Category: secret, Sources: cli.EnvVars("KONTOR_DATABASE_URL"), Value: "sqlite://./data/kontor.db", Usage: "sqlite://PATH or postgres:// `URL`"}
 }
 
 func secretFlag() cli.Flag {
-	return &cli.StringFlag{Name: "secret", Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"}
+	return &cli.StringFlag{Name: "secret", Category: secret, Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"}
 }
 
 func blobFlag() cli.Flag {
@@ -64,7 +69,7 @@ func baseURLFlag() cli.Flag {
 }
 
 func redisFlag() cli.Flag {
-	return &cli.StringFlag{Name: "redis-url", Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"}
+	return &cli.StringFlag{Name: "redis-url", Category: secret, Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"}
 }
 
 // auditLog is the audit log of a command, which writes and checks it with the secrets of the
@@ -98,8 +103,7 @@ func settings(c *cli.Command) (server.Config, error) {
 	return server.Config{
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
-		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"),
-		Debug:          c.String("log-level") == "debug",
+		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"), Debug: c.String("log-level") == "debug", Profiles: c.Bool("pprof"), ShutdownTimeout: c.Duration("shutdown-timeout"),
 		TrustedProxies: list(c, "trusted-proxies"), AllowedOrigins: list(c, "allowed-origins"),
 		Operations: c.String("operations"), OperationsOnly: c.Bool("operations-only"),
 		Introspection: development("introspection"), IDE: development("ide"),

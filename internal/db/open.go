@@ -8,6 +8,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,17 +36,23 @@ type DB struct {
 	// the others wait in line instead of finding the database locked.
 	writer  sync.Mutex
 	driver  dialect.Driver
-	plain   *sql.DB // for questions about the schema: nobody's
+	plain   *sql.DB        // for questions about the schema: nobody's
+	patient func() *sql.DB // opens connections like SQL's that do not wait for locks for long; nil where nobody else holds any
 	ping    func(context.Context) error
+	stats   func() sql.DBStats
 	closers []func() error
+
+	migrations fs.FS // instead of the binary's own; nil: those
 }
 
 // Option changes how Open opens.
 type Option func(*options)
 
 type options struct {
-	hook func(string)
-	wall func(context.Context) (string, error)
+	hook       func(string)
+	watch      Watcher
+	wall       func(context.Context) (string, error)
+	migrations fs.FS
 }
 
 // WithoutWall tells PostgreSQL nothing of viewers: for a database whose row security was
@@ -53,6 +60,9 @@ type options struct {
 func WithoutWall() Option {
 	return func(o *options) { o.wall = func(context.Context) (string, error) { return "", nil } }
 }
+
+// WithMigrations takes these for the migrations of PostgreSQL: tests put the next release's after those of this one.
+func WithMigrations(files fs.FS) Option { return func(o *options) { o.migrations = files } }
 
 // WithStatementHook calls hook with every statement before it is sent: tests count
 // them.
@@ -80,6 +90,10 @@ func Open(ctx context.Context, databaseURL string, with ...Option) (*DB, error) 
 	}
 	if err := d.Ping(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("reaching the database: %w", err), d.Close())
+	}
+	d.migrations = o.migrations
+	if o.watch != nil {
+		d.driver = watched{d.driver, o.watch}
 	}
 	if o.hook != nil {
 		d.driver = hooked{d.driver, o.hook}
@@ -122,6 +136,7 @@ func openSQLite(path string) (*DB, error) {
 	opened.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	return &DB{
 		SQL: opened, plain: opened, Dialect: dialect.SQLite, driver: entsql.OpenDB(dialect.SQLite, opened), ping: opened.PingContext,
+		stats:   opened.Stats,
 		closers: []func() error{unlock, opened.Close},
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,10 +50,25 @@ func openPostgres(ctx context.Context, databaseURL string, wall func(context.Con
 	}
 	closePool := func() error { pool.Close(); return nil }
 	plain, system := stdlib.OpenDBFromPool(pool), openSystem(config.ConnConfig)
+	patient := func() *sql.DB {
+		config := config.ConnConfig.Copy()
+		config.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
+		return openSystem(config)
+	}
 	return &DB{
 		SQL: system, plain: plain, Dialect: dialect.Postgres, driver: pgxDriver{pgxConn{to: pool, wall: wall}, pool}, ping: pool.Ping,
-		closers: []func() error{closePool, plain.Close, system.Close},
+		stats:   func() sql.DBStats { return statsOf(pool) },
+		closers: []func() error{closePool, plain.Close, system.Close}, patient: patient,
 	}, nil
+}
+
+// statsOf are the connections of a pool, as database/sql tells them.
+func statsOf(pool *pgxpool.Pool) sql.DBStats {
+	s := pool.Stat()
+	return sql.DBStats{
+		MaxOpenConnections: int(s.MaxConns()), OpenConnections: int(s.TotalConns()), InUse: int(s.AcquiredConns()), Idle: int(s.IdleConns()),
+		WaitCount: s.EmptyAcquireCount(), WaitDuration: s.EmptyAcquireWaitTime(),
+	}
 }
 
 // openSystem opens connections on which the server works for itself as long as they

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"entgo.io/ent/dialect"
+
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/cart"
@@ -150,8 +152,17 @@ func TestCheckTellsOlderFromNewer(t *testing.T) {
 		if _, err := d.SQL.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)"); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Check(ctx, d); err == nil || !strings.Contains(err.Error(), "newer kontor") {
+		// The next release's migrations let this one run on, unless they say otherwise; SQLite has one server.
+		if err := db.Check(ctx, d); d.Dialect == dialect.Postgres && err != nil {
 			t.Errorf("a newer database: %v", err)
+		}
+		if d.Dialect == dialect.Postgres {
+			if _, err := d.SQL.ExecContext(ctx, "COMMENT ON TABLE goose_db_version IS 'oldest kontor: 9999'"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Check(ctx, d); err == nil || !strings.Contains(err.Error(), "newer kontor") {
+			t.Errorf("a newer database that is not for this binary: %v", err)
 		}
 		if _, err := d.SQL.ExecContext(ctx, "DELETE FROM goose_db_version WHERE version_id > 0"); err != nil {
 			t.Fatal(err)

@@ -145,6 +145,13 @@ func (h *Hub) Listen(user uuid.UUID, session string, wants func(News) bool) (*Li
 	return l, nil
 }
 
+// Listening is how many listeners there are.
+func (h *Hub) Listening() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.listeners)
+}
+
 // Close ends all listeners and stops listening to Redis.
 func (h *Hub) Close() error {
 	h.Dismiss()

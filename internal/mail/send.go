@@ -55,9 +55,9 @@ const (
 	patience     = 4 * refusedPause
 )
 
-// never is when a mail is due that was given up. Who moves it to an earlier time
+// Never is when a mail is due that was given up. Who moves it to an earlier time
 // has it sent again.
-var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+var Never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Run sends until the context ends.
 func (s *Sender) Run(ctx context.Context) {
@@ -126,7 +126,7 @@ func (s *Sender) deliver(ctx context.Context, m *ent.Mail) error {
 	if err != nil {
 		return fmt.Errorf("noting how a mail went: %w", err)
 	}
-	if failure != nil && again.Equal(never) {
+	if failure != nil && again.Equal(Never) {
 		s.log.ErrorContext(ctx, "gave up a mail that the mail server refuses", "mail", m.ID, "error", failure)
 	}
 	return failure
@@ -141,7 +141,7 @@ func next(m *ent.Mail, failure error, now time.Time) time.Time {
 	case now.Sub(m.CreatedAt) < patience:
 		return now.Add(refusedPause)
 	default:
-		return never
+		return Never
 	}
 }
 

@@ -33,13 +33,17 @@ var (
 type Store struct {
 	client redis.UniversalClient
 	now    func() time.Time
+	begun  func()
 	ended  func(ctx context.Context, userID uuid.UUID, sessionID string)
 }
 
 // NewStore keeps sessions through this client, by this clock.
 func NewStore(client redis.UniversalClient, now func() time.Time) *Store {
-	return &Store{client: client, now: now, ended: func(context.Context, uuid.UUID, string) {}}
+	return &Store{client: client, now: now, begun: func() {}, ended: func(context.Context, uuid.UUID, string) {}}
 }
+
+// WhenBegun has this called for each session that begins.
+func (s *Store) WhenBegun(tell func()) { s.begun = tell }
 
 // WhenEnded has this called for each session that is ended before its time: for what
 // goes on in it.
@@ -76,6 +80,7 @@ func (s *Store) Create(ctx context.Context, session Session) (string, Session, e
 		_ = s.client.Del(context.WithoutCancel(ctx), sessionKey(hash)).Err()
 		return "", Session{}, err
 	}
+	s.begun()
 	return token, session, nil
 }
 

@@ -11,12 +11,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"kontor/authz"
 	"kontor/graph/direct"
@@ -39,6 +41,7 @@ type Kontor struct {
 	Blobs      string // the folder with the contents of documents
 	config     server.Config
 	hasher     *password.Hasher
+	with       []server.Option
 	server     *server.Server
 	stop       func()
 }
@@ -144,7 +147,19 @@ func Start(t testing.TB, backend string, change ...func(*server.Config)) *Kontor
 // StartWith is Start with another hasher of passwords than the cheap one.
 func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...func(*server.Config)) *Kontor {
 	t.Helper()
-	k := &Kontor{Clock: &Clock{now: began}, Log: &Log{}, Blobs: t.TempDir(), hasher: hasher}
+	return start(t, backend, &Kontor{hasher: hasher}, change...)
+}
+
+// Traced is Start, with all spans of all replicas, whoever is asked.
+func Traced(t testing.TB, backend string, change ...func(*server.Config)) (*Kontor, *tracetest.SpanRecorder) {
+	t.Helper()
+	spans := tracetest.NewSpanRecorder()
+	return start(t, backend, &Kontor{hasher: Cheap(), with: []server.Option{server.WithSpans(spans)}}, change...), spans
+}
+
+func start(t testing.TB, backend string, k *Kontor, change ...func(*server.Config)) *Kontor {
+	t.Helper()
+	k.Clock, k.Log, k.Blobs = &Clock{now: began}, &Log{}, t.TempDir()
 	k.config = server.Config{
 		Addr: "127.0.0.1:0", BaseURL: "http://localhost:8080", BlobURL: "file://" + k.Blobs, Demo: true,
 		Secrets: []string{"0123456789abcdef0123456789abcdef"}, Introspection: true, IDE: true,
@@ -170,13 +185,13 @@ func StartWith(t testing.TB, backend string, hasher *password.Hasher, change ...
 // Replica starts one more replica on the same database and Redis.
 func (k *Kontor) Replica(t testing.TB) *Kontor {
 	t.Helper()
-	replica := &Kontor{Clock: k.Clock, Statements: &Statements{}, Log: k.Log, config: k.config, hasher: k.hasher}
+	replica := &Kontor{Clock: k.Clock, Statements: &Statements{}, Log: k.Log, config: k.config, hasher: k.hasher, with: k.with}
 	log := slog.New(slog.NewMultiHandler(
 		slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}),
 		slog.NewTextHandler(k.Log, &slog.HandlerOptions{Level: slog.LevelDebug}),
 	))
-	s, err := server.New(t.Context(), k.config, log, server.WithClock(k.Clock.Now), server.WithHasher(k.hasher),
-		server.WithDatabase(db.WithStatementHook(replica.Statements.note)))
+	s, err := server.New(t.Context(), k.config, log, append(slices.Clone(k.with), server.WithClock(k.Clock.Now), server.WithHasher(k.hasher),
+		server.WithDatabase(db.WithStatementHook(replica.Statements.note)))...)
 	if err != nil {
 		t.Fatalf("starting a replica: %v", err)
 	}
@@ -199,6 +214,17 @@ func (k *Kontor) Process(t testing.TB) {
 	if err := k.server.Process(t.Context()); err != nil {
 		t.Errorf("processing orders: %v", err)
 	}
+}
+
+// Figures are what Prometheus is told, as text.
+func (k *Kontor) Figures(t testing.TB) string {
+	t.Helper()
+	shown := httptest.NewRecorder()
+	k.server.Figures().ServeHTTP(shown, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if shown.Code != http.StatusOK {
+		t.Fatalf("figures: %d %s", shown.Code, shown.Body)
+	}
+	return shown.Body.String()
 }
 
 // Import works on the imports that are due now.
