@@ -26,6 +26,10 @@ type AuditEntry struct {
 	At time.Time `json:"at,omitempty"`
 	// Action holds the value of the "action" field.
 	Action string `json:"action,omitempty"`
+	// Class holds the value of the "class" field.
+	Class auditentry.Class `json:"class,omitempty"`
+	// Result holds the value of the "result" field.
+	Result auditentry.Result `json:"result,omitempty"`
 	// ActorID holds the value of the "actor_id" field.
 	ActorID *uuid.UUID `json:"actor_id,omitempty"`
 	// ActorUsername holds the value of the "actor_username" field.
@@ -49,7 +53,13 @@ type AuditEntry struct {
 	// PreviousHash holds the value of the "previous_hash" field.
 	PreviousHash string `json:"previous_hash,omitempty"`
 	// Hash holds the value of the "hash" field.
-	Hash         string `json:"hash,omitempty"`
+	Hash string `json:"hash,omitempty"`
+	// KeyID holds the value of the "key_id" field.
+	KeyID string `json:"key_id,omitempty"`
+	// Seals holds the value of the "seals" field.
+	Seals string `json:"seals,omitempty"`
+	// Salts holds the value of the "salts" field.
+	Salts        string `json:"salts,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -62,7 +72,7 @@ func (*AuditEntry) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case auditentry.FieldSequence:
 			values[i] = new(sql.NullInt64)
-		case auditentry.FieldAction, auditentry.FieldActorUsername, auditentry.FieldActorTenant, auditentry.FieldSubjectKind, auditentry.FieldSubjectLabel, auditentry.FieldBefore, auditentry.FieldAfter, auditentry.FieldIPAddress, auditentry.FieldRequestID, auditentry.FieldPreviousHash, auditentry.FieldHash:
+		case auditentry.FieldAction, auditentry.FieldClass, auditentry.FieldResult, auditentry.FieldActorUsername, auditentry.FieldActorTenant, auditentry.FieldSubjectKind, auditentry.FieldSubjectLabel, auditentry.FieldBefore, auditentry.FieldAfter, auditentry.FieldIPAddress, auditentry.FieldRequestID, auditentry.FieldPreviousHash, auditentry.FieldHash, auditentry.FieldKeyID, auditentry.FieldSeals, auditentry.FieldSalts:
 			values[i] = new(sql.NullString)
 		case auditentry.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -112,6 +122,18 @@ func (_m *AuditEntry) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field action", values[i])
 			} else if value.Valid {
 				_m.Action = value.String
+			}
+		case auditentry.FieldClass:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field class", values[i])
+			} else if value.Valid {
+				_m.Class = auditentry.Class(value.String)
+			}
+		case auditentry.FieldResult:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field result", values[i])
+			} else if value.Valid {
+				_m.Result = auditentry.Result(value.String)
 			}
 		case auditentry.FieldActorID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -187,6 +209,24 @@ func (_m *AuditEntry) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Hash = value.String
 			}
+		case auditentry.FieldKeyID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field key_id", values[i])
+			} else if value.Valid {
+				_m.KeyID = value.String
+			}
+		case auditentry.FieldSeals:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field seals", values[i])
+			} else if value.Valid {
+				_m.Seals = value.String
+			}
+		case auditentry.FieldSalts:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field salts", values[i])
+			} else if value.Valid {
+				_m.Salts = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -235,6 +275,12 @@ func (_m *AuditEntry) String() string {
 	builder.WriteString("action=")
 	builder.WriteString(_m.Action)
 	builder.WriteString(", ")
+	builder.WriteString("class=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Class))
+	builder.WriteString(", ")
+	builder.WriteString("result=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Result))
+	builder.WriteString(", ")
 	if v := _m.ActorID; v != nil {
 		builder.WriteString("actor_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
@@ -274,6 +320,15 @@ func (_m *AuditEntry) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("hash=")
 	builder.WriteString(_m.Hash)
+	builder.WriteString(", ")
+	builder.WriteString("key_id=")
+	builder.WriteString(_m.KeyID)
+	builder.WriteString(", ")
+	builder.WriteString("seals=")
+	builder.WriteString(_m.Seals)
+	builder.WriteString(", ")
+	builder.WriteString("salts=")
+	builder.WriteString(_m.Salts)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -48,6 +48,34 @@ func (_c *AuditEntryCreate) SetAction(v string) *AuditEntryCreate {
 	return _c
 }
 
+// SetClass sets the "class" field.
+func (_c *AuditEntryCreate) SetClass(v auditentry.Class) *AuditEntryCreate {
+	_c.mutation.SetClass(v)
+	return _c
+}
+
+// SetNillableClass sets the "class" field if the given value is not nil.
+func (_c *AuditEntryCreate) SetNillableClass(v *auditentry.Class) *AuditEntryCreate {
+	if v != nil {
+		_c.SetClass(*v)
+	}
+	return _c
+}
+
+// SetResult sets the "result" field.
+func (_c *AuditEntryCreate) SetResult(v auditentry.Result) *AuditEntryCreate {
+	_c.mutation.SetResult(v)
+	return _c
+}
+
+// SetNillableResult sets the "result" field if the given value is not nil.
+func (_c *AuditEntryCreate) SetNillableResult(v *auditentry.Result) *AuditEntryCreate {
+	if v != nil {
+		_c.SetResult(*v)
+	}
+	return _c
+}
+
 // SetActorID sets the "actor_id" field.
 func (_c *AuditEntryCreate) SetActorID(v uuid.UUID) *AuditEntryCreate {
 	_c.mutation.SetActorID(v)
@@ -136,6 +164,48 @@ func (_c *AuditEntryCreate) SetHash(v string) *AuditEntryCreate {
 	return _c
 }
 
+// SetKeyID sets the "key_id" field.
+func (_c *AuditEntryCreate) SetKeyID(v string) *AuditEntryCreate {
+	_c.mutation.SetKeyID(v)
+	return _c
+}
+
+// SetNillableKeyID sets the "key_id" field if the given value is not nil.
+func (_c *AuditEntryCreate) SetNillableKeyID(v *string) *AuditEntryCreate {
+	if v != nil {
+		_c.SetKeyID(*v)
+	}
+	return _c
+}
+
+// SetSeals sets the "seals" field.
+func (_c *AuditEntryCreate) SetSeals(v string) *AuditEntryCreate {
+	_c.mutation.SetSeals(v)
+	return _c
+}
+
+// SetNillableSeals sets the "seals" field if the given value is not nil.
+func (_c *AuditEntryCreate) SetNillableSeals(v *string) *AuditEntryCreate {
+	if v != nil {
+		_c.SetSeals(*v)
+	}
+	return _c
+}
+
+// SetSalts sets the "salts" field.
+func (_c *AuditEntryCreate) SetSalts(v string) *AuditEntryCreate {
+	_c.mutation.SetSalts(v)
+	return _c
+}
+
+// SetNillableSalts sets the "salts" field if the given value is not nil.
+func (_c *AuditEntryCreate) SetNillableSalts(v *string) *AuditEntryCreate {
+	if v != nil {
+		_c.SetSalts(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *AuditEntryCreate) SetID(v uuid.UUID) *AuditEntryCreate {
 	_c.mutation.SetID(v)
@@ -187,6 +257,26 @@ func (_c *AuditEntryCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *AuditEntryCreate) defaults() error {
+	if _, ok := _c.mutation.Class(); !ok {
+		v := auditentry.DefaultClass
+		_c.mutation.SetClass(v)
+	}
+	if _, ok := _c.mutation.Result(); !ok {
+		v := auditentry.DefaultResult
+		_c.mutation.SetResult(v)
+	}
+	if _, ok := _c.mutation.KeyID(); !ok {
+		v := auditentry.DefaultKeyID
+		_c.mutation.SetKeyID(v)
+	}
+	if _, ok := _c.mutation.Seals(); !ok {
+		v := auditentry.DefaultSeals
+		_c.mutation.SetSeals(v)
+	}
+	if _, ok := _c.mutation.Salts(); !ok {
+		v := auditentry.DefaultSalts
+		_c.mutation.SetSalts(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if auditentry.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized auditentry.DefaultID (forgotten import ent/runtime?)")
@@ -210,6 +300,22 @@ func (_c *AuditEntryCreate) check() error {
 	}
 	if _, ok := _c.mutation.Action(); !ok {
 		return &ValidationError{Name: "action", err: errors.New(`ent: missing required field "AuditEntry.action"`)}
+	}
+	if _, ok := _c.mutation.Class(); !ok {
+		return &ValidationError{Name: "class", err: errors.New(`ent: missing required field "AuditEntry.class"`)}
+	}
+	if v, ok := _c.mutation.Class(); ok {
+		if err := auditentry.ClassValidator(v); err != nil {
+			return &ValidationError{Name: "class", err: fmt.Errorf(`ent: validator failed for field "AuditEntry.class": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Result(); !ok {
+		return &ValidationError{Name: "result", err: errors.New(`ent: missing required field "AuditEntry.result"`)}
+	}
+	if v, ok := _c.mutation.Result(); ok {
+		if err := auditentry.ResultValidator(v); err != nil {
+			return &ValidationError{Name: "result", err: fmt.Errorf(`ent: validator failed for field "AuditEntry.result": %w`, err)}
+		}
 	}
 	if _, ok := _c.mutation.ActorUsername(); !ok {
 		return &ValidationError{Name: "actor_username", err: errors.New(`ent: missing required field "AuditEntry.actor_username"`)}
@@ -240,6 +346,15 @@ func (_c *AuditEntryCreate) check() error {
 	}
 	if _, ok := _c.mutation.Hash(); !ok {
 		return &ValidationError{Name: "hash", err: errors.New(`ent: missing required field "AuditEntry.hash"`)}
+	}
+	if _, ok := _c.mutation.KeyID(); !ok {
+		return &ValidationError{Name: "key_id", err: errors.New(`ent: missing required field "AuditEntry.key_id"`)}
+	}
+	if _, ok := _c.mutation.Seals(); !ok {
+		return &ValidationError{Name: "seals", err: errors.New(`ent: missing required field "AuditEntry.seals"`)}
+	}
+	if _, ok := _c.mutation.Salts(); !ok {
+		return &ValidationError{Name: "salts", err: errors.New(`ent: missing required field "AuditEntry.salts"`)}
 	}
 	return nil
 }
@@ -293,6 +408,14 @@ func (_c *AuditEntryCreate) createSpec() (*AuditEntry, *sqlgraph.CreateSpec) {
 		_spec.SetField(auditentry.FieldAction, field.TypeString, value)
 		_node.Action = value
 	}
+	if value, ok := _c.mutation.Class(); ok {
+		_spec.SetField(auditentry.FieldClass, field.TypeEnum, value)
+		_node.Class = value
+	}
+	if value, ok := _c.mutation.Result(); ok {
+		_spec.SetField(auditentry.FieldResult, field.TypeEnum, value)
+		_node.Result = value
+	}
 	if value, ok := _c.mutation.ActorID(); ok {
 		_spec.SetField(auditentry.FieldActorID, field.TypeUUID, value)
 		_node.ActorID = &value
@@ -340,6 +463,18 @@ func (_c *AuditEntryCreate) createSpec() (*AuditEntry, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Hash(); ok {
 		_spec.SetField(auditentry.FieldHash, field.TypeString, value)
 		_node.Hash = value
+	}
+	if value, ok := _c.mutation.KeyID(); ok {
+		_spec.SetField(auditentry.FieldKeyID, field.TypeString, value)
+		_node.KeyID = value
+	}
+	if value, ok := _c.mutation.Seals(); ok {
+		_spec.SetField(auditentry.FieldSeals, field.TypeString, value)
+		_node.Seals = value
+	}
+	if value, ok := _c.mutation.Salts(); ok {
+		_spec.SetField(auditentry.FieldSalts, field.TypeString, value)
+		_node.Salts = value
 	}
 	return _node, _spec
 }
@@ -393,6 +528,102 @@ type (
 	}
 )
 
+// SetActorUsername sets the "actor_username" field.
+func (u *AuditEntryUpsert) SetActorUsername(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldActorUsername, v)
+	return u
+}
+
+// UpdateActorUsername sets the "actor_username" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateActorUsername() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldActorUsername)
+	return u
+}
+
+// SetActorTenant sets the "actor_tenant" field.
+func (u *AuditEntryUpsert) SetActorTenant(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldActorTenant, v)
+	return u
+}
+
+// UpdateActorTenant sets the "actor_tenant" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateActorTenant() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldActorTenant)
+	return u
+}
+
+// SetSubjectLabel sets the "subject_label" field.
+func (u *AuditEntryUpsert) SetSubjectLabel(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldSubjectLabel, v)
+	return u
+}
+
+// UpdateSubjectLabel sets the "subject_label" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateSubjectLabel() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldSubjectLabel)
+	return u
+}
+
+// SetBefore sets the "before" field.
+func (u *AuditEntryUpsert) SetBefore(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldBefore, v)
+	return u
+}
+
+// UpdateBefore sets the "before" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateBefore() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldBefore)
+	return u
+}
+
+// SetAfter sets the "after" field.
+func (u *AuditEntryUpsert) SetAfter(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldAfter, v)
+	return u
+}
+
+// UpdateAfter sets the "after" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateAfter() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldAfter)
+	return u
+}
+
+// SetIPAddress sets the "ip_address" field.
+func (u *AuditEntryUpsert) SetIPAddress(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldIPAddress, v)
+	return u
+}
+
+// UpdateIPAddress sets the "ip_address" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateIPAddress() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldIPAddress)
+	return u
+}
+
+// SetSeals sets the "seals" field.
+func (u *AuditEntryUpsert) SetSeals(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldSeals, v)
+	return u
+}
+
+// UpdateSeals sets the "seals" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateSeals() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldSeals)
+	return u
+}
+
+// SetSalts sets the "salts" field.
+func (u *AuditEntryUpsert) SetSalts(v string) *AuditEntryUpsert {
+	u.Set(auditentry.FieldSalts, v)
+	return u
+}
+
+// UpdateSalts sets the "salts" field to the value that was provided on create.
+func (u *AuditEntryUpsert) UpdateSalts() *AuditEntryUpsert {
+	u.SetExcluded(auditentry.FieldSalts)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -422,32 +653,20 @@ func (u *AuditEntryUpsertOne) UpdateNewValues() *AuditEntryUpsertOne {
 		if _, exists := u.create.mutation.Action(); exists {
 			s.SetIgnore(auditentry.FieldAction)
 		}
+		if _, exists := u.create.mutation.Class(); exists {
+			s.SetIgnore(auditentry.FieldClass)
+		}
+		if _, exists := u.create.mutation.Result(); exists {
+			s.SetIgnore(auditentry.FieldResult)
+		}
 		if _, exists := u.create.mutation.ActorID(); exists {
 			s.SetIgnore(auditentry.FieldActorID)
-		}
-		if _, exists := u.create.mutation.ActorUsername(); exists {
-			s.SetIgnore(auditentry.FieldActorUsername)
-		}
-		if _, exists := u.create.mutation.ActorTenant(); exists {
-			s.SetIgnore(auditentry.FieldActorTenant)
 		}
 		if _, exists := u.create.mutation.SubjectKind(); exists {
 			s.SetIgnore(auditentry.FieldSubjectKind)
 		}
 		if _, exists := u.create.mutation.SubjectID(); exists {
 			s.SetIgnore(auditentry.FieldSubjectID)
-		}
-		if _, exists := u.create.mutation.SubjectLabel(); exists {
-			s.SetIgnore(auditentry.FieldSubjectLabel)
-		}
-		if _, exists := u.create.mutation.Before(); exists {
-			s.SetIgnore(auditentry.FieldBefore)
-		}
-		if _, exists := u.create.mutation.After(); exists {
-			s.SetIgnore(auditentry.FieldAfter)
-		}
-		if _, exists := u.create.mutation.IPAddress(); exists {
-			s.SetIgnore(auditentry.FieldIPAddress)
 		}
 		if _, exists := u.create.mutation.RequestID(); exists {
 			s.SetIgnore(auditentry.FieldRequestID)
@@ -457,6 +676,9 @@ func (u *AuditEntryUpsertOne) UpdateNewValues() *AuditEntryUpsertOne {
 		}
 		if _, exists := u.create.mutation.Hash(); exists {
 			s.SetIgnore(auditentry.FieldHash)
+		}
+		if _, exists := u.create.mutation.KeyID(); exists {
+			s.SetIgnore(auditentry.FieldKeyID)
 		}
 	}))
 	return u
@@ -487,6 +709,118 @@ func (u *AuditEntryUpsertOne) Update(set func(*AuditEntryUpsert)) *AuditEntryUps
 		set(&AuditEntryUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetActorUsername sets the "actor_username" field.
+func (u *AuditEntryUpsertOne) SetActorUsername(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetActorUsername(v)
+	})
+}
+
+// UpdateActorUsername sets the "actor_username" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateActorUsername() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateActorUsername()
+	})
+}
+
+// SetActorTenant sets the "actor_tenant" field.
+func (u *AuditEntryUpsertOne) SetActorTenant(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetActorTenant(v)
+	})
+}
+
+// UpdateActorTenant sets the "actor_tenant" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateActorTenant() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateActorTenant()
+	})
+}
+
+// SetSubjectLabel sets the "subject_label" field.
+func (u *AuditEntryUpsertOne) SetSubjectLabel(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetSubjectLabel(v)
+	})
+}
+
+// UpdateSubjectLabel sets the "subject_label" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateSubjectLabel() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateSubjectLabel()
+	})
+}
+
+// SetBefore sets the "before" field.
+func (u *AuditEntryUpsertOne) SetBefore(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetBefore(v)
+	})
+}
+
+// UpdateBefore sets the "before" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateBefore() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateBefore()
+	})
+}
+
+// SetAfter sets the "after" field.
+func (u *AuditEntryUpsertOne) SetAfter(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetAfter(v)
+	})
+}
+
+// UpdateAfter sets the "after" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateAfter() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateAfter()
+	})
+}
+
+// SetIPAddress sets the "ip_address" field.
+func (u *AuditEntryUpsertOne) SetIPAddress(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetIPAddress(v)
+	})
+}
+
+// UpdateIPAddress sets the "ip_address" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateIPAddress() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateIPAddress()
+	})
+}
+
+// SetSeals sets the "seals" field.
+func (u *AuditEntryUpsertOne) SetSeals(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetSeals(v)
+	})
+}
+
+// UpdateSeals sets the "seals" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateSeals() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateSeals()
+	})
+}
+
+// SetSalts sets the "salts" field.
+func (u *AuditEntryUpsertOne) SetSalts(v string) *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetSalts(v)
+	})
+}
+
+// UpdateSalts sets the "salts" field to the value that was provided on create.
+func (u *AuditEntryUpsertOne) UpdateSalts() *AuditEntryUpsertOne {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateSalts()
+	})
 }
 
 // Exec executes the query.
@@ -684,32 +1018,20 @@ func (u *AuditEntryUpsertBulk) UpdateNewValues() *AuditEntryUpsertBulk {
 			if _, exists := b.mutation.Action(); exists {
 				s.SetIgnore(auditentry.FieldAction)
 			}
+			if _, exists := b.mutation.Class(); exists {
+				s.SetIgnore(auditentry.FieldClass)
+			}
+			if _, exists := b.mutation.Result(); exists {
+				s.SetIgnore(auditentry.FieldResult)
+			}
 			if _, exists := b.mutation.ActorID(); exists {
 				s.SetIgnore(auditentry.FieldActorID)
-			}
-			if _, exists := b.mutation.ActorUsername(); exists {
-				s.SetIgnore(auditentry.FieldActorUsername)
-			}
-			if _, exists := b.mutation.ActorTenant(); exists {
-				s.SetIgnore(auditentry.FieldActorTenant)
 			}
 			if _, exists := b.mutation.SubjectKind(); exists {
 				s.SetIgnore(auditentry.FieldSubjectKind)
 			}
 			if _, exists := b.mutation.SubjectID(); exists {
 				s.SetIgnore(auditentry.FieldSubjectID)
-			}
-			if _, exists := b.mutation.SubjectLabel(); exists {
-				s.SetIgnore(auditentry.FieldSubjectLabel)
-			}
-			if _, exists := b.mutation.Before(); exists {
-				s.SetIgnore(auditentry.FieldBefore)
-			}
-			if _, exists := b.mutation.After(); exists {
-				s.SetIgnore(auditentry.FieldAfter)
-			}
-			if _, exists := b.mutation.IPAddress(); exists {
-				s.SetIgnore(auditentry.FieldIPAddress)
 			}
 			if _, exists := b.mutation.RequestID(); exists {
 				s.SetIgnore(auditentry.FieldRequestID)
@@ -719,6 +1041,9 @@ func (u *AuditEntryUpsertBulk) UpdateNewValues() *AuditEntryUpsertBulk {
 			}
 			if _, exists := b.mutation.Hash(); exists {
 				s.SetIgnore(auditentry.FieldHash)
+			}
+			if _, exists := b.mutation.KeyID(); exists {
+				s.SetIgnore(auditentry.FieldKeyID)
 			}
 		}
 	}))
@@ -750,6 +1075,118 @@ func (u *AuditEntryUpsertBulk) Update(set func(*AuditEntryUpsert)) *AuditEntryUp
 		set(&AuditEntryUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetActorUsername sets the "actor_username" field.
+func (u *AuditEntryUpsertBulk) SetActorUsername(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetActorUsername(v)
+	})
+}
+
+// UpdateActorUsername sets the "actor_username" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateActorUsername() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateActorUsername()
+	})
+}
+
+// SetActorTenant sets the "actor_tenant" field.
+func (u *AuditEntryUpsertBulk) SetActorTenant(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetActorTenant(v)
+	})
+}
+
+// UpdateActorTenant sets the "actor_tenant" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateActorTenant() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateActorTenant()
+	})
+}
+
+// SetSubjectLabel sets the "subject_label" field.
+func (u *AuditEntryUpsertBulk) SetSubjectLabel(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetSubjectLabel(v)
+	})
+}
+
+// UpdateSubjectLabel sets the "subject_label" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateSubjectLabel() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateSubjectLabel()
+	})
+}
+
+// SetBefore sets the "before" field.
+func (u *AuditEntryUpsertBulk) SetBefore(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetBefore(v)
+	})
+}
+
+// UpdateBefore sets the "before" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateBefore() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateBefore()
+	})
+}
+
+// SetAfter sets the "after" field.
+func (u *AuditEntryUpsertBulk) SetAfter(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetAfter(v)
+	})
+}
+
+// UpdateAfter sets the "after" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateAfter() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateAfter()
+	})
+}
+
+// SetIPAddress sets the "ip_address" field.
+func (u *AuditEntryUpsertBulk) SetIPAddress(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetIPAddress(v)
+	})
+}
+
+// UpdateIPAddress sets the "ip_address" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateIPAddress() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateIPAddress()
+	})
+}
+
+// SetSeals sets the "seals" field.
+func (u *AuditEntryUpsertBulk) SetSeals(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetSeals(v)
+	})
+}
+
+// UpdateSeals sets the "seals" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateSeals() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateSeals()
+	})
+}
+
+// SetSalts sets the "salts" field.
+func (u *AuditEntryUpsertBulk) SetSalts(v string) *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.SetSalts(v)
+	})
+}
+
+// UpdateSalts sets the "salts" field to the value that was provided on create.
+func (u *AuditEntryUpsertBulk) UpdateSalts() *AuditEntryUpsertBulk {
+	return u.Update(func(s *AuditEntryUpsert) {
+		s.UpdateSalts()
+	})
 }
 
 // Exec executes the query.

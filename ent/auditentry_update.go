@@ -28,6 +28,118 @@ func (_u *AuditEntryUpdate) Where(ps ...predicate.AuditEntry) *AuditEntryUpdate 
 	return _u
 }
 
+// SetActorUsername sets the "actor_username" field.
+func (_u *AuditEntryUpdate) SetActorUsername(v string) *AuditEntryUpdate {
+	_u.mutation.SetActorUsername(v)
+	return _u
+}
+
+// SetNillableActorUsername sets the "actor_username" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableActorUsername(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetActorUsername(*v)
+	}
+	return _u
+}
+
+// SetActorTenant sets the "actor_tenant" field.
+func (_u *AuditEntryUpdate) SetActorTenant(v string) *AuditEntryUpdate {
+	_u.mutation.SetActorTenant(v)
+	return _u
+}
+
+// SetNillableActorTenant sets the "actor_tenant" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableActorTenant(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetActorTenant(*v)
+	}
+	return _u
+}
+
+// SetSubjectLabel sets the "subject_label" field.
+func (_u *AuditEntryUpdate) SetSubjectLabel(v string) *AuditEntryUpdate {
+	_u.mutation.SetSubjectLabel(v)
+	return _u
+}
+
+// SetNillableSubjectLabel sets the "subject_label" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableSubjectLabel(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetSubjectLabel(*v)
+	}
+	return _u
+}
+
+// SetBefore sets the "before" field.
+func (_u *AuditEntryUpdate) SetBefore(v string) *AuditEntryUpdate {
+	_u.mutation.SetBefore(v)
+	return _u
+}
+
+// SetNillableBefore sets the "before" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableBefore(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetBefore(*v)
+	}
+	return _u
+}
+
+// SetAfter sets the "after" field.
+func (_u *AuditEntryUpdate) SetAfter(v string) *AuditEntryUpdate {
+	_u.mutation.SetAfter(v)
+	return _u
+}
+
+// SetNillableAfter sets the "after" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableAfter(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetAfter(*v)
+	}
+	return _u
+}
+
+// SetIPAddress sets the "ip_address" field.
+func (_u *AuditEntryUpdate) SetIPAddress(v string) *AuditEntryUpdate {
+	_u.mutation.SetIPAddress(v)
+	return _u
+}
+
+// SetNillableIPAddress sets the "ip_address" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableIPAddress(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetIPAddress(*v)
+	}
+	return _u
+}
+
+// SetSeals sets the "seals" field.
+func (_u *AuditEntryUpdate) SetSeals(v string) *AuditEntryUpdate {
+	_u.mutation.SetSeals(v)
+	return _u
+}
+
+// SetNillableSeals sets the "seals" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableSeals(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetSeals(*v)
+	}
+	return _u
+}
+
+// SetSalts sets the "salts" field.
+func (_u *AuditEntryUpdate) SetSalts(v string) *AuditEntryUpdate {
+	_u.mutation.SetSalts(v)
+	return _u
+}
+
+// SetNillableSalts sets the "salts" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableSalts(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetSalts(*v)
+	}
+	return _u
+}
+
 // Mutation returns the AuditEntryMutation object of the builder.
 func (_u *AuditEntryUpdate) Mutation() *AuditEntryMutation {
 	return _u.mutation
@@ -78,8 +190,32 @@ func (_u *AuditEntryUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.ActorIDCleared() {
 		_spec.ClearField(auditentry.FieldActorID, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.ActorUsername(); ok {
+		_spec.SetField(auditentry.FieldActorUsername, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ActorTenant(); ok {
+		_spec.SetField(auditentry.FieldActorTenant, field.TypeString, value)
+	}
 	if _u.mutation.SubjectIDCleared() {
 		_spec.ClearField(auditentry.FieldSubjectID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.SubjectLabel(); ok {
+		_spec.SetField(auditentry.FieldSubjectLabel, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Before(); ok {
+		_spec.SetField(auditentry.FieldBefore, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.After(); ok {
+		_spec.SetField(auditentry.FieldAfter, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.IPAddress(); ok {
+		_spec.SetField(auditentry.FieldIPAddress, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Seals(); ok {
+		_spec.SetField(auditentry.FieldSeals, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Salts(); ok {
+		_spec.SetField(auditentry.FieldSalts, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -101,6 +237,118 @@ type AuditEntryUpdateOne struct {
 	hooks     []Hook
 	mutation  *AuditEntryMutation
 	modifiers []func(*sql.UpdateBuilder)
+}
+
+// SetActorUsername sets the "actor_username" field.
+func (_u *AuditEntryUpdateOne) SetActorUsername(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetActorUsername(v)
+	return _u
+}
+
+// SetNillableActorUsername sets the "actor_username" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableActorUsername(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetActorUsername(*v)
+	}
+	return _u
+}
+
+// SetActorTenant sets the "actor_tenant" field.
+func (_u *AuditEntryUpdateOne) SetActorTenant(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetActorTenant(v)
+	return _u
+}
+
+// SetNillableActorTenant sets the "actor_tenant" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableActorTenant(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetActorTenant(*v)
+	}
+	return _u
+}
+
+// SetSubjectLabel sets the "subject_label" field.
+func (_u *AuditEntryUpdateOne) SetSubjectLabel(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetSubjectLabel(v)
+	return _u
+}
+
+// SetNillableSubjectLabel sets the "subject_label" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableSubjectLabel(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetSubjectLabel(*v)
+	}
+	return _u
+}
+
+// SetBefore sets the "before" field.
+func (_u *AuditEntryUpdateOne) SetBefore(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetBefore(v)
+	return _u
+}
+
+// SetNillableBefore sets the "before" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableBefore(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetBefore(*v)
+	}
+	return _u
+}
+
+// SetAfter sets the "after" field.
+func (_u *AuditEntryUpdateOne) SetAfter(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetAfter(v)
+	return _u
+}
+
+// SetNillableAfter sets the "after" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableAfter(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetAfter(*v)
+	}
+	return _u
+}
+
+// SetIPAddress sets the "ip_address" field.
+func (_u *AuditEntryUpdateOne) SetIPAddress(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetIPAddress(v)
+	return _u
+}
+
+// SetNillableIPAddress sets the "ip_address" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableIPAddress(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetIPAddress(*v)
+	}
+	return _u
+}
+
+// SetSeals sets the "seals" field.
+func (_u *AuditEntryUpdateOne) SetSeals(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetSeals(v)
+	return _u
+}
+
+// SetNillableSeals sets the "seals" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableSeals(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetSeals(*v)
+	}
+	return _u
+}
+
+// SetSalts sets the "salts" field.
+func (_u *AuditEntryUpdateOne) SetSalts(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetSalts(v)
+	return _u
+}
+
+// SetNillableSalts sets the "salts" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableSalts(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetSalts(*v)
+	}
+	return _u
 }
 
 // Mutation returns the AuditEntryMutation object of the builder.
@@ -183,8 +431,32 @@ func (_u *AuditEntryUpdateOne) sqlSave(ctx context.Context) (_node *AuditEntry, 
 	if _u.mutation.ActorIDCleared() {
 		_spec.ClearField(auditentry.FieldActorID, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.ActorUsername(); ok {
+		_spec.SetField(auditentry.FieldActorUsername, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ActorTenant(); ok {
+		_spec.SetField(auditentry.FieldActorTenant, field.TypeString, value)
+	}
 	if _u.mutation.SubjectIDCleared() {
 		_spec.ClearField(auditentry.FieldSubjectID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.SubjectLabel(); ok {
+		_spec.SetField(auditentry.FieldSubjectLabel, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Before(); ok {
+		_spec.SetField(auditentry.FieldBefore, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.After(); ok {
+		_spec.SetField(auditentry.FieldAfter, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.IPAddress(); ok {
+		_spec.SetField(auditentry.FieldIPAddress, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Seals(); ok {
+		_spec.SetField(auditentry.FieldSeals, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Salts(); ok {
+		_spec.SetField(auditentry.FieldSalts, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &AuditEntry{config: _u.config}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"kontor/ent/audithead"
 	"strings"
+	"time"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -22,7 +23,19 @@ type AuditHead struct {
 	// Sequence holds the value of the "sequence" field.
 	Sequence int64 `json:"sequence,omitempty"`
 	// Hash holds the value of the "hash" field.
-	Hash         string `json:"hash,omitempty"`
+	Hash string `json:"hash,omitempty"`
+	// KeyedFrom holds the value of the "keyed_from" field.
+	KeyedFrom int64 `json:"keyed_from,omitempty"`
+	// CutSequence holds the value of the "cut_sequence" field.
+	CutSequence int64 `json:"cut_sequence,omitempty"`
+	// CutHash holds the value of the "cut_hash" field.
+	CutHash string `json:"cut_hash,omitempty"`
+	// MovedAt holds the value of the "moved_at" field.
+	MovedAt *time.Time `json:"moved_at,omitempty"`
+	// KeyID holds the value of the "key_id" field.
+	KeyID string `json:"key_id,omitempty"`
+	// MAC holds the value of the "mac" field.
+	MAC          string `json:"mac,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -31,10 +44,12 @@ func (*AuditHead) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case audithead.FieldSequence:
+		case audithead.FieldSequence, audithead.FieldKeyedFrom, audithead.FieldCutSequence:
 			values[i] = new(sql.NullInt64)
-		case audithead.FieldHash:
+		case audithead.FieldHash, audithead.FieldCutHash, audithead.FieldKeyID, audithead.FieldMAC:
 			values[i] = new(sql.NullString)
+		case audithead.FieldMovedAt:
+			values[i] = new(sql.NullTime)
 		case audithead.FieldID, audithead.FieldTenantID:
 			values[i] = new(uuid.UUID)
 		default:
@@ -75,6 +90,43 @@ func (_m *AuditHead) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field hash", values[i])
 			} else if value.Valid {
 				_m.Hash = value.String
+			}
+		case audithead.FieldKeyedFrom:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field keyed_from", values[i])
+			} else if value.Valid {
+				_m.KeyedFrom = value.Int64
+			}
+		case audithead.FieldCutSequence:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field cut_sequence", values[i])
+			} else if value.Valid {
+				_m.CutSequence = value.Int64
+			}
+		case audithead.FieldCutHash:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field cut_hash", values[i])
+			} else if value.Valid {
+				_m.CutHash = value.String
+			}
+		case audithead.FieldMovedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field moved_at", values[i])
+			} else if value.Valid {
+				_m.MovedAt = new(time.Time)
+				*_m.MovedAt = value.Time
+			}
+		case audithead.FieldKeyID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field key_id", values[i])
+			} else if value.Valid {
+				_m.KeyID = value.String
+			}
+		case audithead.FieldMAC:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field mac", values[i])
+			} else if value.Valid {
+				_m.MAC = value.String
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -120,6 +172,26 @@ func (_m *AuditHead) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("hash=")
 	builder.WriteString(_m.Hash)
+	builder.WriteString(", ")
+	builder.WriteString("keyed_from=")
+	builder.WriteString(fmt.Sprintf("%v", _m.KeyedFrom))
+	builder.WriteString(", ")
+	builder.WriteString("cut_sequence=")
+	builder.WriteString(fmt.Sprintf("%v", _m.CutSequence))
+	builder.WriteString(", ")
+	builder.WriteString("cut_hash=")
+	builder.WriteString(_m.CutHash)
+	builder.WriteString(", ")
+	if v := _m.MovedAt; v != nil {
+		builder.WriteString("moved_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("key_id=")
+	builder.WriteString(_m.KeyID)
+	builder.WriteString(", ")
+	builder.WriteString("mac=")
+	builder.WriteString(_m.MAC)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"kontor/ent/audithead"
+	"time"
 
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
@@ -38,6 +39,90 @@ func (_c *AuditHeadCreate) SetSequence(v int64) *AuditHeadCreate {
 // SetHash sets the "hash" field.
 func (_c *AuditHeadCreate) SetHash(v string) *AuditHeadCreate {
 	_c.mutation.SetHash(v)
+	return _c
+}
+
+// SetKeyedFrom sets the "keyed_from" field.
+func (_c *AuditHeadCreate) SetKeyedFrom(v int64) *AuditHeadCreate {
+	_c.mutation.SetKeyedFrom(v)
+	return _c
+}
+
+// SetNillableKeyedFrom sets the "keyed_from" field if the given value is not nil.
+func (_c *AuditHeadCreate) SetNillableKeyedFrom(v *int64) *AuditHeadCreate {
+	if v != nil {
+		_c.SetKeyedFrom(*v)
+	}
+	return _c
+}
+
+// SetCutSequence sets the "cut_sequence" field.
+func (_c *AuditHeadCreate) SetCutSequence(v int64) *AuditHeadCreate {
+	_c.mutation.SetCutSequence(v)
+	return _c
+}
+
+// SetNillableCutSequence sets the "cut_sequence" field if the given value is not nil.
+func (_c *AuditHeadCreate) SetNillableCutSequence(v *int64) *AuditHeadCreate {
+	if v != nil {
+		_c.SetCutSequence(*v)
+	}
+	return _c
+}
+
+// SetCutHash sets the "cut_hash" field.
+func (_c *AuditHeadCreate) SetCutHash(v string) *AuditHeadCreate {
+	_c.mutation.SetCutHash(v)
+	return _c
+}
+
+// SetNillableCutHash sets the "cut_hash" field if the given value is not nil.
+func (_c *AuditHeadCreate) SetNillableCutHash(v *string) *AuditHeadCreate {
+	if v != nil {
+		_c.SetCutHash(*v)
+	}
+	return _c
+}
+
+// SetMovedAt sets the "moved_at" field.
+func (_c *AuditHeadCreate) SetMovedAt(v time.Time) *AuditHeadCreate {
+	_c.mutation.SetMovedAt(v)
+	return _c
+}
+
+// SetNillableMovedAt sets the "moved_at" field if the given value is not nil.
+func (_c *AuditHeadCreate) SetNillableMovedAt(v *time.Time) *AuditHeadCreate {
+	if v != nil {
+		_c.SetMovedAt(*v)
+	}
+	return _c
+}
+
+// SetKeyID sets the "key_id" field.
+func (_c *AuditHeadCreate) SetKeyID(v string) *AuditHeadCreate {
+	_c.mutation.SetKeyID(v)
+	return _c
+}
+
+// SetNillableKeyID sets the "key_id" field if the given value is not nil.
+func (_c *AuditHeadCreate) SetNillableKeyID(v *string) *AuditHeadCreate {
+	if v != nil {
+		_c.SetKeyID(*v)
+	}
+	return _c
+}
+
+// SetMAC sets the "mac" field.
+func (_c *AuditHeadCreate) SetMAC(v string) *AuditHeadCreate {
+	_c.mutation.SetMAC(v)
+	return _c
+}
+
+// SetNillableMAC sets the "mac" field if the given value is not nil.
+func (_c *AuditHeadCreate) SetNillableMAC(v *string) *AuditHeadCreate {
+	if v != nil {
+		_c.SetMAC(*v)
+	}
 	return _c
 }
 
@@ -92,6 +177,26 @@ func (_c *AuditHeadCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *AuditHeadCreate) defaults() error {
+	if _, ok := _c.mutation.KeyedFrom(); !ok {
+		v := audithead.DefaultKeyedFrom
+		_c.mutation.SetKeyedFrom(v)
+	}
+	if _, ok := _c.mutation.CutSequence(); !ok {
+		v := audithead.DefaultCutSequence
+		_c.mutation.SetCutSequence(v)
+	}
+	if _, ok := _c.mutation.CutHash(); !ok {
+		v := audithead.DefaultCutHash
+		_c.mutation.SetCutHash(v)
+	}
+	if _, ok := _c.mutation.KeyID(); !ok {
+		v := audithead.DefaultKeyID
+		_c.mutation.SetKeyID(v)
+	}
+	if _, ok := _c.mutation.MAC(); !ok {
+		v := audithead.DefaultMAC
+		_c.mutation.SetMAC(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		if audithead.DefaultID == nil {
 			return fmt.Errorf("ent: uninitialized audithead.DefaultID (forgotten import ent/runtime?)")
@@ -112,6 +217,21 @@ func (_c *AuditHeadCreate) check() error {
 	}
 	if _, ok := _c.mutation.Hash(); !ok {
 		return &ValidationError{Name: "hash", err: errors.New(`ent: missing required field "AuditHead.hash"`)}
+	}
+	if _, ok := _c.mutation.KeyedFrom(); !ok {
+		return &ValidationError{Name: "keyed_from", err: errors.New(`ent: missing required field "AuditHead.keyed_from"`)}
+	}
+	if _, ok := _c.mutation.CutSequence(); !ok {
+		return &ValidationError{Name: "cut_sequence", err: errors.New(`ent: missing required field "AuditHead.cut_sequence"`)}
+	}
+	if _, ok := _c.mutation.CutHash(); !ok {
+		return &ValidationError{Name: "cut_hash", err: errors.New(`ent: missing required field "AuditHead.cut_hash"`)}
+	}
+	if _, ok := _c.mutation.KeyID(); !ok {
+		return &ValidationError{Name: "key_id", err: errors.New(`ent: missing required field "AuditHead.key_id"`)}
+	}
+	if _, ok := _c.mutation.MAC(); !ok {
+		return &ValidationError{Name: "mac", err: errors.New(`ent: missing required field "AuditHead.mac"`)}
 	}
 	return nil
 }
@@ -160,6 +280,30 @@ func (_c *AuditHeadCreate) createSpec() (*AuditHead, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Hash(); ok {
 		_spec.SetField(audithead.FieldHash, field.TypeString, value)
 		_node.Hash = value
+	}
+	if value, ok := _c.mutation.KeyedFrom(); ok {
+		_spec.SetField(audithead.FieldKeyedFrom, field.TypeInt64, value)
+		_node.KeyedFrom = value
+	}
+	if value, ok := _c.mutation.CutSequence(); ok {
+		_spec.SetField(audithead.FieldCutSequence, field.TypeInt64, value)
+		_node.CutSequence = value
+	}
+	if value, ok := _c.mutation.CutHash(); ok {
+		_spec.SetField(audithead.FieldCutHash, field.TypeString, value)
+		_node.CutHash = value
+	}
+	if value, ok := _c.mutation.MovedAt(); ok {
+		_spec.SetField(audithead.FieldMovedAt, field.TypeTime, value)
+		_node.MovedAt = &value
+	}
+	if value, ok := _c.mutation.KeyID(); ok {
+		_spec.SetField(audithead.FieldKeyID, field.TypeString, value)
+		_node.KeyID = value
+	}
+	if value, ok := _c.mutation.MAC(); ok {
+		_spec.SetField(audithead.FieldMAC, field.TypeString, value)
+		_node.MAC = value
 	}
 	return _node, _spec
 }
@@ -240,6 +384,96 @@ func (u *AuditHeadUpsert) SetHash(v string) *AuditHeadUpsert {
 // UpdateHash sets the "hash" field to the value that was provided on create.
 func (u *AuditHeadUpsert) UpdateHash() *AuditHeadUpsert {
 	u.SetExcluded(audithead.FieldHash)
+	return u
+}
+
+// SetKeyedFrom sets the "keyed_from" field.
+func (u *AuditHeadUpsert) SetKeyedFrom(v int64) *AuditHeadUpsert {
+	u.Set(audithead.FieldKeyedFrom, v)
+	return u
+}
+
+// UpdateKeyedFrom sets the "keyed_from" field to the value that was provided on create.
+func (u *AuditHeadUpsert) UpdateKeyedFrom() *AuditHeadUpsert {
+	u.SetExcluded(audithead.FieldKeyedFrom)
+	return u
+}
+
+// AddKeyedFrom adds v to the "keyed_from" field.
+func (u *AuditHeadUpsert) AddKeyedFrom(v int64) *AuditHeadUpsert {
+	u.Add(audithead.FieldKeyedFrom, v)
+	return u
+}
+
+// SetCutSequence sets the "cut_sequence" field.
+func (u *AuditHeadUpsert) SetCutSequence(v int64) *AuditHeadUpsert {
+	u.Set(audithead.FieldCutSequence, v)
+	return u
+}
+
+// UpdateCutSequence sets the "cut_sequence" field to the value that was provided on create.
+func (u *AuditHeadUpsert) UpdateCutSequence() *AuditHeadUpsert {
+	u.SetExcluded(audithead.FieldCutSequence)
+	return u
+}
+
+// AddCutSequence adds v to the "cut_sequence" field.
+func (u *AuditHeadUpsert) AddCutSequence(v int64) *AuditHeadUpsert {
+	u.Add(audithead.FieldCutSequence, v)
+	return u
+}
+
+// SetCutHash sets the "cut_hash" field.
+func (u *AuditHeadUpsert) SetCutHash(v string) *AuditHeadUpsert {
+	u.Set(audithead.FieldCutHash, v)
+	return u
+}
+
+// UpdateCutHash sets the "cut_hash" field to the value that was provided on create.
+func (u *AuditHeadUpsert) UpdateCutHash() *AuditHeadUpsert {
+	u.SetExcluded(audithead.FieldCutHash)
+	return u
+}
+
+// SetMovedAt sets the "moved_at" field.
+func (u *AuditHeadUpsert) SetMovedAt(v time.Time) *AuditHeadUpsert {
+	u.Set(audithead.FieldMovedAt, v)
+	return u
+}
+
+// UpdateMovedAt sets the "moved_at" field to the value that was provided on create.
+func (u *AuditHeadUpsert) UpdateMovedAt() *AuditHeadUpsert {
+	u.SetExcluded(audithead.FieldMovedAt)
+	return u
+}
+
+// ClearMovedAt clears the value of the "moved_at" field.
+func (u *AuditHeadUpsert) ClearMovedAt() *AuditHeadUpsert {
+	u.SetNull(audithead.FieldMovedAt)
+	return u
+}
+
+// SetKeyID sets the "key_id" field.
+func (u *AuditHeadUpsert) SetKeyID(v string) *AuditHeadUpsert {
+	u.Set(audithead.FieldKeyID, v)
+	return u
+}
+
+// UpdateKeyID sets the "key_id" field to the value that was provided on create.
+func (u *AuditHeadUpsert) UpdateKeyID() *AuditHeadUpsert {
+	u.SetExcluded(audithead.FieldKeyID)
+	return u
+}
+
+// SetMAC sets the "mac" field.
+func (u *AuditHeadUpsert) SetMAC(v string) *AuditHeadUpsert {
+	u.Set(audithead.FieldMAC, v)
+	return u
+}
+
+// UpdateMAC sets the "mac" field to the value that was provided on create.
+func (u *AuditHeadUpsert) UpdateMAC() *AuditHeadUpsert {
+	u.SetExcluded(audithead.FieldMAC)
 	return u
 }
 
@@ -326,6 +560,111 @@ func (u *AuditHeadUpsertOne) SetHash(v string) *AuditHeadUpsertOne {
 func (u *AuditHeadUpsertOne) UpdateHash() *AuditHeadUpsertOne {
 	return u.Update(func(s *AuditHeadUpsert) {
 		s.UpdateHash()
+	})
+}
+
+// SetKeyedFrom sets the "keyed_from" field.
+func (u *AuditHeadUpsertOne) SetKeyedFrom(v int64) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetKeyedFrom(v)
+	})
+}
+
+// AddKeyedFrom adds v to the "keyed_from" field.
+func (u *AuditHeadUpsertOne) AddKeyedFrom(v int64) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.AddKeyedFrom(v)
+	})
+}
+
+// UpdateKeyedFrom sets the "keyed_from" field to the value that was provided on create.
+func (u *AuditHeadUpsertOne) UpdateKeyedFrom() *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateKeyedFrom()
+	})
+}
+
+// SetCutSequence sets the "cut_sequence" field.
+func (u *AuditHeadUpsertOne) SetCutSequence(v int64) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetCutSequence(v)
+	})
+}
+
+// AddCutSequence adds v to the "cut_sequence" field.
+func (u *AuditHeadUpsertOne) AddCutSequence(v int64) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.AddCutSequence(v)
+	})
+}
+
+// UpdateCutSequence sets the "cut_sequence" field to the value that was provided on create.
+func (u *AuditHeadUpsertOne) UpdateCutSequence() *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateCutSequence()
+	})
+}
+
+// SetCutHash sets the "cut_hash" field.
+func (u *AuditHeadUpsertOne) SetCutHash(v string) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetCutHash(v)
+	})
+}
+
+// UpdateCutHash sets the "cut_hash" field to the value that was provided on create.
+func (u *AuditHeadUpsertOne) UpdateCutHash() *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateCutHash()
+	})
+}
+
+// SetMovedAt sets the "moved_at" field.
+func (u *AuditHeadUpsertOne) SetMovedAt(v time.Time) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetMovedAt(v)
+	})
+}
+
+// UpdateMovedAt sets the "moved_at" field to the value that was provided on create.
+func (u *AuditHeadUpsertOne) UpdateMovedAt() *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateMovedAt()
+	})
+}
+
+// ClearMovedAt clears the value of the "moved_at" field.
+func (u *AuditHeadUpsertOne) ClearMovedAt() *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.ClearMovedAt()
+	})
+}
+
+// SetKeyID sets the "key_id" field.
+func (u *AuditHeadUpsertOne) SetKeyID(v string) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetKeyID(v)
+	})
+}
+
+// UpdateKeyID sets the "key_id" field to the value that was provided on create.
+func (u *AuditHeadUpsertOne) UpdateKeyID() *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateKeyID()
+	})
+}
+
+// SetMAC sets the "mac" field.
+func (u *AuditHeadUpsertOne) SetMAC(v string) *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetMAC(v)
+	})
+}
+
+// UpdateMAC sets the "mac" field to the value that was provided on create.
+func (u *AuditHeadUpsertOne) UpdateMAC() *AuditHeadUpsertOne {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateMAC()
 	})
 }
 
@@ -579,6 +918,111 @@ func (u *AuditHeadUpsertBulk) SetHash(v string) *AuditHeadUpsertBulk {
 func (u *AuditHeadUpsertBulk) UpdateHash() *AuditHeadUpsertBulk {
 	return u.Update(func(s *AuditHeadUpsert) {
 		s.UpdateHash()
+	})
+}
+
+// SetKeyedFrom sets the "keyed_from" field.
+func (u *AuditHeadUpsertBulk) SetKeyedFrom(v int64) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetKeyedFrom(v)
+	})
+}
+
+// AddKeyedFrom adds v to the "keyed_from" field.
+func (u *AuditHeadUpsertBulk) AddKeyedFrom(v int64) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.AddKeyedFrom(v)
+	})
+}
+
+// UpdateKeyedFrom sets the "keyed_from" field to the value that was provided on create.
+func (u *AuditHeadUpsertBulk) UpdateKeyedFrom() *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateKeyedFrom()
+	})
+}
+
+// SetCutSequence sets the "cut_sequence" field.
+func (u *AuditHeadUpsertBulk) SetCutSequence(v int64) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetCutSequence(v)
+	})
+}
+
+// AddCutSequence adds v to the "cut_sequence" field.
+func (u *AuditHeadUpsertBulk) AddCutSequence(v int64) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.AddCutSequence(v)
+	})
+}
+
+// UpdateCutSequence sets the "cut_sequence" field to the value that was provided on create.
+func (u *AuditHeadUpsertBulk) UpdateCutSequence() *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateCutSequence()
+	})
+}
+
+// SetCutHash sets the "cut_hash" field.
+func (u *AuditHeadUpsertBulk) SetCutHash(v string) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetCutHash(v)
+	})
+}
+
+// UpdateCutHash sets the "cut_hash" field to the value that was provided on create.
+func (u *AuditHeadUpsertBulk) UpdateCutHash() *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateCutHash()
+	})
+}
+
+// SetMovedAt sets the "moved_at" field.
+func (u *AuditHeadUpsertBulk) SetMovedAt(v time.Time) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetMovedAt(v)
+	})
+}
+
+// UpdateMovedAt sets the "moved_at" field to the value that was provided on create.
+func (u *AuditHeadUpsertBulk) UpdateMovedAt() *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateMovedAt()
+	})
+}
+
+// ClearMovedAt clears the value of the "moved_at" field.
+func (u *AuditHeadUpsertBulk) ClearMovedAt() *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.ClearMovedAt()
+	})
+}
+
+// SetKeyID sets the "key_id" field.
+func (u *AuditHeadUpsertBulk) SetKeyID(v string) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetKeyID(v)
+	})
+}
+
+// UpdateKeyID sets the "key_id" field to the value that was provided on create.
+func (u *AuditHeadUpsertBulk) UpdateKeyID() *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateKeyID()
+	})
+}
+
+// SetMAC sets the "mac" field.
+func (u *AuditHeadUpsertBulk) SetMAC(v string) *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.SetMAC(v)
+	})
+}
+
+// UpdateMAC sets the "mac" field to the value that was provided on create.
+func (u *AuditHeadUpsertBulk) UpdateMAC() *AuditHeadUpsertBulk {
+	return u.Update(func(s *AuditHeadUpsert) {
+		s.UpdateMAC()
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"kontor/ent/audithead"
 	"kontor/ent/predicate"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -59,6 +60,110 @@ func (_u *AuditHeadUpdate) SetHash(v string) *AuditHeadUpdate {
 func (_u *AuditHeadUpdate) SetNillableHash(v *string) *AuditHeadUpdate {
 	if v != nil {
 		_u.SetHash(*v)
+	}
+	return _u
+}
+
+// SetKeyedFrom sets the "keyed_from" field.
+func (_u *AuditHeadUpdate) SetKeyedFrom(v int64) *AuditHeadUpdate {
+	_u.mutation.ResetKeyedFrom()
+	_u.mutation.SetKeyedFrom(v)
+	return _u
+}
+
+// SetNillableKeyedFrom sets the "keyed_from" field if the given value is not nil.
+func (_u *AuditHeadUpdate) SetNillableKeyedFrom(v *int64) *AuditHeadUpdate {
+	if v != nil {
+		_u.SetKeyedFrom(*v)
+	}
+	return _u
+}
+
+// AddKeyedFrom adds value to the "keyed_from" field.
+func (_u *AuditHeadUpdate) AddKeyedFrom(v int64) *AuditHeadUpdate {
+	_u.mutation.AddKeyedFrom(v)
+	return _u
+}
+
+// SetCutSequence sets the "cut_sequence" field.
+func (_u *AuditHeadUpdate) SetCutSequence(v int64) *AuditHeadUpdate {
+	_u.mutation.ResetCutSequence()
+	_u.mutation.SetCutSequence(v)
+	return _u
+}
+
+// SetNillableCutSequence sets the "cut_sequence" field if the given value is not nil.
+func (_u *AuditHeadUpdate) SetNillableCutSequence(v *int64) *AuditHeadUpdate {
+	if v != nil {
+		_u.SetCutSequence(*v)
+	}
+	return _u
+}
+
+// AddCutSequence adds value to the "cut_sequence" field.
+func (_u *AuditHeadUpdate) AddCutSequence(v int64) *AuditHeadUpdate {
+	_u.mutation.AddCutSequence(v)
+	return _u
+}
+
+// SetCutHash sets the "cut_hash" field.
+func (_u *AuditHeadUpdate) SetCutHash(v string) *AuditHeadUpdate {
+	_u.mutation.SetCutHash(v)
+	return _u
+}
+
+// SetNillableCutHash sets the "cut_hash" field if the given value is not nil.
+func (_u *AuditHeadUpdate) SetNillableCutHash(v *string) *AuditHeadUpdate {
+	if v != nil {
+		_u.SetCutHash(*v)
+	}
+	return _u
+}
+
+// SetMovedAt sets the "moved_at" field.
+func (_u *AuditHeadUpdate) SetMovedAt(v time.Time) *AuditHeadUpdate {
+	_u.mutation.SetMovedAt(v)
+	return _u
+}
+
+// SetNillableMovedAt sets the "moved_at" field if the given value is not nil.
+func (_u *AuditHeadUpdate) SetNillableMovedAt(v *time.Time) *AuditHeadUpdate {
+	if v != nil {
+		_u.SetMovedAt(*v)
+	}
+	return _u
+}
+
+// ClearMovedAt clears the value of the "moved_at" field.
+func (_u *AuditHeadUpdate) ClearMovedAt() *AuditHeadUpdate {
+	_u.mutation.ClearMovedAt()
+	return _u
+}
+
+// SetKeyID sets the "key_id" field.
+func (_u *AuditHeadUpdate) SetKeyID(v string) *AuditHeadUpdate {
+	_u.mutation.SetKeyID(v)
+	return _u
+}
+
+// SetNillableKeyID sets the "key_id" field if the given value is not nil.
+func (_u *AuditHeadUpdate) SetNillableKeyID(v *string) *AuditHeadUpdate {
+	if v != nil {
+		_u.SetKeyID(*v)
+	}
+	return _u
+}
+
+// SetMAC sets the "mac" field.
+func (_u *AuditHeadUpdate) SetMAC(v string) *AuditHeadUpdate {
+	_u.mutation.SetMAC(v)
+	return _u
+}
+
+// SetNillableMAC sets the "mac" field if the given value is not nil.
+func (_u *AuditHeadUpdate) SetNillableMAC(v *string) *AuditHeadUpdate {
+	if v != nil {
+		_u.SetMAC(*v)
 	}
 	return _u
 }
@@ -119,6 +224,33 @@ func (_u *AuditHeadUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Hash(); ok {
 		_spec.SetField(audithead.FieldHash, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.KeyedFrom(); ok {
+		_spec.SetField(audithead.FieldKeyedFrom, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedKeyedFrom(); ok {
+		_spec.AddField(audithead.FieldKeyedFrom, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.CutSequence(); ok {
+		_spec.SetField(audithead.FieldCutSequence, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedCutSequence(); ok {
+		_spec.AddField(audithead.FieldCutSequence, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.CutHash(); ok {
+		_spec.SetField(audithead.FieldCutHash, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MovedAt(); ok {
+		_spec.SetField(audithead.FieldMovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.MovedAtCleared() {
+		_spec.ClearField(audithead.FieldMovedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.KeyID(); ok {
+		_spec.SetField(audithead.FieldKeyID, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MAC(); ok {
+		_spec.SetField(audithead.FieldMAC, field.TypeString, value)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -172,6 +304,110 @@ func (_u *AuditHeadUpdateOne) SetHash(v string) *AuditHeadUpdateOne {
 func (_u *AuditHeadUpdateOne) SetNillableHash(v *string) *AuditHeadUpdateOne {
 	if v != nil {
 		_u.SetHash(*v)
+	}
+	return _u
+}
+
+// SetKeyedFrom sets the "keyed_from" field.
+func (_u *AuditHeadUpdateOne) SetKeyedFrom(v int64) *AuditHeadUpdateOne {
+	_u.mutation.ResetKeyedFrom()
+	_u.mutation.SetKeyedFrom(v)
+	return _u
+}
+
+// SetNillableKeyedFrom sets the "keyed_from" field if the given value is not nil.
+func (_u *AuditHeadUpdateOne) SetNillableKeyedFrom(v *int64) *AuditHeadUpdateOne {
+	if v != nil {
+		_u.SetKeyedFrom(*v)
+	}
+	return _u
+}
+
+// AddKeyedFrom adds value to the "keyed_from" field.
+func (_u *AuditHeadUpdateOne) AddKeyedFrom(v int64) *AuditHeadUpdateOne {
+	_u.mutation.AddKeyedFrom(v)
+	return _u
+}
+
+// SetCutSequence sets the "cut_sequence" field.
+func (_u *AuditHeadUpdateOne) SetCutSequence(v int64) *AuditHeadUpdateOne {
+	_u.mutation.ResetCutSequence()
+	_u.mutation.SetCutSequence(v)
+	return _u
+}
+
+// SetNillableCutSequence sets the "cut_sequence" field if the given value is not nil.
+func (_u *AuditHeadUpdateOne) SetNillableCutSequence(v *int64) *AuditHeadUpdateOne {
+	if v != nil {
+		_u.SetCutSequence(*v)
+	}
+	return _u
+}
+
+// AddCutSequence adds value to the "cut_sequence" field.
+func (_u *AuditHeadUpdateOne) AddCutSequence(v int64) *AuditHeadUpdateOne {
+	_u.mutation.AddCutSequence(v)
+	return _u
+}
+
+// SetCutHash sets the "cut_hash" field.
+func (_u *AuditHeadUpdateOne) SetCutHash(v string) *AuditHeadUpdateOne {
+	_u.mutation.SetCutHash(v)
+	return _u
+}
+
+// SetNillableCutHash sets the "cut_hash" field if the given value is not nil.
+func (_u *AuditHeadUpdateOne) SetNillableCutHash(v *string) *AuditHeadUpdateOne {
+	if v != nil {
+		_u.SetCutHash(*v)
+	}
+	return _u
+}
+
+// SetMovedAt sets the "moved_at" field.
+func (_u *AuditHeadUpdateOne) SetMovedAt(v time.Time) *AuditHeadUpdateOne {
+	_u.mutation.SetMovedAt(v)
+	return _u
+}
+
+// SetNillableMovedAt sets the "moved_at" field if the given value is not nil.
+func (_u *AuditHeadUpdateOne) SetNillableMovedAt(v *time.Time) *AuditHeadUpdateOne {
+	if v != nil {
+		_u.SetMovedAt(*v)
+	}
+	return _u
+}
+
+// ClearMovedAt clears the value of the "moved_at" field.
+func (_u *AuditHeadUpdateOne) ClearMovedAt() *AuditHeadUpdateOne {
+	_u.mutation.ClearMovedAt()
+	return _u
+}
+
+// SetKeyID sets the "key_id" field.
+func (_u *AuditHeadUpdateOne) SetKeyID(v string) *AuditHeadUpdateOne {
+	_u.mutation.SetKeyID(v)
+	return _u
+}
+
+// SetNillableKeyID sets the "key_id" field if the given value is not nil.
+func (_u *AuditHeadUpdateOne) SetNillableKeyID(v *string) *AuditHeadUpdateOne {
+	if v != nil {
+		_u.SetKeyID(*v)
+	}
+	return _u
+}
+
+// SetMAC sets the "mac" field.
+func (_u *AuditHeadUpdateOne) SetMAC(v string) *AuditHeadUpdateOne {
+	_u.mutation.SetMAC(v)
+	return _u
+}
+
+// SetNillableMAC sets the "mac" field if the given value is not nil.
+func (_u *AuditHeadUpdateOne) SetNillableMAC(v *string) *AuditHeadUpdateOne {
+	if v != nil {
+		_u.SetMAC(*v)
 	}
 	return _u
 }
@@ -261,6 +497,33 @@ func (_u *AuditHeadUpdateOne) sqlSave(ctx context.Context) (_node *AuditHead, er
 	}
 	if value, ok := _u.mutation.Hash(); ok {
 		_spec.SetField(audithead.FieldHash, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.KeyedFrom(); ok {
+		_spec.SetField(audithead.FieldKeyedFrom, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedKeyedFrom(); ok {
+		_spec.AddField(audithead.FieldKeyedFrom, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.CutSequence(); ok {
+		_spec.SetField(audithead.FieldCutSequence, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedCutSequence(); ok {
+		_spec.AddField(audithead.FieldCutSequence, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.CutHash(); ok {
+		_spec.SetField(audithead.FieldCutHash, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MovedAt(); ok {
+		_spec.SetField(audithead.FieldMovedAt, field.TypeTime, value)
+	}
+	if _u.mutation.MovedAtCleared() {
+		_spec.ClearField(audithead.FieldMovedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.KeyID(); ok {
+		_spec.SetField(audithead.FieldKeyID, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MAC(); ok {
+		_spec.SetField(audithead.FieldMAC, field.TypeString, value)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &AuditHead{config: _u.config}

@@ -378,6 +378,16 @@ func (_q *AuditEntryQuery) collectField(ctx context.Context, oneNode bool, opCtx
 				selectedFields = append(selectedFields, auditentry.FieldAction)
 				fieldSeen[auditentry.FieldAction] = struct{}{}
 			}
+		case "kind":
+			if _, ok := fieldSeen[auditentry.FieldClass]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldClass)
+				fieldSeen[auditentry.FieldClass] = struct{}{}
+			}
+		case "result":
+			if _, ok := fieldSeen[auditentry.FieldResult]; !ok {
+				selectedFields = append(selectedFields, auditentry.FieldResult)
+				fieldSeen[auditentry.FieldResult] = struct{}{}
+			}
 		case "actorID":
 			if _, ok := fieldSeen[auditentry.FieldActorID]; !ok {
 				selectedFields = append(selectedFields, auditentry.FieldActorID)
@@ -4039,6 +4049,11 @@ func (_q *TenantQuery) collectField(ctx context.Context, oneNode bool, opCtx *gr
 			if _, ok := fieldSeen[tenant.FieldOnlineBillingNeedsLink]; !ok {
 				selectedFields = append(selectedFields, tenant.FieldOnlineBillingNeedsLink)
 				fieldSeen[tenant.FieldOnlineBillingNeedsLink] = struct{}{}
+			}
+		case "actingNeedsReason":
+			if _, ok := fieldSeen[tenant.FieldActingNeedsReason]; !ok {
+				selectedFields = append(selectedFields, tenant.FieldActingNeedsReason)
+				fieldSeen[tenant.FieldActingNeedsReason] = struct{}{}
 			}
 		case "contactName":
 			if _, ok := fieldSeen[tenant.FieldContactName]; !ok {

@@ -4332,6 +4332,8 @@ type AuditEntryMutation struct {
 	addsequence    *int64
 	at             *time.Time
 	action         *string
+	class          *auditentry.Class
+	result         *auditentry.Result
 	actor_id       *uuid.UUID
 	actor_username *string
 	actor_tenant   *string
@@ -4344,6 +4346,9 @@ type AuditEntryMutation struct {
 	request_id     *string
 	previous_hash  *string
 	hash           *string
+	key_id         *string
+	seals          *string
+	salts          *string
 	clearedFields  map[string]struct{}
 	done           bool
 	oldValue       func(context.Context) (*AuditEntry, error)
@@ -4616,6 +4621,78 @@ func (m *AuditEntryMutation) OldAction(ctx context.Context) (v string, err error
 // ResetAction resets all changes to the "action" field.
 func (m *AuditEntryMutation) ResetAction() {
 	m.action = nil
+}
+
+// SetClass sets the "class" field.
+func (m *AuditEntryMutation) SetClass(a auditentry.Class) {
+	m.class = &a
+}
+
+// Class returns the value of the "class" field in the mutation.
+func (m *AuditEntryMutation) Class() (r auditentry.Class, exists bool) {
+	v := m.class
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClass returns the old "class" field's value of the AuditEntry entity.
+// If the AuditEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditEntryMutation) OldClass(ctx context.Context) (v auditentry.Class, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClass is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClass requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClass: %w", err)
+	}
+	return oldValue.Class, nil
+}
+
+// ResetClass resets all changes to the "class" field.
+func (m *AuditEntryMutation) ResetClass() {
+	m.class = nil
+}
+
+// SetResult sets the "result" field.
+func (m *AuditEntryMutation) SetResult(a auditentry.Result) {
+	m.result = &a
+}
+
+// Result returns the value of the "result" field in the mutation.
+func (m *AuditEntryMutation) Result() (r auditentry.Result, exists bool) {
+	v := m.result
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldResult returns the old "result" field's value of the AuditEntry entity.
+// If the AuditEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditEntryMutation) OldResult(ctx context.Context) (v auditentry.Result, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldResult is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldResult requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldResult: %w", err)
+	}
+	return oldValue.Result, nil
+}
+
+// ResetResult resets all changes to the "result" field.
+func (m *AuditEntryMutation) ResetResult() {
+	m.result = nil
 }
 
 // SetActorID sets the "actor_id" field.
@@ -5076,6 +5153,114 @@ func (m *AuditEntryMutation) ResetHash() {
 	m.hash = nil
 }
 
+// SetKeyID sets the "key_id" field.
+func (m *AuditEntryMutation) SetKeyID(s string) {
+	m.key_id = &s
+}
+
+// KeyID returns the value of the "key_id" field in the mutation.
+func (m *AuditEntryMutation) KeyID() (r string, exists bool) {
+	v := m.key_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKeyID returns the old "key_id" field's value of the AuditEntry entity.
+// If the AuditEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditEntryMutation) OldKeyID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKeyID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKeyID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKeyID: %w", err)
+	}
+	return oldValue.KeyID, nil
+}
+
+// ResetKeyID resets all changes to the "key_id" field.
+func (m *AuditEntryMutation) ResetKeyID() {
+	m.key_id = nil
+}
+
+// SetSeals sets the "seals" field.
+func (m *AuditEntryMutation) SetSeals(s string) {
+	m.seals = &s
+}
+
+// Seals returns the value of the "seals" field in the mutation.
+func (m *AuditEntryMutation) Seals() (r string, exists bool) {
+	v := m.seals
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeals returns the old "seals" field's value of the AuditEntry entity.
+// If the AuditEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditEntryMutation) OldSeals(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeals is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeals requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeals: %w", err)
+	}
+	return oldValue.Seals, nil
+}
+
+// ResetSeals resets all changes to the "seals" field.
+func (m *AuditEntryMutation) ResetSeals() {
+	m.seals = nil
+}
+
+// SetSalts sets the "salts" field.
+func (m *AuditEntryMutation) SetSalts(s string) {
+	m.salts = &s
+}
+
+// Salts returns the value of the "salts" field in the mutation.
+func (m *AuditEntryMutation) Salts() (r string, exists bool) {
+	v := m.salts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSalts returns the old "salts" field's value of the AuditEntry entity.
+// If the AuditEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditEntryMutation) OldSalts(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSalts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSalts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSalts: %w", err)
+	}
+	return oldValue.Salts, nil
+}
+
+// ResetSalts resets all changes to the "salts" field.
+func (m *AuditEntryMutation) ResetSalts() {
+	m.salts = nil
+}
+
 // Where appends a list predicates to the AuditEntryMutation builder.
 func (m *AuditEntryMutation) Where(ps ...predicate.AuditEntry) {
 	m.predicates = append(m.predicates, ps...)
@@ -5110,7 +5295,7 @@ func (m *AuditEntryMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AuditEntryMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 21)
 	if m.tenant_id != nil {
 		fields = append(fields, auditentry.FieldTenantID)
 	}
@@ -5122,6 +5307,12 @@ func (m *AuditEntryMutation) Fields() []string {
 	}
 	if m.action != nil {
 		fields = append(fields, auditentry.FieldAction)
+	}
+	if m.class != nil {
+		fields = append(fields, auditentry.FieldClass)
+	}
+	if m.result != nil {
+		fields = append(fields, auditentry.FieldResult)
 	}
 	if m.actor_id != nil {
 		fields = append(fields, auditentry.FieldActorID)
@@ -5159,6 +5350,15 @@ func (m *AuditEntryMutation) Fields() []string {
 	if m.hash != nil {
 		fields = append(fields, auditentry.FieldHash)
 	}
+	if m.key_id != nil {
+		fields = append(fields, auditentry.FieldKeyID)
+	}
+	if m.seals != nil {
+		fields = append(fields, auditentry.FieldSeals)
+	}
+	if m.salts != nil {
+		fields = append(fields, auditentry.FieldSalts)
+	}
 	return fields
 }
 
@@ -5175,6 +5375,10 @@ func (m *AuditEntryMutation) Field(name string) (ent.Value, bool) {
 		return m.At()
 	case auditentry.FieldAction:
 		return m.Action()
+	case auditentry.FieldClass:
+		return m.Class()
+	case auditentry.FieldResult:
+		return m.Result()
 	case auditentry.FieldActorID:
 		return m.ActorID()
 	case auditentry.FieldActorUsername:
@@ -5199,6 +5403,12 @@ func (m *AuditEntryMutation) Field(name string) (ent.Value, bool) {
 		return m.PreviousHash()
 	case auditentry.FieldHash:
 		return m.Hash()
+	case auditentry.FieldKeyID:
+		return m.KeyID()
+	case auditentry.FieldSeals:
+		return m.Seals()
+	case auditentry.FieldSalts:
+		return m.Salts()
 	}
 	return nil, false
 }
@@ -5216,6 +5426,10 @@ func (m *AuditEntryMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldAt(ctx)
 	case auditentry.FieldAction:
 		return m.OldAction(ctx)
+	case auditentry.FieldClass:
+		return m.OldClass(ctx)
+	case auditentry.FieldResult:
+		return m.OldResult(ctx)
 	case auditentry.FieldActorID:
 		return m.OldActorID(ctx)
 	case auditentry.FieldActorUsername:
@@ -5240,6 +5454,12 @@ func (m *AuditEntryMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldPreviousHash(ctx)
 	case auditentry.FieldHash:
 		return m.OldHash(ctx)
+	case auditentry.FieldKeyID:
+		return m.OldKeyID(ctx)
+	case auditentry.FieldSeals:
+		return m.OldSeals(ctx)
+	case auditentry.FieldSalts:
+		return m.OldSalts(ctx)
 	}
 	return nil, fmt.Errorf("unknown AuditEntry field %s", name)
 }
@@ -5276,6 +5496,20 @@ func (m *AuditEntryMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetAction(v)
+		return nil
+	case auditentry.FieldClass:
+		v, ok := value.(auditentry.Class)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClass(v)
+		return nil
+	case auditentry.FieldResult:
+		v, ok := value.(auditentry.Result)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetResult(v)
 		return nil
 	case auditentry.FieldActorID:
 		v, ok := value.(uuid.UUID)
@@ -5360,6 +5594,27 @@ func (m *AuditEntryMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetHash(v)
+		return nil
+	case auditentry.FieldKeyID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKeyID(v)
+		return nil
+	case auditentry.FieldSeals:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeals(v)
+		return nil
+	case auditentry.FieldSalts:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSalts(v)
 		return nil
 	}
 	return fmt.Errorf("unknown AuditEntry field %s", name)
@@ -5452,6 +5707,12 @@ func (m *AuditEntryMutation) ResetField(name string) error {
 	case auditentry.FieldAction:
 		m.ResetAction()
 		return nil
+	case auditentry.FieldClass:
+		m.ResetClass()
+		return nil
+	case auditentry.FieldResult:
+		m.ResetResult()
+		return nil
 	case auditentry.FieldActorID:
 		m.ResetActorID()
 		return nil
@@ -5487,6 +5748,15 @@ func (m *AuditEntryMutation) ResetField(name string) error {
 		return nil
 	case auditentry.FieldHash:
 		m.ResetHash()
+		return nil
+	case auditentry.FieldKeyID:
+		m.ResetKeyID()
+		return nil
+	case auditentry.FieldSeals:
+		m.ResetSeals()
+		return nil
+	case auditentry.FieldSalts:
+		m.ResetSalts()
 		return nil
 	}
 	return fmt.Errorf("unknown AuditEntry field %s", name)
@@ -5543,17 +5813,25 @@ func (m *AuditEntryMutation) ResetEdge(name string) error {
 // AuditHeadMutation represents an operation that mutates the AuditHead nodes in the graph.
 type AuditHeadMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	tenant_id     *uuid.UUID
-	sequence      *int64
-	addsequence   *int64
-	hash          *string
-	clearedFields map[string]struct{}
-	done          bool
-	oldValue      func(context.Context) (*AuditHead, error)
-	predicates    []predicate.AuditHead
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	tenant_id       *uuid.UUID
+	sequence        *int64
+	addsequence     *int64
+	hash            *string
+	keyed_from      *int64
+	addkeyed_from   *int64
+	cut_sequence    *int64
+	addcut_sequence *int64
+	cut_hash        *string
+	moved_at        *time.Time
+	key_id          *string
+	mac             *string
+	clearedFields   map[string]struct{}
+	done            bool
+	oldValue        func(context.Context) (*AuditHead, error)
+	predicates      []predicate.AuditHead
 }
 
 var _ ent.Mutation = (*AuditHeadMutation)(nil)
@@ -5788,6 +6066,275 @@ func (m *AuditHeadMutation) ResetHash() {
 	m.hash = nil
 }
 
+// SetKeyedFrom sets the "keyed_from" field.
+func (m *AuditHeadMutation) SetKeyedFrom(i int64) {
+	m.keyed_from = &i
+	m.addkeyed_from = nil
+}
+
+// KeyedFrom returns the value of the "keyed_from" field in the mutation.
+func (m *AuditHeadMutation) KeyedFrom() (r int64, exists bool) {
+	v := m.keyed_from
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKeyedFrom returns the old "keyed_from" field's value of the AuditHead entity.
+// If the AuditHead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditHeadMutation) OldKeyedFrom(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKeyedFrom is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKeyedFrom requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKeyedFrom: %w", err)
+	}
+	return oldValue.KeyedFrom, nil
+}
+
+// AddKeyedFrom adds i to the "keyed_from" field.
+func (m *AuditHeadMutation) AddKeyedFrom(i int64) {
+	if m.addkeyed_from != nil {
+		*m.addkeyed_from += i
+	} else {
+		m.addkeyed_from = &i
+	}
+}
+
+// AddedKeyedFrom returns the value that was added to the "keyed_from" field in this mutation.
+func (m *AuditHeadMutation) AddedKeyedFrom() (r int64, exists bool) {
+	v := m.addkeyed_from
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetKeyedFrom resets all changes to the "keyed_from" field.
+func (m *AuditHeadMutation) ResetKeyedFrom() {
+	m.keyed_from = nil
+	m.addkeyed_from = nil
+}
+
+// SetCutSequence sets the "cut_sequence" field.
+func (m *AuditHeadMutation) SetCutSequence(i int64) {
+	m.cut_sequence = &i
+	m.addcut_sequence = nil
+}
+
+// CutSequence returns the value of the "cut_sequence" field in the mutation.
+func (m *AuditHeadMutation) CutSequence() (r int64, exists bool) {
+	v := m.cut_sequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCutSequence returns the old "cut_sequence" field's value of the AuditHead entity.
+// If the AuditHead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditHeadMutation) OldCutSequence(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCutSequence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCutSequence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCutSequence: %w", err)
+	}
+	return oldValue.CutSequence, nil
+}
+
+// AddCutSequence adds i to the "cut_sequence" field.
+func (m *AuditHeadMutation) AddCutSequence(i int64) {
+	if m.addcut_sequence != nil {
+		*m.addcut_sequence += i
+	} else {
+		m.addcut_sequence = &i
+	}
+}
+
+// AddedCutSequence returns the value that was added to the "cut_sequence" field in this mutation.
+func (m *AuditHeadMutation) AddedCutSequence() (r int64, exists bool) {
+	v := m.addcut_sequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetCutSequence resets all changes to the "cut_sequence" field.
+func (m *AuditHeadMutation) ResetCutSequence() {
+	m.cut_sequence = nil
+	m.addcut_sequence = nil
+}
+
+// SetCutHash sets the "cut_hash" field.
+func (m *AuditHeadMutation) SetCutHash(s string) {
+	m.cut_hash = &s
+}
+
+// CutHash returns the value of the "cut_hash" field in the mutation.
+func (m *AuditHeadMutation) CutHash() (r string, exists bool) {
+	v := m.cut_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCutHash returns the old "cut_hash" field's value of the AuditHead entity.
+// If the AuditHead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditHeadMutation) OldCutHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCutHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCutHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCutHash: %w", err)
+	}
+	return oldValue.CutHash, nil
+}
+
+// ResetCutHash resets all changes to the "cut_hash" field.
+func (m *AuditHeadMutation) ResetCutHash() {
+	m.cut_hash = nil
+}
+
+// SetMovedAt sets the "moved_at" field.
+func (m *AuditHeadMutation) SetMovedAt(t time.Time) {
+	m.moved_at = &t
+}
+
+// MovedAt returns the value of the "moved_at" field in the mutation.
+func (m *AuditHeadMutation) MovedAt() (r time.Time, exists bool) {
+	v := m.moved_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMovedAt returns the old "moved_at" field's value of the AuditHead entity.
+// If the AuditHead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditHeadMutation) OldMovedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMovedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMovedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMovedAt: %w", err)
+	}
+	return oldValue.MovedAt, nil
+}
+
+// ClearMovedAt clears the value of the "moved_at" field.
+func (m *AuditHeadMutation) ClearMovedAt() {
+	m.moved_at = nil
+	m.clearedFields[audithead.FieldMovedAt] = struct{}{}
+}
+
+// MovedAtCleared returns if the "moved_at" field was cleared in this mutation.
+func (m *AuditHeadMutation) MovedAtCleared() bool {
+	_, ok := m.clearedFields[audithead.FieldMovedAt]
+	return ok
+}
+
+// ResetMovedAt resets all changes to the "moved_at" field.
+func (m *AuditHeadMutation) ResetMovedAt() {
+	m.moved_at = nil
+	delete(m.clearedFields, audithead.FieldMovedAt)
+}
+
+// SetKeyID sets the "key_id" field.
+func (m *AuditHeadMutation) SetKeyID(s string) {
+	m.key_id = &s
+}
+
+// KeyID returns the value of the "key_id" field in the mutation.
+func (m *AuditHeadMutation) KeyID() (r string, exists bool) {
+	v := m.key_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKeyID returns the old "key_id" field's value of the AuditHead entity.
+// If the AuditHead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditHeadMutation) OldKeyID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKeyID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKeyID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKeyID: %w", err)
+	}
+	return oldValue.KeyID, nil
+}
+
+// ResetKeyID resets all changes to the "key_id" field.
+func (m *AuditHeadMutation) ResetKeyID() {
+	m.key_id = nil
+}
+
+// SetMAC sets the "mac" field.
+func (m *AuditHeadMutation) SetMAC(s string) {
+	m.mac = &s
+}
+
+// MAC returns the value of the "mac" field in the mutation.
+func (m *AuditHeadMutation) MAC() (r string, exists bool) {
+	v := m.mac
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMAC returns the old "mac" field's value of the AuditHead entity.
+// If the AuditHead object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditHeadMutation) OldMAC(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMAC is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMAC requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMAC: %w", err)
+	}
+	return oldValue.MAC, nil
+}
+
+// ResetMAC resets all changes to the "mac" field.
+func (m *AuditHeadMutation) ResetMAC() {
+	m.mac = nil
+}
+
 // Where appends a list predicates to the AuditHeadMutation builder.
 func (m *AuditHeadMutation) Where(ps ...predicate.AuditHead) {
 	m.predicates = append(m.predicates, ps...)
@@ -5822,7 +6369,7 @@ func (m *AuditHeadMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AuditHeadMutation) Fields() []string {
-	fields := make([]string, 0, 3)
+	fields := make([]string, 0, 9)
 	if m.tenant_id != nil {
 		fields = append(fields, audithead.FieldTenantID)
 	}
@@ -5831,6 +6378,24 @@ func (m *AuditHeadMutation) Fields() []string {
 	}
 	if m.hash != nil {
 		fields = append(fields, audithead.FieldHash)
+	}
+	if m.keyed_from != nil {
+		fields = append(fields, audithead.FieldKeyedFrom)
+	}
+	if m.cut_sequence != nil {
+		fields = append(fields, audithead.FieldCutSequence)
+	}
+	if m.cut_hash != nil {
+		fields = append(fields, audithead.FieldCutHash)
+	}
+	if m.moved_at != nil {
+		fields = append(fields, audithead.FieldMovedAt)
+	}
+	if m.key_id != nil {
+		fields = append(fields, audithead.FieldKeyID)
+	}
+	if m.mac != nil {
+		fields = append(fields, audithead.FieldMAC)
 	}
 	return fields
 }
@@ -5846,6 +6411,18 @@ func (m *AuditHeadMutation) Field(name string) (ent.Value, bool) {
 		return m.Sequence()
 	case audithead.FieldHash:
 		return m.Hash()
+	case audithead.FieldKeyedFrom:
+		return m.KeyedFrom()
+	case audithead.FieldCutSequence:
+		return m.CutSequence()
+	case audithead.FieldCutHash:
+		return m.CutHash()
+	case audithead.FieldMovedAt:
+		return m.MovedAt()
+	case audithead.FieldKeyID:
+		return m.KeyID()
+	case audithead.FieldMAC:
+		return m.MAC()
 	}
 	return nil, false
 }
@@ -5861,6 +6438,18 @@ func (m *AuditHeadMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldSequence(ctx)
 	case audithead.FieldHash:
 		return m.OldHash(ctx)
+	case audithead.FieldKeyedFrom:
+		return m.OldKeyedFrom(ctx)
+	case audithead.FieldCutSequence:
+		return m.OldCutSequence(ctx)
+	case audithead.FieldCutHash:
+		return m.OldCutHash(ctx)
+	case audithead.FieldMovedAt:
+		return m.OldMovedAt(ctx)
+	case audithead.FieldKeyID:
+		return m.OldKeyID(ctx)
+	case audithead.FieldMAC:
+		return m.OldMAC(ctx)
 	}
 	return nil, fmt.Errorf("unknown AuditHead field %s", name)
 }
@@ -5891,6 +6480,48 @@ func (m *AuditHeadMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetHash(v)
 		return nil
+	case audithead.FieldKeyedFrom:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKeyedFrom(v)
+		return nil
+	case audithead.FieldCutSequence:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCutSequence(v)
+		return nil
+	case audithead.FieldCutHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCutHash(v)
+		return nil
+	case audithead.FieldMovedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMovedAt(v)
+		return nil
+	case audithead.FieldKeyID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKeyID(v)
+		return nil
+	case audithead.FieldMAC:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMAC(v)
+		return nil
 	}
 	return fmt.Errorf("unknown AuditHead field %s", name)
 }
@@ -5902,6 +6533,12 @@ func (m *AuditHeadMutation) AddedFields() []string {
 	if m.addsequence != nil {
 		fields = append(fields, audithead.FieldSequence)
 	}
+	if m.addkeyed_from != nil {
+		fields = append(fields, audithead.FieldKeyedFrom)
+	}
+	if m.addcut_sequence != nil {
+		fields = append(fields, audithead.FieldCutSequence)
+	}
 	return fields
 }
 
@@ -5912,6 +6549,10 @@ func (m *AuditHeadMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case audithead.FieldSequence:
 		return m.AddedSequence()
+	case audithead.FieldKeyedFrom:
+		return m.AddedKeyedFrom()
+	case audithead.FieldCutSequence:
+		return m.AddedCutSequence()
 	}
 	return nil, false
 }
@@ -5928,6 +6569,20 @@ func (m *AuditHeadMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddSequence(v)
 		return nil
+	case audithead.FieldKeyedFrom:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddKeyedFrom(v)
+		return nil
+	case audithead.FieldCutSequence:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddCutSequence(v)
+		return nil
 	}
 	return fmt.Errorf("unknown AuditHead numeric field %s", name)
 }
@@ -5935,7 +6590,11 @@ func (m *AuditHeadMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *AuditHeadMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(audithead.FieldMovedAt) {
+		fields = append(fields, audithead.FieldMovedAt)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -5948,6 +6607,11 @@ func (m *AuditHeadMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *AuditHeadMutation) ClearField(name string) error {
+	switch name {
+	case audithead.FieldMovedAt:
+		m.ClearMovedAt()
+		return nil
+	}
 	return fmt.Errorf("unknown AuditHead nullable field %s", name)
 }
 
@@ -5963,6 +6627,24 @@ func (m *AuditHeadMutation) ResetField(name string) error {
 		return nil
 	case audithead.FieldHash:
 		m.ResetHash()
+		return nil
+	case audithead.FieldKeyedFrom:
+		m.ResetKeyedFrom()
+		return nil
+	case audithead.FieldCutSequence:
+		m.ResetCutSequence()
+		return nil
+	case audithead.FieldCutHash:
+		m.ResetCutHash()
+		return nil
+	case audithead.FieldMovedAt:
+		m.ResetMovedAt()
+		return nil
+	case audithead.FieldKeyID:
+		m.ResetKeyID()
+		return nil
+	case audithead.FieldMAC:
+		m.ResetMAC()
 		return nil
 	}
 	return fmt.Errorf("unknown AuditHead field %s", name)
@@ -45505,6 +46187,7 @@ type TenantMutation struct {
 	session_absolute_minutes    *int
 	addsession_absolute_minutes *int
 	online_billing_needs_link   *bool
+	acting_needs_reason         *bool
 	email                       *string
 	contact_name                *string
 	contact_phone               *string
@@ -46254,6 +46937,42 @@ func (m *TenantMutation) ResetOnlineBillingNeedsLink() {
 	m.online_billing_needs_link = nil
 }
 
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (m *TenantMutation) SetActingNeedsReason(b bool) {
+	m.acting_needs_reason = &b
+}
+
+// ActingNeedsReason returns the value of the "acting_needs_reason" field in the mutation.
+func (m *TenantMutation) ActingNeedsReason() (r bool, exists bool) {
+	v := m.acting_needs_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActingNeedsReason returns the old "acting_needs_reason" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldActingNeedsReason(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActingNeedsReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActingNeedsReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActingNeedsReason: %w", err)
+	}
+	return oldValue.ActingNeedsReason, nil
+}
+
+// ResetActingNeedsReason resets all changes to the "acting_needs_reason" field.
+func (m *TenantMutation) ResetActingNeedsReason() {
+	m.acting_needs_reason = nil
+}
+
 // SetEmail sets the "email" field.
 func (m *TenantMutation) SetEmail(s string) {
 	m.email = &s
@@ -46549,7 +47268,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 22)
 	if m.parent != nil {
 		fields = append(fields, tenant.FieldParentID)
 	}
@@ -46597,6 +47316,9 @@ func (m *TenantMutation) Fields() []string {
 	}
 	if m.online_billing_needs_link != nil {
 		fields = append(fields, tenant.FieldOnlineBillingNeedsLink)
+	}
+	if m.acting_needs_reason != nil {
+		fields = append(fields, tenant.FieldActingNeedsReason)
 	}
 	if m.email != nil {
 		fields = append(fields, tenant.FieldEmail)
@@ -46653,6 +47375,8 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.SessionAbsoluteMinutes()
 	case tenant.FieldOnlineBillingNeedsLink:
 		return m.OnlineBillingNeedsLink()
+	case tenant.FieldActingNeedsReason:
+		return m.ActingNeedsReason()
 	case tenant.FieldEmail:
 		return m.Email()
 	case tenant.FieldContactName:
@@ -46704,6 +47428,8 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldSessionAbsoluteMinutes(ctx)
 	case tenant.FieldOnlineBillingNeedsLink:
 		return m.OldOnlineBillingNeedsLink(ctx)
+	case tenant.FieldActingNeedsReason:
+		return m.OldActingNeedsReason(ctx)
 	case tenant.FieldEmail:
 		return m.OldEmail(ctx)
 	case tenant.FieldContactName:
@@ -46834,6 +47560,13 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetOnlineBillingNeedsLink(v)
+		return nil
+	case tenant.FieldActingNeedsReason:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActingNeedsReason(v)
 		return nil
 	case tenant.FieldEmail:
 		v, ok := value.(string)
@@ -47002,6 +47735,9 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldOnlineBillingNeedsLink:
 		m.ResetOnlineBillingNeedsLink()
+		return nil
+	case tenant.FieldActingNeedsReason:
+		m.ResetActingNeedsReason()
 		return nil
 	case tenant.FieldEmail:
 		m.ResetEmail()

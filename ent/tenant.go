@@ -50,6 +50,8 @@ type Tenant struct {
 	SessionAbsoluteMinutes int `json:"session_absolute_minutes,omitempty"`
 	// OnlineBillingNeedsLink holds the value of the "online_billing_needs_link" field.
 	OnlineBillingNeedsLink bool `json:"online_billing_needs_link,omitempty"`
+	// ActingNeedsReason holds the value of the "acting_needs_reason" field.
+	ActingNeedsReason bool `json:"acting_needs_reason,omitempty"`
 	// Email holds the value of the "email" field.
 	Email string `json:"email,omitempty"`
 	// ContactName holds the value of the "contact_name" field.
@@ -108,7 +110,7 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case tenant.FieldParentID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case tenant.FieldLoginNeedsOrganization, tenant.FieldNamesChangeable, tenant.FieldOnlineBillingNeedsLink:
+		case tenant.FieldLoginNeedsOrganization, tenant.FieldNamesChangeable, tenant.FieldOnlineBillingNeedsLink, tenant.FieldActingNeedsReason:
 			values[i] = new(sql.NullBool)
 		case tenant.FieldSessionIdleMinutes, tenant.FieldSessionAbsoluteMinutes:
 			values[i] = new(sql.NullInt64)
@@ -236,6 +238,12 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OnlineBillingNeedsLink = value.Bool
 			}
+		case tenant.FieldActingNeedsReason:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field acting_needs_reason", values[i])
+			} else if value.Valid {
+				_m.ActingNeedsReason = value.Bool
+			}
 		case tenant.FieldEmail:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field email", values[i])
@@ -361,6 +369,9 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("online_billing_needs_link=")
 	builder.WriteString(fmt.Sprintf("%v", _m.OnlineBillingNeedsLink))
+	builder.WriteString(", ")
+	builder.WriteString("acting_needs_reason=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ActingNeedsReason))
 	builder.WriteString(", ")
 	builder.WriteString("email=")
 	builder.WriteString(_m.Email)

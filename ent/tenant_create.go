@@ -208,6 +208,20 @@ func (_c *TenantCreate) SetNillableOnlineBillingNeedsLink(v *bool) *TenantCreate
 	return _c
 }
 
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (_c *TenantCreate) SetActingNeedsReason(v bool) *TenantCreate {
+	_c.mutation.SetActingNeedsReason(v)
+	return _c
+}
+
+// SetNillableActingNeedsReason sets the "acting_needs_reason" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableActingNeedsReason(v *bool) *TenantCreate {
+	if v != nil {
+		_c.SetActingNeedsReason(*v)
+	}
+	return _c
+}
+
 // SetEmail sets the "email" field.
 func (_c *TenantCreate) SetEmail(v string) *TenantCreate {
 	_c.mutation.SetEmail(v)
@@ -381,6 +395,10 @@ func (_c *TenantCreate) defaults() error {
 		v := tenant.DefaultOnlineBillingNeedsLink
 		_c.mutation.SetOnlineBillingNeedsLink(v)
 	}
+	if _, ok := _c.mutation.ActingNeedsReason(); !ok {
+		v := tenant.DefaultActingNeedsReason
+		_c.mutation.SetActingNeedsReason(v)
+	}
 	if _, ok := _c.mutation.Email(); !ok {
 		v := tenant.DefaultEmail
 		_c.mutation.SetEmail(v)
@@ -468,6 +486,9 @@ func (_c *TenantCreate) check() error {
 	}
 	if _, ok := _c.mutation.OnlineBillingNeedsLink(); !ok {
 		return &ValidationError{Name: "online_billing_needs_link", err: errors.New(`ent: missing required field "Tenant.online_billing_needs_link"`)}
+	}
+	if _, ok := _c.mutation.ActingNeedsReason(); !ok {
+		return &ValidationError{Name: "acting_needs_reason", err: errors.New(`ent: missing required field "Tenant.acting_needs_reason"`)}
 	}
 	if _, ok := _c.mutation.Email(); !ok {
 		return &ValidationError{Name: "email", err: errors.New(`ent: missing required field "Tenant.email"`)}
@@ -579,6 +600,10 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.OnlineBillingNeedsLink(); ok {
 		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
 		_node.OnlineBillingNeedsLink = value
+	}
+	if value, ok := _c.mutation.ActingNeedsReason(); ok {
+		_spec.SetField(tenant.FieldActingNeedsReason, field.TypeBool, value)
+		_node.ActingNeedsReason = value
 	}
 	if value, ok := _c.mutation.Email(); ok {
 		_spec.SetField(tenant.FieldEmail, field.TypeString, value)
@@ -892,6 +917,18 @@ func (u *TenantUpsert) SetOnlineBillingNeedsLink(v bool) *TenantUpsert {
 // UpdateOnlineBillingNeedsLink sets the "online_billing_needs_link" field to the value that was provided on create.
 func (u *TenantUpsert) UpdateOnlineBillingNeedsLink() *TenantUpsert {
 	u.SetExcluded(tenant.FieldOnlineBillingNeedsLink)
+	return u
+}
+
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (u *TenantUpsert) SetActingNeedsReason(v bool) *TenantUpsert {
+	u.Set(tenant.FieldActingNeedsReason, v)
+	return u
+}
+
+// UpdateActingNeedsReason sets the "acting_needs_reason" field to the value that was provided on create.
+func (u *TenantUpsert) UpdateActingNeedsReason() *TenantUpsert {
+	u.SetExcluded(tenant.FieldActingNeedsReason)
 	return u
 }
 
@@ -1236,6 +1273,20 @@ func (u *TenantUpsertOne) SetOnlineBillingNeedsLink(v bool) *TenantUpsertOne {
 func (u *TenantUpsertOne) UpdateOnlineBillingNeedsLink() *TenantUpsertOne {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateOnlineBillingNeedsLink()
+	})
+}
+
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (u *TenantUpsertOne) SetActingNeedsReason(v bool) *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetActingNeedsReason(v)
+	})
+}
+
+// UpdateActingNeedsReason sets the "acting_needs_reason" field to the value that was provided on create.
+func (u *TenantUpsertOne) UpdateActingNeedsReason() *TenantUpsertOne {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateActingNeedsReason()
 	})
 }
 
@@ -1755,6 +1806,20 @@ func (u *TenantUpsertBulk) SetOnlineBillingNeedsLink(v bool) *TenantUpsertBulk {
 func (u *TenantUpsertBulk) UpdateOnlineBillingNeedsLink() *TenantUpsertBulk {
 	return u.Update(func(s *TenantUpsert) {
 		s.UpdateOnlineBillingNeedsLink()
+	})
+}
+
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (u *TenantUpsertBulk) SetActingNeedsReason(v bool) *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.SetActingNeedsReason(v)
+	})
+}
+
+// UpdateActingNeedsReason sets the "acting_needs_reason" field to the value that was provided on create.
+func (u *TenantUpsertBulk) UpdateActingNeedsReason() *TenantUpsertBulk {
+	return u.Update(func(s *TenantUpsert) {
+		s.UpdateActingNeedsReason()
 	})
 }
 

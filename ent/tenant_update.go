@@ -273,6 +273,20 @@ func (_u *TenantUpdate) SetNillableOnlineBillingNeedsLink(v *bool) *TenantUpdate
 	return _u
 }
 
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (_u *TenantUpdate) SetActingNeedsReason(v bool) *TenantUpdate {
+	_u.mutation.SetActingNeedsReason(v)
+	return _u
+}
+
+// SetNillableActingNeedsReason sets the "acting_needs_reason" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableActingNeedsReason(v *bool) *TenantUpdate {
+	if v != nil {
+		_u.SetActingNeedsReason(*v)
+	}
+	return _u
+}
+
 // SetEmail sets the "email" field.
 func (_u *TenantUpdate) SetEmail(v string) *TenantUpdate {
 	_u.mutation.SetEmail(v)
@@ -496,6 +510,9 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.OnlineBillingNeedsLink(); ok {
 		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ActingNeedsReason(); ok {
+		_spec.SetField(tenant.FieldActingNeedsReason, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(tenant.FieldEmail, field.TypeString, value)
@@ -849,6 +866,20 @@ func (_u *TenantUpdateOne) SetNillableOnlineBillingNeedsLink(v *bool) *TenantUpd
 	return _u
 }
 
+// SetActingNeedsReason sets the "acting_needs_reason" field.
+func (_u *TenantUpdateOne) SetActingNeedsReason(v bool) *TenantUpdateOne {
+	_u.mutation.SetActingNeedsReason(v)
+	return _u
+}
+
+// SetNillableActingNeedsReason sets the "acting_needs_reason" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableActingNeedsReason(v *bool) *TenantUpdateOne {
+	if v != nil {
+		_u.SetActingNeedsReason(*v)
+	}
+	return _u
+}
+
 // SetEmail sets the "email" field.
 func (_u *TenantUpdateOne) SetEmail(v string) *TenantUpdateOne {
 	_u.mutation.SetEmail(v)
@@ -1102,6 +1133,9 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	}
 	if value, ok := _u.mutation.OnlineBillingNeedsLink(); ok {
 		_spec.SetField(tenant.FieldOnlineBillingNeedsLink, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ActingNeedsReason(); ok {
+		_spec.SetField(tenant.FieldActingNeedsReason, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(tenant.FieldEmail, field.TypeString, value)

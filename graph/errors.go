@@ -79,6 +79,9 @@ func presenter(requestID func(context.Context) string, log *slog.Logger) graphql
 		}
 		for _, known := range refusals {
 			if errors.Is(err, known.err) {
+				if known.code == codeForbidden || known.err == fault.ErrNotFound {
+					noteRefused(ctx, known.code == codeForbidden)
+				}
 				return tell(known.code, lang.Text(language, cmp.Or(known.text, known.code), nil))
 			}
 		}
@@ -92,6 +95,7 @@ func presenter(requestID func(context.Context) string, log *slog.Logger) graphql
 		case errors.As(err, &invalid):
 			return tell(CodeBadUserInput, string(invalid))
 		case ent.IsNotFound(err):
+			noteRefused(ctx, false)
 			return tell("NOT_FOUND", lang.Text(language, "NOT_FOUND", nil))
 		case errors.Is(err, context.Canceled):
 			return tell(CodeUnavailable, lang.Text(language, CodeUnavailable, nil))
@@ -122,7 +126,7 @@ func protocolCode(err *gqlerror.Error) string {
 // log only.
 func recoverer(log *slog.Logger) graphql.RecoverFunc {
 	return func(ctx context.Context, panicked any) error {
-		log.ErrorContext(ctx, "a resolver panicked", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		log.ErrorContext(ctx, "a resolver panicked", "panic", fault.Panicked(panicked), "stack", string(debug.Stack()))
 		return errors.New("a resolver panicked")
 	}
 }

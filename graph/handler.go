@@ -78,6 +78,7 @@ func NewExecutor(r *Resolver, o Options) *executor.Executor {
 	exec.Use(turn{o.Enter, present})
 	exec.Use(charge{o.Budget, present})
 	exec.Use(places{o.Signer})
+	exec.Use(attempts{r})
 	if o.Introspection {
 		exec.Use(extension.Introspection{})
 	}

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
@@ -117,6 +118,9 @@ func (r *Resolver) nodes(ctx context.Context, ids []gid.ID) ([]ent.Noder, error)
 		if !isNotFound(err) {
 			return nil, err
 		}
+	}
+	if slices.Contains(result, nil) {
+		noteRefused(ctx, false)
 	}
 	return result, nil
 }

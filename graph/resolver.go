@@ -76,6 +76,9 @@ func (r *Resolver) userErrors(ctx context.Context, err error) ([]*model.UserErro
 		return nil, err
 	}
 	language := lang.FromContext(ctx)
+	if len(faults) > 0 {
+		noteRefused(ctx, false)
+	}
 	told := make([]*model.UserError, len(faults))
 	for i, f := range faults {
 		told[i] = &model.UserError{Code: f.Code, Field: f.Field, Message: message(language, f)}

@@ -184,12 +184,12 @@ func TestAdministrationHasNoHiddenInput(t *testing.T) {
 		if tried < 200 {
 			t.Errorf("only %d requests were tried", tried)
 		}
-		if after := dump(t, d, "HANSA"); after != before {
+		if after := dump(t, d, "HANSA"); withoutLogins(after) != withoutLogins(before) {
 			t.Errorf("something has changed:\n%s\nbefore:\n%s", after, before)
 		}
 		// Null is what is left out: nothing, or the default.
 		changeSettings(t, sabine, map[string]any{"tenantId": tenantID(t, d, "HANSA"), "namesChangeable": nil, "mandatoryContactFields": nil, "sessionIdleMinutes": nil}).OK(t)
-		if after := dump(t, d, "HANSA"); after != before {
+		if after := dump(t, d, "HANSA"); withoutLogins(after) != withoutLogins(before) {
 			t.Errorf("null has changed something:\n%s\nbefore:\n%s", after, before)
 		}
 	})

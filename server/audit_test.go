@@ -4,18 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
 
 	"kontor/authz"
-	"kontor/ent/auditentry"
 	"kontor/internal/audit"
 	"kontor/internal/db"
+	"kontor/internal/seal"
 	"kontor/server/servertest"
 )
 
@@ -206,49 +206,223 @@ func TestAuditChain(t *testing.T) {
 			}
 		}
 	})
-	// Verify is asked on a database of its own, whose triggers are taken away.
-	ctx := authz.System(t.Context())
-	for name, each := range map[string]struct{ statement, want string }{
-		"untouched":     {``, ``},
-		"changed":       {`UPDATE audit_entries SET after = '{"forged":true}' WHERE sequence = 2`, "entry 2 was changed"},
-		"other actor":   {`UPDATE audit_entries SET actor_username = 'somebody' WHERE sequence = 3`, "entry 3 was changed"},
-		"removed":       {`DELETE FROM audit_entries WHERE sequence = 2`, "entry 2 is missing"},
-		"cut off":       {`DELETE FROM audit_entries WHERE sequence = 4`, "it ends at entry 3 and not at 4"},
-		"renumbered":    {`UPDATE audit_entries SET sequence = 20 WHERE sequence = 4`, "entry 4 is missing"},
-		"head reset":    {`UPDATE audit_heads SET sequence = 3`, "it ends at entry 4 and not at 3"},
-		"hash replaced": {`UPDATE audit_entries SET previous_hash = '' WHERE sequence = 3`, "entry 3 does not follow the one before"},
+}
+
+// Whoever writes into the database past its triggers, and does not have the secret, breaks the chain,
+// and the first bad entry is named. What cannot be seen in the database alone, heads show that were
+// kept elsewhere.
+//
+// Requirement: AC-13
+// Case: PRIV-02
+func TestAuditChainIsBrokenBySQL(t *testing.T) {
+	t.Parallel()
+	of := func(organization string) string {
+		return `(SELECT id FROM tenants WHERE organization_id = '` + organization + `')`
+	}
+	hansa, alster := of("HANSA"), of("ALSTER")
+	columns := `tenant_id, at, action, actor_id, actor_username, actor_tenant, subject_kind, subject_id, subject_label, before, after, ip_address, request_id, previous_hash, hash, class, result, key_id, seals, salts`
+	copied := func(sequence string, more string) string {
+		return `INSERT INTO audit_entries (id, sequence, ` + columns + `) SELECT '0198aaaa-0000-7000-8000-000000000001', ` + sequence + `, ` + columns + ` FROM audit_entries WHERE tenant_id = ` + hansa + more
+	}
+	moved := func(from, to int) string {
+		return fmt.Sprintf(`UPDATE audit_entries SET sequence = %d WHERE sequence = %d AND tenant_id = %s`, to, from, hansa)
+	}
+	for name, each := range map[string]struct {
+		statements []string
+		want       string
+		kept       bool // whether the head that was kept is needed to find it
+	}{
+		"untouched":        {nil, ``, false},
+		"changed":          {[]string{`UPDATE audit_entries SET after = '{"forged":true}' WHERE sequence = 2`}, "entry 2 was changed", false},
+		"other actor":      {[]string{`UPDATE audit_entries SET actor_username = 'somebody' WHERE sequence = 3`}, "entry 3 was changed", false},
+		"other key":        {[]string{`UPDATE audit_entries SET actor_id = NULL WHERE sequence = 3`}, "entry 3 was changed", false},
+		"other origin":     {[]string{`UPDATE audit_entries SET ip_address = '192.0.2.1' WHERE sequence = 1`}, "entry 1 was changed", false},
+		"other result":     {[]string{`UPDATE audit_entries SET result = 'REFUSED' WHERE sequence = 4`}, "entry 4 was changed", false},
+		"emptied":          {[]string{`UPDATE audit_entries SET actor_username = '', actor_tenant = '', salts = '- ' || substr(salts, 24) WHERE sequence = 2`}, "something was taken out of entry 2, and no entry says", false},
+		"emptied silently": {[]string{`UPDATE audit_entries SET before = '', after = '' WHERE sequence = 2`}, "entry 2 was changed", false},
+		"removed":          {[]string{`DELETE FROM audit_entries WHERE sequence = 2`}, "entry 2 is missing", false},
+		"all removed":      {[]string{`DELETE FROM audit_entries`}, "it ends at entry 0 and not at 4", false},
+		"cut off":          {[]string{`DELETE FROM audit_entries WHERE sequence = 4`}, "it ends at entry 3 and not at 4", false},
+		"renumbered":       {[]string{`UPDATE audit_entries SET sequence = 20 WHERE sequence = 4`}, "entry 4 is missing", false},
+		"reordered":        {[]string{moved(2, 40), moved(3, 2), moved(40, 3)}, "entry 2 does not follow the one before", false},
+		"put in":           {[]string{moved(4, 5), copied("4", " AND sequence = 2")}, "entry 4 does not follow the one before", false},
+		"put in at the end": {[]string{copied("5", " AND sequence = 4"),
+			`UPDATE audit_heads SET sequence = 5 WHERE tenant_id = ` + hansa}, "entry 5 does not follow the one before", false},
+		"of another tenant": {[]string{`DELETE FROM audit_entries WHERE tenant_id = ` + alster, `UPDATE audit_heads SET sequence = 1 WHERE tenant_id = ` + alster,
+			`UPDATE audit_entries SET tenant_id = ` + alster + ` WHERE sequence = 1 AND tenant_id = ` + hansa}, "entry 1 is missing", false},
+		"head reset":           {[]string{`UPDATE audit_heads SET sequence = 3`}, "it ends at entry 4 and not at 3", false},
+		"head replaced":        {[]string{`DELETE FROM audit_entries WHERE sequence = 4`, `UPDATE audit_heads SET sequence = 3, hash = (SELECT hash FROM audit_entries e WHERE e.tenant_id = audit_heads.tenant_id AND e.sequence = 3) WHERE tenant_id = ` + hansa}, "the note of its end, entry 3, was changed by another hand", false},
+		"without the key":      {[]string{`UPDATE audit_entries SET key_id = '', seals = '', salts = '' WHERE sequence = 2`}, "entry 2 was made without the key", false},
+		"as if before the key": {[]string{`UPDATE audit_entries SET key_id = '', seals = '', salts = ''`, `UPDATE audit_heads SET keyed_from = 0, key_id = '', mac = ''`}, "entry 1 was changed", false},
+		"as if cut":            {[]string{`DELETE FROM audit_entries WHERE sequence = 1`, `UPDATE audit_heads SET cut_sequence = 1, cut_hash = (SELECT previous_hash FROM audit_entries e WHERE e.tenant_id = audit_heads.tenant_id AND e.sequence = 2) WHERE tenant_id = ` + hansa}, "the note of its end, entry 4, was changed by another hand", false},
+		"hash replaced":        {[]string{`UPDATE audit_entries SET previous_hash = '' WHERE sequence = 3`}, "entry 3 does not follow the one before", false},
+		// An older state of everything, as a backup has it.
+		"rolled back": {[]string{`DELETE FROM audit_entries WHERE sequence > 3 AND tenant_id = ` + hansa,
+			`UPDATE audit_heads SET sequence = was.sequence, hash = was.hash, key_id = was.key_id, mac = was.mac FROM was WHERE audit_heads.id = was.id`}, "it ends at entry 3, and its end at entry 4 was kept elsewhere at ", true},
+		"begun anew": {[]string{`DELETE FROM audit_entries`, `DELETE FROM audit_heads`}, "it ends at entry 0, and its end at entry 4 was kept elsewhere at ", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := servertest.Start(t, servertest.Backends[0])
-			martha := k.As(t, "martha.hansen")
-			for i := range 4 {
-				martha.Operation(t, "spa/users", "CreateUser", servertest.Vars{"input": map[string]any{
-					"firstName": "Nele", "lastName": "Neu", "email": fmt.Sprintf("nele%d@hansa.example", i), "roles": []string{"GENERAL_USER"}}}).OK(t)
-			}
-			d := k.SQL(t)
-			for _, statement := range []string{`DROP TRIGGER audit_entries_frozen`, `DROP TRIGGER audit_entries_undeletable`, each.statement} {
-				if _, err := d.ExecContext(t.Context(), statement); err != nil && statement != "" {
-					t.Fatal(err)
-				}
-			}
-			k.WithDatabase(t, func(d *db.DB) {
-				chains, err := audit.New(d, time.Now, nil).Verify(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, chain := range chains {
-					want := ""
-					if chain.Organization == "HANSA" {
-						want = each.want
-					}
-					if chain.Broken != want {
-						t.Errorf("%s: %q, want %q", chain.Organization, chain.Broken, want)
+			servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+				d := k.SQL(t)
+				do := func(statements ...string) {
+					for _, statement := range statements {
+						if _, err := d.ExecContext(t.Context(), statement); err != nil {
+							t.Fatalf("%s: %v", statement, err)
+						}
 					}
 				}
-				if n := d.Client.AuditEntry.Query().Order(auditentry.BySequence(sql.OrderDesc())).CountX(ctx); n < 3 {
-					t.Errorf("only %d entries were verified", n)
+				create := func(who *servertest.Client, domain string, i int) {
+					who.Operation(t, "spa/users", "CreateUser", servertest.Vars{"input": map[string]any{
+						"firstName": "Nele", "lastName": "Neu", "email": fmt.Sprintf("nele%d@%s", i, domain), "roles": []string{"GENERAL_USER"}}}).OK(t)
 				}
+				auditOff(t, k)
+				martha := k.As(t, "martha.hansen")
+				do(`DELETE FROM audit_entries`, `DELETE FROM audit_heads`) // the logins
+				for i := range 4 {
+					if i == 3 {
+						do(`CREATE TABLE was AS SELECT id, sequence, hash, key_id, mac FROM audit_heads`)
+					}
+					create(martha, "hansa.example", i)
+				}
+				maik := k.As(t, "maik.alster")
+				do(`DELETE FROM audit_entries WHERE tenant_id = `+alster, `DELETE FROM audit_heads WHERE tenant_id = `+alster)
+				create(maik, "alster.example", 9)
+				k.WithDatabase(t, func(d *db.DB) {
+					log, ctx := k.AuditLog(t, d), authz.System(t.Context())
+					heads, err := log.Heads(ctx, nil)
+					if err != nil || len(heads) != 2 {
+						t.Fatalf("%d heads, %v", len(heads), err)
+					}
+					do(each.statements...)
+					for _, with := range [][]audit.Head{nil, heads} {
+						chains, err := log.Verify(ctx, with...)
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, chain := range chains {
+							want := each.want
+							if each.kept && with == nil {
+								want = ""
+							}
+							if chain.Organization == "HANSA" && (!strings.HasPrefix(chain.Broken, want) || want == "" && chain.Broken != "") {
+								t.Errorf("with %d heads: %q, want %q", len(with), chain.Broken, want)
+							}
+							if name == "of another tenant" && chain.Organization == "ALSTER" && chain.Broken != "entry 1 was changed" && chain.Broken != "entry 1 is another than the one whose hash was kept elsewhere" {
+								t.Errorf("the other tenant's: %q", chain.Broken)
+							}
+							if chain.Organization == "HANSA" && each.want == "" && (chain.Entries != 4 || !chain.Keyed) {
+								t.Errorf("%+v", chain)
+							}
+						}
+					}
+				})
 			})
 		})
 	}
+}
+
+// auditOff takes the triggers of the audit log away.
+func auditOff(t *testing.T, k *servertest.Kontor) {
+	t.Helper()
+	d := k.SQL(t)
+	statements := []string{`ALTER TABLE audit_entries DISABLE TRIGGER USER`, `ALTER TABLE audit_heads DISABLE TRIGGER USER`}
+	if onSQLite(d) {
+		statements = []string{`DROP TRIGGER audit_entries_frozen`, `DROP TRIGGER audit_entries_undeletable`, `DROP TRIGGER audit_entries_keyed`, `DROP TRIGGER audit_heads_kept`}
+	}
+	for _, statement := range statements {
+		if _, err := d.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A chain of before there were keys verifies, and goes on with the key when it is told to; a secret
+// that is given up is needed for what was made with it, and for nothing else.
+//
+// Case: PRIV-02
+func TestAuditChainComesToAKey(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		martha, d := k.As(t, "martha.hansen"), k.SQL(t)
+		auditOff(t, k)
+		// As the migration finds it.
+		for _, statement := range []string{`DELETE FROM audit_entries`, `DELETE FROM audit_heads`, `INSERT INTO audit_heads (id, tenant_id, sequence, hash) SELECT id, id, 0, '' FROM tenants`} {
+			if _, err := d.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		create := func(i int) {
+			martha.Operation(t, "spa/users", "CreateUser", servertest.Vars{"input": map[string]any{
+				"firstName": "Nele", "lastName": "Neu", "email": fmt.Sprintf("nele%d@hansa.example", i), "roles": []string{"GENERAL_USER"}}}).OK(t)
+		}
+		create(1)
+		create(2)
+		ctx := authz.System(t.Context())
+		hansa := func(log *audit.Log, heads ...audit.Head) audit.Chain {
+			t.Helper()
+			chains, err := log.Verify(ctx, heads...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return chains[slices.IndexFunc(chains, func(c audit.Chain) bool { return c.Organization == "HANSA" })]
+		}
+		k.WithDatabase(t, func(d *db.DB) {
+			log := k.AuditLog(t, d)
+			if c := hansa(log); c.Broken != "" || c.Keyed || c.Entries != 2 {
+				t.Errorf("before: %+v", c)
+			}
+			if n, err := log.Key(ctx); err != nil || n == 0 {
+				t.Errorf("%d logs got a key: %v", n, err)
+			}
+		})
+		k = k.Replica(t)
+		martha = k.As(t, "martha.hansen")
+		create(3)
+		k.WithDatabase(t, func(d *db.DB) {
+			log := k.AuditLog(t, d)
+			heads, err := log.Heads(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := hansa(log, heads...); c.Broken != "" || !c.Keyed || c.Entries != 4 { // with a login
+				t.Errorf("after: %+v", c)
+			}
+			// Another secret signs from now on.
+			rotated, err := seal.New([]string{"another secret, of 32 characters or more", "0123456789abcdef0123456789abcdef"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, err := seal.New([]string{"another secret, of 32 characters or more"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			both := audit.New(d, rotated, k.Clock.Now, nil)
+			if err := both.Renew(ctx); err != nil {
+				t.Error(err)
+			}
+			if c := hansa(both, heads...); c.Broken != "" {
+				t.Errorf("after a rotation: %+v", c)
+			}
+			if c := hansa(audit.New(d, alone, k.Clock.Now, nil)); !strings.HasPrefix(c.Broken, "entry 3 was made with the secret ") || !strings.Contains(c.Broken, "not listed") {
+				t.Errorf("without the old secret: %+v", c)
+			}
+			// Heads are read as they are printed and as they are logged, and nobody else's are.
+			var printed strings.Builder
+			shipped := slog.New(slog.NewJSONHandler(&printed, nil))
+			shipped.Info("something else", "sequence", 1)
+			if err := both.Ship(ctx, shipped, map[uuid.UUID]int64{}); err != nil {
+				t.Error(err)
+			}
+			read, err := both.ReadHeads(strings.NewReader(printed.String()))
+			if err != nil || len(read) != len(heads) || len(read) == 0 {
+				t.Errorf("read %v of %s: %v", read, printed.String(), err)
+			}
+			if _, err := log.ReadHeads(strings.NewReader(printed.String())); err == nil {
+				t.Error("heads of another deployment are believed")
+			}
+			if _, err := both.ReadHeads(strings.NewReader(strings.ReplaceAll(printed.String(), `"sequence":4`, `"sequence":3`))); err == nil {
+				t.Error("a changed head is believed")
+			}
+		})
+	})
 }

@@ -31,6 +31,7 @@ type Config struct {
 	Production  bool   // KONTOR_ENV=production
 	Secrets     []string
 	DebugAddr   string // metrics and profiles; empty: off
+	Debug       bool   // whether the log has what is for development only
 	Profiles    bool   // profiles at DebugAddr, beside metrics
 	// ShutdownTimeout is how long requests have to finish; 0: 25 seconds.
 	ShutdownTimeout time.Duration
@@ -171,6 +172,17 @@ func (c Config) production(base *url.URL) []error {
 	if base != nil && base.Scheme != "https" {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs a KONTOR_BASE_URL with https: cookies would travel in the open"))
 	}
+	for i, secret := range c.Secrets {
+		if guessable(secret) {
+			wrong = append(wrong, fmt.Errorf("KONTOR_ENV=production refuses KONTOR_SECRET number %d: it has too few different characters; take one from `openssl rand -hex 32`", i+1))
+		}
+	}
+	if c.Debug {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_LOG_LEVEL=debug: it is for development"))
+	}
+	if public(c.DebugAddr) {
+		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses a KONTOR_DEBUG_ADDR on a public address: figures are for the monitoring, on a loopback or private address"))
+	}
 	if host, _, _ := net.SplitHostPort(c.DebugAddr); c.Profiles && !isLoopback(host) {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production refuses KONTOR_PPROF unless KONTOR_DEBUG_ADDR is a loopback address: profiles show what is in memory"))
 	}
@@ -178,6 +190,26 @@ func (c Config) production(base *url.URL) []error {
 		wrong = append(wrong, errors.New("KONTOR_ENV=production needs KONTOR_REDIS_URL: sessions in process end with it and are unknown to other replicas"))
 	}
 	return wrong
+}
+
+// guessable tells whether somebody typed a secret to get it over with.
+func guessable(secret string) bool {
+	different := map[rune]bool{}
+	for _, r := range secret {
+		different[r] = true
+	}
+	return len(different) < 10
+}
+
+// public tells whether an address to listen on is one of the public's. All addresses, as a pod listens on,
+// is not told apart: there the network says who reaches it.
+func public(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false // there is none, or listening on it fails
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
 func isLoopback(host string) bool {
@@ -194,9 +226,13 @@ func (c Config) secure() bool { return strings.HasPrefix(c.BaseURL, "https://") 
 
 // secrets are the keys for signed links, the newest first. In development one is
 // made at the first start and kept beside the data.
-func (c Config) secrets() ([]string, error) {
-	if len(c.Secrets) > 0 {
-		return c.Secrets, nil
+func (c Config) secrets() ([]string, error) { return Secrets(c.Secrets) }
+
+// Secrets are the keys of a deployment for a command: those that are set, or what a server
+// in development made beside its data.
+func Secrets(set []string) ([]string, error) {
+	if len(set) > 0 {
+		return set, nil
 	}
 	path := filepath.Join("data", "secret")
 	if kept, err := os.ReadFile(path); err == nil {

@@ -8,7 +8,7 @@ import (
 func valid() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", BaseURL: "https://portal.example.com", DatabaseURL: "postgres://localhost/kontor", RedisURL: "redis://localhost",
-		SMTPURL: "smtp://localhost", BlobURL: "file://./blobs", Production: true, Secrets: []string{strings.Repeat("s", 32)},
+		SMTPURL: "smtp://localhost", BlobURL: "file://./blobs", Production: true, Secrets: []string{"0123456789abcdef0123456789abcdef"},
 	}
 }
 
@@ -16,6 +16,13 @@ func valid() Config {
 func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
 	if err := valid().Validate(); err != nil {
 		t.Fatalf("good settings: %v", err)
+	}
+	for _, addr := range []string{"", "127.0.0.1:6060", "localhost:6060", "[::1]:6060", "10.1.2.3:6060"} {
+		config := valid()
+		config.DebugAddr = addr
+		if err := config.Validate(); err != nil {
+			t.Errorf("profiles at %q: %v", addr, err)
+		}
 	}
 	for name, c := range map[string]struct {
 		spoil func(*Config)
@@ -30,13 +37,21 @@ func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
 		"demo in production":  {func(c *Config) { c.Demo = true }, []string{"refuses KONTOR_DEMO"}},
 		"no secret":           {func(c *Config) { c.Secrets = nil }, []string{"KONTOR_SECRET"}},
 		"short secret":        {func(c *Config) { c.Secrets = append(c.Secrets, "short") }, []string{"number 2"}},
+		"guessable secret":    {func(c *Config) { c.Secrets = []string{strings.Repeat("changeme", 4)} }, []string{"too few different characters"}},
+		"IDE":                 {func(c *Config) { c.IDE = true }, []string{"KONTOR_IDE"}},
+		"debug log":           {func(c *Config) { c.Debug = true }, []string{"KONTOR_LOG_LEVEL"}},
+		"profiles for all":    {func(c *Config) { c.DebugAddr, c.Profiles = ":6060", true }, []string{"KONTOR_PPROF"}},
+		"public figures":      {func(c *Config) { c.DebugAddr = "203.0.113.7:6060" }, []string{"KONTOR_DEBUG_ADDR"}},
 		"plain http":          {func(c *Config) { c.BaseURL = "http://portal.example.com" }, []string{"https"}},
 		"Redis in production": {func(c *Config) { c.RedisURL = "" }, []string{"KONTOR_REDIS_URL"}},
 		"half a centre":       {func(c *Config) { c.Centre = CentreConfig{Issuer: "https://login.example.com", ClientID: "kontor"} }, []string{"KONTOR_CENTRE_CLIENT_SECRET"}},
 		"centre":              {func(c *Config) { c.Centre = CentreConfig{"login.example.com", "kontor", "secret"} }, []string{"KONTOR_CENTRE_ISSUER"}},
 		"centre with a query": {func(c *Config) { c.Centre = CentreConfig{"https://login.example.com?x=1", "kontor", "secret"} }, []string{"KONTOR_CENTRE_ISSUER"}},
 		"centre without TLS":  {func(c *Config) { c.Centre = CentreConfig{"http://login.example.com", "kontor", "secret"} }, []string{"https"}},
-		"everything":          {func(c *Config) { *c = Config{Production: true} }, []string{"KONTOR_ADDR", "KONTOR_BASE_URL", "KONTOR_DATABASE_URL", "KONTOR_SMTP_URL", "KONTOR_BLOB_URL", "KONTOR_SECRET", "KONTOR_REDIS_URL"}},
+		"all that is comfortable": {func(c *Config) {
+			c.Demo, c.IDE, c.Debug, c.DebugAddr, c.BaseURL, c.Secrets = true, true, true, "203.0.113.7:6060", "http://portal.example.com", []string{strings.Repeat("x", 32)}
+		}, []string{"KONTOR_DEMO", "KONTOR_IDE", "KONTOR_LOG_LEVEL", "KONTOR_DEBUG_ADDR", "https", "too few different characters"}},
+		"everything": {func(c *Config) { *c = Config{Production: true} }, []string{"KONTOR_ADDR", "KONTOR_BASE_URL", "KONTOR_DATABASE_URL", "KONTOR_SMTP_URL", "KONTOR_BLOB_URL", "KONTOR_SECRET", "KONTOR_REDIS_URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := valid()

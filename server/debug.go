@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"expvar"
 	"fmt"
 	"net"
@@ -22,13 +23,33 @@ func (s *Server) serveDebug(ctx context.Context) (stop func(), err error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.Figures())
 	if s.config.Profiles {
-		mux.Handle("/debug/vars", expvar.Handler()) // with the command line, which may have secrets
-		mux.HandleFunc("/debug/pprof/", pprof.Index)
-		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		mux.Handle("/debug/", debugRoutes())
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
 	s.log.InfoContext(ctx, "figures are shown", "address", listener.Addr().String(), "profiles", s.config.Profiles)
 	go func() { _ = server.Serve(listener) }()
 	return func() { _ = server.Close() }, nil
+}
+
+// debugRoutes are the addresses of the process's own figures and of profiles.
+func debugRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/debug/vars", http.HandlerFunc(variables))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// variables are the figures of the process itself, without the command that it was started with: settings
+// may be flags, and so may secrets (PRIV-01).
+func variables(w http.ResponseWriter, _ *http.Request) {
+	all := map[string]json.RawMessage{}
+	expvar.Do(func(v expvar.KeyValue) {
+		if v.Key != "cmdline" {
+			all[v.Key] = json.RawMessage(v.Value.String())
+		}
+	})
+	w.Header().Set("Content-Type", typeJSON)
+	_ = json.NewEncoder(w).Encode(all)
 }

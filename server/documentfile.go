@@ -28,7 +28,7 @@ func (f files) Document(ctx context.Context, d *ent.Document) (*model.Download, 
 	if err != nil {
 		return nil, fmt.Errorf("writing the document into the link: %w", err)
 	}
-	return f.s.signed(v, link{List: "document", Where: which, Name: harmless(d.Filename), Language: lang.FromContext(ctx)})
+	return f.s.sealed(v, link{List: "document", Where: which, Name: harmless(d.Filename), Language: lang.FromContext(ctx)})
 }
 
 // sendDocument sends a document as it was kept, or parts of it. Whether it is open to the viewer
@@ -51,6 +51,13 @@ func (s *Server) sendDocument(ctx context.Context, w http.ResponseWriter, r *htt
 		return err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.noteDownload(ctx, v, l); err != nil {
+		return err
+	}
 	attach(w, d.MediaType, harmless(d.Filename))
 	w.Header().Set("ETag", `"`+d.Sha256+`"`)
 	http.ServeContent(w, r, "", d.CreatedAt.Truncate(time.Second), content)

@@ -2,10 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,10 +12,13 @@ import (
 	"time"
 
 	"kontor/authz"
+	"kontor/ent"
 	"kontor/graph"
 	"kontor/graph/model"
+	"kontor/internal/audit"
 	"kontor/internal/export"
 	"kontor/internal/fault"
+	"kontor/internal/gid"
 	"kontor/internal/lang"
 )
 
@@ -37,8 +36,8 @@ const (
 type files struct{ s *Server }
 
 // link is what a link says: which list, how filtered, for whom, until when. It is
-// signed, so that nobody changes it, and asks for the same login, so that nobody
-// else uses it.
+// sealed, so that nobody changes it and no history or proxy reads whom it names (PRIV-07), and asks
+// for the same login, so that nobody else uses it.
 type link struct {
 	List   string          `json:"l"`
 	Format export.Format   `json:"f,omitempty"`
@@ -62,45 +61,36 @@ func (f files) Link(ctx context.Context, list string, format model.ExportFormat,
 	if err != nil {
 		return nil, fmt.Errorf("writing the filter into the link: %w", err)
 	}
-	return f.s.signed(v, link{List: list, Format: export.Format(format), Where: filter, Language: lang.FromContext(ctx)})
+	return f.s.sealed(v, link{List: list, Format: export.Format(format), Where: filter, Language: lang.FromContext(ctx)})
 }
 
-// signed gives a link to a viewer.
-func (s *Server) signed(v *authz.Viewer, l link) (*model.Download, error) {
+// sealed gives a link to a viewer.
+func (s *Server) sealed(v *authz.Viewer, l link) (*model.Download, error) {
 	l.User, l.Tenant, l.Session = v.User.String(), v.Tenant.String(), v.Session
 	l.Expires = s.now().UTC().Add(linkLifetime)
 	content, err := json.Marshal(l)
 	if err != nil {
 		return nil, fmt.Errorf("writing the link: %w", err)
 	}
-	token := sign(s.secrets[0], base64.RawURLEncoding.EncodeToString(content))
+	token, err := s.sealer.Seal(linkPurpose, content)
+	if err != nil {
+		return nil, fmt.Errorf("sealing the link: %w", err)
+	}
 	if len(token) > maxLink {
 		return nil, fault.Invalid("the filter is too long for a link to a file: search for a shorter text")
 	}
 	return &model.Download{URL: "/download/" + token, Filename: l.filename(), ExpiresAt: l.Expires}, nil
 }
 
-// sign is the token for a content: the content, the ID of the secret and what only
-// the secret makes of the two.
-func sign(secret, content string) string {
-	id := sha256.Sum256([]byte("kontor link key " + secret))
-	signed := content + "." + hex.EncodeToString(id[:4])
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte("kontor link " + signed))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
+// linkPurpose is what links are sealed for.
+const linkPurpose = "download link"
 
 // readLink is the link behind a token, or ok is false: changed, run out or not a
 // link at all. While secrets rotate, older ones count too.
 func (s *Server) readLink(token string) (l link, ok bool) {
-	packed, _, _ := strings.Cut(token, ".")
-	signed := false
-	for _, secret := range s.secrets {
-		signed = hmac.Equal([]byte(token), []byte(sign(secret, packed))) || signed
-	}
-	content, err := base64.RawURLEncoding.DecodeString(packed)
-	if !signed || err != nil || json.Unmarshal(content, &l) != nil {
-		return l, false
+	content, err := s.sealer.Open(linkPurpose, token)
+	if err != nil || json.Unmarshal(content, &l) != nil {
+		return link{}, false
 	}
 	return l, s.now().Before(l.Expires)
 }
@@ -132,6 +122,9 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	}
 	l, ok := s.readLink(r.PathValue("token"))
 	if !ok || !l.isFor(v) || len(v.Pending) > 0 {
+		if ok { // a link that was made for another session
+			s.noteRefusedDownload(ctx, v, l)
+		}
 		http.NotFound(w, r)
 		return
 	}
@@ -142,7 +135,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	}
 	s.downloading.Add(1)
 	defer s.downloading.Add(-1)
-	file := &fileWriter{ResponseWriter: w, link: l}
+	file := &fileWriter{ResponseWriter: w, link: l, note: func() error { return s.noteDownload(ctx, v, l) }}
 	if l.List == "document" {
 		err = s.sendDocument(ctx, w, r, l)
 	} else {
@@ -187,14 +180,53 @@ type fileWriter struct {
 	http.ResponseWriter
 	link  link
 	begun bool
+	note  func() error // that it is fetched, before anything of it leaves
 }
 
 func (f *fileWriter) Write(content []byte) (int, error) {
 	if !f.begun {
+		if err := f.note(); err != nil {
+			return 0, err
+		}
 		f.begun = true
 		attach(f, f.link.Format.MediaType(), f.link.filename())
 	}
 	return f.ResponseWriter.Write(content)
+}
+
+// noteDownload notes in the audit log of the company that the viewer works for that a file is
+// fetched (PRIV-03). What cannot be noted is not sent. The filter is not in it: it may name people.
+func (s *Server) noteDownload(ctx context.Context, v *authz.Viewer, l link) error {
+	if err := s.rooms.Audit.Note(ctx, downloadOf(v, l)); err != nil {
+		return fmt.Errorf("noting a download: %w", err)
+	}
+	return nil
+}
+
+// noteRefusedDownload notes that somebody came with the link of another.
+func (s *Server) noteRefusedDownload(ctx context.Context, v *authz.Viewer, l link) {
+	c := downloadOf(v, l)
+	c.Refused = true
+	if err := s.rooms.Audit.Note(ctx, c); err != nil {
+		s.log.ErrorContext(ctx, "noting a refused download failed", "requestId", requestID(ctx), "error", err)
+	}
+}
+
+func downloadOf(v *authz.Viewer, l link) audit.Change {
+	c := audit.Change{Tenant: v.Tenant, Action: "data.download", Kind: "File", Label: l.List, Security: true}
+	var id gid.ID
+	if json.Unmarshal(l.Where, &id) == nil { // what it is about, where that is one thing
+		if kind, key, ok := id.Split(); ok {
+			c.Subject = key
+			if kind == ent.KindDocument {
+				c.Kind = "Document"
+			}
+		}
+	}
+	if l.Format != "" {
+		c.After = map[string]any{"format": l.Format}
+	}
+	return c
 }
 
 // attach says that what follows is a file to save, and nothing to show within the portal.

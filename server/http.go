@@ -3,13 +3,13 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
 
+	"kontor/internal/fault"
 	"kontor/server/page"
 )
 
@@ -86,7 +86,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 					panic(panicked)
 				}
 				s.log.ErrorContext(r.Context(), "a handler panicked", "requestId", requestID(r.Context()),
-					"panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+					"panic", fault.Panicked(panicked), "stack", string(debug.Stack()))
 				http.Error(w, "internal error, request "+requestID(r.Context()), http.StatusInternalServerError)
 			}
 		}()

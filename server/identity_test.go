@@ -111,7 +111,12 @@ func TestIdentityLoginRefusalsAreAlike(t *testing.T) {
 			if got, want := steady(answer.Header), steady(want.Header); !maps.Equal(got, want) {
 				t.Errorf("%s: headers %v, want %v", name, got, want)
 			}
-			if sent := k.Statements.Take(); len(sent) != 2 {
+			// What is noted of the refusal comes behind the answer.
+			noted := func(statement string) bool {
+				return !strings.Contains(statement, "FROM `users`") && !strings.Contains(statement, `FROM "users"`) &&
+					!strings.Contains(statement, "WHERE `tenants`.`id`") && !strings.Contains(statement, `WHERE "tenants"."id"`)
+			}
+			if sent := slices.DeleteFunc(k.Statements.Take(), noted); len(sent) != 2 {
 				t.Errorf("%s: the look-up of user and tenant took %d statements: %q", name, len(sent), sent)
 			}
 		}

@@ -320,7 +320,7 @@ func worldOfPersona(t *testing.T, p persona) (*servertest.Kontor, *ent.User, map
 		ctx := authz.System(context.Background())
 		_, err := db.InTx(ctx, d, func(tx *ent.Tx) (struct{}, error) {
 			like := tx.User.Query().Where(user.Username("sabine.kurz")).WithTenant().OnlyX(ctx)
-			b := &builder{t: t, ctx: ctx, tx: tx, log: audit.New(d, k.Clock.Now, nil), k: k, operator: like.Edges.Tenant, hash: like.PasswordHash}
+			b := &builder{t: t, ctx: ctx, tx: tx, log: k.AuditLog(t, d), k: k, operator: like.Edges.Tenant, hash: like.PasswordHash}
 			me, there = b.around(p)
 			return struct{}{}, nil
 		})

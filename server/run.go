@@ -89,7 +89,7 @@ func (s *Server) drain(ctx context.Context, server *http.Server, working <-chan 
 }
 
 // Work does what nobody waits for, until the context ends: sends mails, reminds approvers,
-// frees reservations, processes orders. It returns once what was begun has come a step further.
+// frees reservations, tells where audit logs end, deletes what is over, processes orders. It returns once what was begun has come a step further.
 func (s *Server) Work(ctx context.Context) {
 	var all sync.WaitGroup
 	if s.sender != nil {
@@ -98,6 +98,8 @@ func (s *Server) Work(ctx context.Context) {
 	all.Go(func() { s.rooms.Ordering.KeepReminding(ctx) })
 	all.Go(func() { s.rooms.Telephony.KeepSweeping(ctx) })
 	all.Go(func() { s.rooms.Imports.KeepImporting(ctx) })
+	all.Go(func() { s.rooms.Audit.KeepShipping(ctx, s.log) })
+	all.Go(func() { s.privacy.KeepRetaining(ctx, s.log) })
 	all.Go(func() { s.rooms.Ordering.KeepProcessing(ctx) })
 	all.Wait()
 }

@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -72,10 +74,26 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 			t.Fatalf("the database is not read: %.300s", tables)
 		}
 		kept := inRedis(t, k)
-		for where, content := range map[string]string{"the database": tables, "the file of the database": onDisk(t, d), "Redis": kept, "the log": k.Log.String()} {
+		for where, content := range map[string]string{
+			"the database": tables, "the file of the database": onDisk(t, d), "Redis": kept, "the log": k.Log.String(), "the documents": contentsOf(t, k.Blobs),
+		} {
 			if found := secrets.found(content); len(found) > 0 {
 				t.Errorf("%s holds in plain: %v", where, found)
 			}
+		}
+		// A mail has the secrets of whom it is to, and nobody else's.
+		mailed := 0
+		for _, address := range columnOf(t, d, `SELECT DISTINCT recipient FROM mails`) {
+			for _, m := range k.Mails(t, address) {
+				for _, found := range secrets.found(m.Subject + m.Text + m.HTML) {
+					if mailed++; !strings.Contains(found, " to "+address+" ") {
+						t.Errorf("a mail to %s holds %s", address, found)
+					}
+				}
+			}
+		}
+		if mailed < 8 {
+			t.Errorf("only %d secrets were found in mails", mailed)
 		}
 		nothingKeptWorks(t, k, tables+kept)
 
@@ -96,6 +114,7 @@ func TestSecretsAreKeptNowhere(t *testing.T) {
 			k.Anonymous().Operation(t, "spa/registration", "ActivateAccount", servertest.Vars{"input": map[string]any{"activationCode": code, "email": "a@b.example", "username": "jemand", "password": "x"}})
 			alter(`ALTER TABLE gone RENAME TO ` + table)
 		}
+		k.Anonymous().Post(t, []byte(`{"query": "mutation { login(input: {username: 1, password: \"`+secrets.keep("password", "Marke-Typ-1!")+`\"}) { token } }"}`))
 		log := k.Log.String()
 		if n := strings.Count(log, "request failed"); n < 4 {
 			t.Errorf("only %d errors were logged", n)
@@ -132,23 +151,23 @@ func flows(t *testing.T, k *servertest.Kontor, secrets vault) {
 	invited := browser.Operation(t, "spa/users", "CreateUser", servertest.Vars{"input": map[string]any{
 		"firstName": "Ina", "lastName": "Imker", "email": "ina.imker@hansa.example", "roles": []string{"GENERAL_USER"},
 	}}).OK(t)
-	keep("invitation", k.Mails(t, "ina.imker@hansa.example")[0].Token(t))
+	keep("invitation to ina.imker@hansa.example", k.Mails(t, "ina.imker@hansa.example")[0].Token(t))
 	browser.Operation(t, "spa/users", "ResendInvitation", servertest.Vars{"input": map[string]any{"id": invited.String(t, "createUser.user.id")}}).OK(t)
-	link := keep("invitation", k.Mails(t, "ina.imker@hansa.example")[0].Token(t))
+	link := keep("invitation to ina.imker@hansa.example", k.Mails(t, "ina.imker@hansa.example")[0].Token(t))
 	register("AcceptInvitation", map[string]any{"token": link, "password": keep("password", "Marke-Honig-1!")})
 	for _, address := range []string{"rita.rot@neu.example", "rolf.rot@neu2.example"} {
 		register("Register", map[string]any{"company": "Neu GmbH", "firstName": "Rita", "lastName": "Rot", "email": address})
-		code := keep("activation code", regexp.MustCompile(`([0-9A-Z]{4}-){5}[0-9A-Z]{4}`).FindString(mailsSoon(t, k, address, 1)[0].Text))
+		code := keep("activation code to "+address, regexp.MustCompile(`([0-9A-Z]{4}-){5}[0-9A-Z]{4}`).FindString(mailsSoon(t, k, address, 1)[0].Text))
 		if address == "rita.rot@neu.example" {
 			register("ActivateAccount", map[string]any{"activationCode": code, "email": address, "username": "rita.rot", "password": keep("password", "Marke Rita ist lang")})
 		}
 	}
 	register("RequestPasswordReset", map[string]any{"email": "gerd.grau@hansa.example"})
-	keep("link of a reset", mailsSoon(t, k, "gerd.grau@hansa.example", 1)[0].Token(t))
+	keep("link of a reset to gerd.grau@hansa.example", mailsSoon(t, k, "gerd.grau@hansa.example", 1)[0].Token(t))
 	resetByMail(t, k, "gerd.grau@hansa.example", keep("password", "Marke-Silber-1!"))
-	keep("link of a reset", k.Mails(t, "gerd.grau@hansa.example")[1].Token(t))
+	keep("link of a reset to gerd.grau@hansa.example", k.Mails(t, "gerd.grau@hansa.example")[1].Token(t))
 	browser.Operation(t, "spa/account", "ChangeEmail", servertest.Vars{"input": map[string]any{"currentPassword": password, "newEmail": "martha.neu@hansa.example"}}).OK(t)
-	keep("link to an address", k.Mails(t, "martha.neu@hansa.example")[0].Token(t))
+	keep("link to martha.neu@hansa.example", k.Mails(t, "martha.neu@hansa.example")[0].Token(t))
 
 	// The second factor.
 	keep("seed given up", browser.Operation(t, "spa/account", "EnrolOtp", nil).OK(t).String(t, "enrolOtp.secret"))
@@ -164,6 +183,13 @@ func flows(t *testing.T, k *servertest.Kontor, secrets vault) {
 	}
 	open := keep("open challenge", appLogin(t, k, "martha.hansen", password).OK(t).String(t, "login.challenge.id"))
 	answerChallenge(t, k.Anonymous(), open, keep("wrong recovery code", "ABCD-EFGH-JKMN-PQRS"))
+
+	// What a letter says, what leads to an offer, and the password of another portal.
+	keep("letter", write(t, k.As(t, "sabine.kurz"), "4066969100"))
+	connect(t, browser, "4066969100", keep("wrong letter", "QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQQR"))
+	_, _, offer := shopperAs(t, k, "paul.lang").offer(k, nil)
+	keep("offer to "+buyer, offer)
+	linkBy(t, browser, "4711", keep("password of the customer centre", "Marke-Zentrum-1!"))
 
 	// Requests that are wrong in themselves.
 	k.Anonymous().Post(t, []byte(`{"query": "mutation { login(input: {password: \"`+keep("password", "Marke-Kaputt-1!")+`\" \"`))
@@ -209,6 +235,24 @@ func onDisk(t *testing.T, d *sql.DB) string {
 		t.Fatal(err)
 	}
 	return string(content) + string(log)
+}
+
+// filesIn is the content of all files of a folder.
+func contentsOf(t *testing.T, folder string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		fmt.Fprintln(&all, path, string(content))
+		return err
+	})
+	if err != nil || all.Len() == 0 {
+		t.Fatalf("the documents are not read: %v", err)
+	}
+	return all.String()
 }
 
 // inRedis is the content of Redis, where that can be read.

@@ -34,6 +34,7 @@ import (
 	"kontor/internal/ordering"
 	"kontor/internal/password"
 	"kontor/internal/persisted"
+	"kontor/internal/privacy"
 	"kontor/internal/provision"
 	"kontor/internal/seal"
 	"kontor/internal/session"
@@ -52,13 +53,14 @@ type Server struct {
 	blobs    *blobs.Store
 	redis    redis.UniversalClient
 	rooms    graph.Rooms
+	privacy  *privacy.Room
 	executor *executor.Executor
 	live     *live.Hub
 	sockets  sockets
 	page     *page.Page
 	outbox   *mail.Outbox
 	sender   *mail.Sender // nil in a demonstration, where mails are shown on a page
-	secrets  []string
+	sealer   *seal.Sealer
 	draining atomic.Bool
 	closers  []func() error
 	gate     gate
@@ -115,7 +117,11 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 		return nil, err
 	}
 	s.log, s.closers = s.telemetry.Log(log), append(s.closers, s.telemetry.Close)
-	if s.secrets, err = c.secrets(); err != nil {
+	secrets, err := c.secrets()
+	if err != nil {
+		return nil, err
+	}
+	if s.sealer, err = seal.New(secrets); err != nil {
 		return nil, err
 	}
 	if s.db, err = db.Open(ctx, c.DatabaseURL, append(o.database, db.WithWatcher(s.telemetry.Statement))...); err != nil {
@@ -141,12 +147,8 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	if o.hasher == nil {
 		o.hasher = password.NewHasher(0, loginQueue)
 	}
-	sealer, err := seal.New(s.secrets)
-	if err != nil {
-		return nil, err
-	}
-	s.outbox = mail.NewOutbox(sealer)
-	if err := s.furnish(o, sealer); err != nil {
+	s.outbox = mail.NewOutbox(s.sealer)
+	if err := s.furnish(o, s.sealer); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.rooms.Identity.Close)
@@ -170,7 +172,8 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 	news := live.New(s.redis, s.log)
 	s.live, s.closers = news, append(s.closers, news.Close)
-	log, attempts := audit.New(s.db, o.now, news), throttle.New(s.redis, o.now)
+	log, attempts := audit.New(s.db, sealer, o.now, news), throttle.New(s.redis, o.now)
+	s.privacy = privacy.New(s.db, log, o.now)
 	sessions := session.NewStore(s.redis, o.now)
 	sessions.WhenBegun(s.telemetry.SessionBegun)
 	sessions.WhenEnded(func(ctx context.Context, user uuid.UUID, id string) {

@@ -15,6 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"kontor/graph"
+	"kontor/internal/fault"
 )
 
 const (
@@ -112,7 +113,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		defer close(arrived)
 		defer func() {
 			if panicked := recover(); panicked != nil {
-				s.log.ErrorContext(ctx, "a stream panicked", "requestId", requestID(ctx), "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+				s.log.ErrorContext(ctx, "a stream panicked", "requestId", requestID(ctx), "panic", fault.Panicked(panicked), "stack", string(debug.Stack()))
 			}
 		}()
 		for {

@@ -3,9 +3,11 @@ package server_test
 import (
 	"database/sql"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -272,13 +274,15 @@ func TestUsersAreAdministeredByAdminsOnly(t *testing.T) {
 		}
 		before := dump(t, d, "HANSA")
 		for who, c := range clients {
+			time.Sleep(200 * time.Millisecond) // what is noted behind the answer to the one before
 			k.Statements.Take()
 			for _, field := range append(ofUsers, ofTenants...) {
 				answer := c.Do(t, field.document, nil)
 				if answer.Code() != "FORBIDDEN" || answer.Get(field.name) != nil {
 					t.Errorf("%s, %s: %s", who, field.name, answer.Body)
 				}
-				if sent := k.Statements.Take(); len(sent) != 1 {
+				// Behind the answer the log is told of it: only the viewer is looked for.
+				if sent := slices.DeleteFunc(k.Statements.Take(), func(statement string) bool { return behindAnswer.MatchString(statement) }); len(sent) != 1 {
 					t.Errorf("%s, %s: %d statements, want that for the viewer only: %q", who, field.name, len(sent), sent)
 				}
 			}
@@ -287,7 +291,7 @@ func TestUsersAreAdministeredByAdminsOnly(t *testing.T) {
 				t.Errorf("%s, node: %s", who, answer.Body)
 			}
 		}
-		if after := dump(t, d, "HANSA"); after != before {
+		if after := dump(t, d, "HANSA"); withoutLogins(after) != withoutLogins(before) {
 			t.Errorf("something has changed:\n%s\nbefore:\n%s", after, before)
 		}
 		martha := k.As(t, "martha.hansen")
@@ -303,3 +307,6 @@ func TestUsersAreAdministeredByAdminsOnly(t *testing.T) {
 		}
 	})
 }
+
+// behindAnswer are the statements of noting what was refused: of the audit log, whose something is, and around them.
+var behindAnswer = regexp.MustCompile(`audit_|^(BEGIN|COMMIT)|^SELECT .tenants.\..name. FROM|^SELECT tenant_id FROM|^SELECT .tenants.\..id. FROM`)

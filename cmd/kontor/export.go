@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"kontor/internal/audit"
 	"kontor/internal/db"
 	"kontor/internal/erp"
 )
@@ -28,7 +29,7 @@ func exportCommand() *cli.Command {
 			"A row that an import would read as something else is in the file, is reported, and the command then ends with status 1.\n\n" +
 			"The columns are those of kontor import.",
 		Flags: []cli.Flag{
-			databaseFlag(),
+			databaseFlag(), secretFlag(),
 			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + kindNames(erp.ExportKinds())},
 			&cli.StringFlag{Name: "format", Usage: "csv or ndjson; by the file's ending unless told, else csv"},
 		},
@@ -42,8 +43,16 @@ func exportCommand() *cli.Command {
 				return err
 			}
 			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) error {
+				log, err := auditLog(c, d)
+				if err != nil {
+					return err
+				}
+				err = log.Platform(ctx, audit.Change{Action: "data.export", Kind: "File", Label: string(kind), After: map[string]any{"format": format}, Security: true})
+				if err != nil {
+					return err
+				}
 				var done erp.Exported
-				err := writeFile(file, func(to io.Writer) (err error) {
+				err = writeFile(file, func(to io.Writer) (err error) {
 					done, err = erp.NewExporter(d).Write(ctx, to, kind, format)
 					return err
 				})

@@ -16,7 +16,6 @@ import (
 
 	"kontor/ent"
 	"kontor/ent/importrun"
-	"kontor/internal/audit"
 	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/erp"
@@ -32,7 +31,7 @@ func importCommand() *cli.Command {
 			"Good rows go in (or with --mode all_or_none all or none), bad rows are reported with line and reason, and the\n" +
 			"command then ends with status 1.\n\n" + importHelp(),
 		Flags: []cli.Flag{
-			databaseFlag(), blobFlag(),
+			databaseFlag(), blobFlag(), secretFlag(),
 			&cli.StringFlag{Name: "kind", Required: true, Usage: "`KIND` of rows: " + kindNames(erp.Kinds())},
 			&cli.StringFlag{Name: "format", Usage: "csv, ndjson or bmecat; by the file's ending unless told"},
 			&cli.StringFlag{Name: "mode", Value: "good_rows", Usage: "good_rows, or all_or_none"},
@@ -58,7 +57,11 @@ func importCommand() *cli.Command {
 					return err
 				}
 				defer store.Close()
-				runs := erp.NewRuns(erp.Needs{DB: d, Store: store, Hasher: password.NewHasher(0, 0), Audit: audit.New(d, time.Now, nil), Log: slog.Default(), Now: time.Now})
+				log, err := auditLog(c, d)
+				if err != nil {
+					return err
+				}
+				runs := erp.NewRuns(erp.Needs{DB: d, Store: store, Hasher: password.NewHasher(0, 0), Audit: log, Log: slog.Default(), Now: time.Now})
 				defer runs.Close()
 				var folder fs.FS
 				if path != "-" {

@@ -29,6 +29,6 @@ func command() *cli.Command {
 		Usage: "one GraphQL API behind business customer portals",
 		Description: "Settings are flags or environment variables; flags win. Everything that is wrong with them\n" +
 			"is told at start, all of it at once.",
-		Commands: []*cli.Command{serveCommand(), migrateCommand(), demoCommand(), importCommand(), exportCommand(), userCommand(), auditCommand(), schemaCommand(), settingsCommand(), backupCommand(), operationsCommand()},
+		Commands: []*cli.Command{serveCommand(), migrateCommand(), demoCommand(), importCommand(), exportCommand(), userCommand(), tenantCommand(), erasuresCommand(), retentionCommand(), auditCommand(), schemaCommand(), settingsCommand(), backupCommand(), operationsCommand()},
 	}
 }

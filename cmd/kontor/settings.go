@@ -9,7 +9,10 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"kontor/internal/audit"
 	"kontor/internal/budget"
+	"kontor/internal/db"
+	"kontor/internal/seal"
 	"kontor/server"
 )
 
@@ -21,14 +24,14 @@ const secret = "secrets: from a vault, in no file that others read"
 func settingFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "addr", Sources: cli.EnvVars("KONTOR_ADDR"), Value: "127.0.0.1:8080", Usage: "`ADDRESS` to listen on"},
-		&cli.StringFlag{Name: "base-url", Sources: cli.EnvVars("KONTOR_BASE_URL"), Value: "http://localhost:8080", Usage: "public `URL`, the only source of links in mails"},
+		baseURLFlag(),
 		databaseFlag(),
-		&cli.StringFlag{Name: "redis-url", Category: secret, Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"},
+		redisFlag(),
 		&cli.StringFlag{Name: "smtp-url", Category: secret, Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
 		blobFlag(),
 		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
 		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
-		&cli.StringFlag{Name: "secret", Category: secret, Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"},
+		secretFlag(),
 		&cli.StringFlag{Name: "trusted-proxies", Sources: cli.EnvVars("KONTOR_TRUSTED_PROXIES"), Usage: "`NETWORKS` of the proxies in front, such as 10.0.0.0/8, separated by commas: their X-Forwarded-For says where a request comes from; empty: nobody's does"},
 		&cli.StringFlag{Name: "allowed-origins", Sources: cli.EnvVars("KONTOR_ALLOWED_ORIGINS"), Usage: "`ORIGINS` of portals on other hosts whose pages may ask from a browser, such as https://portal.example.com, separated by commas; empty: only the base URL's"},
 		&cli.StringFlag{Name: "operations", Sources: cli.EnvVars("KONTOR_OPERATIONS"), Usage: "`FILE` with the operations that clients were built with (kontor operations build); clients may name them by their hash"},
@@ -53,8 +56,34 @@ func databaseFlag() cli.Flag {
 	return &cli.StringFlag{Name: "database-url", Category: secret, Sources: cli.EnvVars("KONTOR_DATABASE_URL"), Value: "sqlite://./data/kontor.db", Usage: "sqlite://PATH or postgres:// `URL`"}
 }
 
+func secretFlag() cli.Flag {
+	return &cli.StringFlag{Name: "secret", Category: secret, Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"}
+}
+
 func blobFlag() cli.Flag {
 	return &cli.StringFlag{Name: "blob-url", Sources: cli.EnvVars("KONTOR_BLOB_URL"), Value: "file://./data/blobs", Usage: "where documents are kept: file:// or s3:// `URL`"}
+}
+
+func baseURLFlag() cli.Flag {
+	return &cli.StringFlag{Name: "base-url", Sources: cli.EnvVars("KONTOR_BASE_URL"), Value: "http://localhost:8080", Usage: "public `URL`, the only source of links in mails"}
+}
+
+func redisFlag() cli.Flag {
+	return &cli.StringFlag{Name: "redis-url", Category: secret, Sources: cli.EnvVars("KONTOR_REDIS_URL"), Usage: "redis:// or rediss:// `URL`; several, separated by commas, for a cluster; ?master_name=NAME for sentinels; empty: Redis in process"}
+}
+
+// auditLog is the audit log of a command, which writes and checks it with the secrets of the
+// servers.
+func auditLog(c *cli.Command, d *db.DB) (*audit.Log, error) {
+	secrets, err := server.Secrets(list(c, "secret"))
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := seal.New(secrets)
+	if err != nil {
+		return nil, err
+	}
+	return audit.New(d, sealer, time.Now, nil), nil
 }
 
 // settings reads the flags into the configuration; what is wrong with it is told
@@ -74,7 +103,7 @@ func settings(c *cli.Command) (server.Config, error) {
 	return server.Config{
 		Addr: c.String("addr"), BaseURL: strings.TrimRight(c.String("base-url"), "/"), DatabaseURL: c.String("database-url"),
 		RedisURL: c.String("redis-url"), SMTPURL: c.String("smtp-url"), BlobURL: c.String("blob-url"),
-		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"), Profiles: c.Bool("pprof"), ShutdownTimeout: c.Duration("shutdown-timeout"),
+		Demo: c.Bool("demo"), Production: env == "production", Secrets: list(c, "secret"), DebugAddr: c.String("debug-addr"), Debug: c.String("log-level") == "debug", Profiles: c.Bool("pprof"), ShutdownTimeout: c.Duration("shutdown-timeout"),
 		TrustedProxies: list(c, "trusted-proxies"), AllowedOrigins: list(c, "allowed-origins"),
 		Operations: c.String("operations"), OperationsOnly: c.Bool("operations-only"),
 		Introspection: development("introspection"), IDE: development("ide"),

@@ -3,6 +3,10 @@
 package auditentry
 
 import (
+	"fmt"
+	"io"
+	"strconv"
+
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -21,6 +25,10 @@ const (
 	FieldAt = "at"
 	// FieldAction holds the string denoting the action field in the database.
 	FieldAction = "action"
+	// FieldClass holds the string denoting the class field in the database.
+	FieldClass = "class"
+	// FieldResult holds the string denoting the result field in the database.
+	FieldResult = "result"
 	// FieldActorID holds the string denoting the actor_id field in the database.
 	FieldActorID = "actor_id"
 	// FieldActorUsername holds the string denoting the actor_username field in the database.
@@ -45,6 +53,12 @@ const (
 	FieldPreviousHash = "previous_hash"
 	// FieldHash holds the string denoting the hash field in the database.
 	FieldHash = "hash"
+	// FieldKeyID holds the string denoting the key_id field in the database.
+	FieldKeyID = "key_id"
+	// FieldSeals holds the string denoting the seals field in the database.
+	FieldSeals = "seals"
+	// FieldSalts holds the string denoting the salts field in the database.
+	FieldSalts = "salts"
 	// Table holds the table name of the auditentry in the database.
 	Table = "audit_entries"
 )
@@ -56,6 +70,8 @@ var Columns = []string{
 	FieldSequence,
 	FieldAt,
 	FieldAction,
+	FieldClass,
+	FieldResult,
 	FieldActorID,
 	FieldActorUsername,
 	FieldActorTenant,
@@ -68,6 +84,9 @@ var Columns = []string{
 	FieldRequestID,
 	FieldPreviousHash,
 	FieldHash,
+	FieldKeyID,
+	FieldSeals,
+	FieldSalts,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -88,9 +107,67 @@ func ValidColumn(column string) bool {
 var (
 	Hooks        [2]ent.Hook
 	Interceptors [1]ent.Interceptor
+	// DefaultKeyID holds the default value on creation for the "key_id" field.
+	DefaultKeyID string
+	// DefaultSeals holds the default value on creation for the "seals" field.
+	DefaultSeals string
+	// DefaultSalts holds the default value on creation for the "salts" field.
+	DefaultSalts string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
+
+// Class defines the type for the "class" enum field.
+type Class string
+
+// ClassCHANGE is the default value of the Class enum.
+const DefaultClass = ClassCHANGE
+
+// Class values.
+const (
+	ClassCHANGE   Class = "CHANGE"
+	ClassSECURITY Class = "SECURITY"
+)
+
+func (c Class) String() string {
+	return string(c)
+}
+
+// ClassValidator is a validator for the "class" field enum values. It is called by the builders before save.
+func ClassValidator(c Class) error {
+	switch c {
+	case ClassCHANGE, ClassSECURITY:
+		return nil
+	default:
+		return fmt.Errorf("auditentry: invalid enum value for class field: %q", c)
+	}
+}
+
+// Result defines the type for the "result" enum field.
+type Result string
+
+// ResultDONE is the default value of the Result enum.
+const DefaultResult = ResultDONE
+
+// Result values.
+const (
+	ResultDONE    Result = "DONE"
+	ResultREFUSED Result = "REFUSED"
+)
+
+func (r Result) String() string {
+	return string(r)
+}
+
+// ResultValidator is a validator for the "result" field enum values. It is called by the builders before save.
+func ResultValidator(r Result) error {
+	switch r {
+	case ResultDONE, ResultREFUSED:
+		return nil
+	default:
+		return fmt.Errorf("auditentry: invalid enum value for result field: %q", r)
+	}
+}
 
 // OrderOption defines the ordering options for the AuditEntry queries.
 type OrderOption func(*sql.Selector)
@@ -118,6 +195,16 @@ func ByAt(opts ...sql.OrderTermOption) OrderOption {
 // ByAction orders the results by the action field.
 func ByAction(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAction, opts...).ToFunc()
+}
+
+// ByClass orders the results by the class field.
+func ByClass(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClass, opts...).ToFunc()
+}
+
+// ByResult orders the results by the result field.
+func ByResult(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldResult, opts...).ToFunc()
 }
 
 // ByActorID orders the results by the actor_id field.
@@ -178,4 +265,55 @@ func ByPreviousHash(opts ...sql.OrderTermOption) OrderOption {
 // ByHash orders the results by the hash field.
 func ByHash(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldHash, opts...).ToFunc()
+}
+
+// ByKeyID orders the results by the key_id field.
+func ByKeyID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldKeyID, opts...).ToFunc()
+}
+
+// BySeals orders the results by the seals field.
+func BySeals(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSeals, opts...).ToFunc()
+}
+
+// BySalts orders the results by the salts field.
+func BySalts(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSalts, opts...).ToFunc()
+}
+
+// MarshalGQL implements graphql.Marshaler interface.
+func (e Class) MarshalGQL(w io.Writer) {
+	io.WriteString(w, strconv.Quote(e.String()))
+}
+
+// UnmarshalGQL implements graphql.Unmarshaler interface.
+func (e *Class) UnmarshalGQL(val interface{}) error {
+	str, ok := val.(string)
+	if !ok {
+		return fmt.Errorf("enum %T must be a string", val)
+	}
+	*e = Class(str)
+	if err := ClassValidator(*e); err != nil {
+		return fmt.Errorf("%s is not a valid Class", str)
+	}
+	return nil
+}
+
+// MarshalGQL implements graphql.Marshaler interface.
+func (e Result) MarshalGQL(w io.Writer) {
+	io.WriteString(w, strconv.Quote(e.String()))
+}
+
+// UnmarshalGQL implements graphql.Unmarshaler interface.
+func (e *Result) UnmarshalGQL(val interface{}) error {
+	str, ok := val.(string)
+	if !ok {
+		return fmt.Errorf("enum %T must be a string", val)
+	}
+	*e = Result(str)
+	if err := ResultValidator(*e); err != nil {
+		return fmt.Errorf("%s is not a valid Result", str)
+	}
+	return nil
 }

@@ -135,6 +135,21 @@ func Hash(v string) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldEQ(FieldHash, v))
 }
 
+// KeyID applies equality check predicate on the "key_id" field. It's identical to KeyIDEQ.
+func KeyID(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldKeyID, v))
+}
+
+// Seals applies equality check predicate on the "seals" field. It's identical to SealsEQ.
+func Seals(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldSeals, v))
+}
+
+// Salts applies equality check predicate on the "salts" field. It's identical to SaltsEQ.
+func Salts(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldSalts, v))
+}
+
 // TenantIDEQ applies the EQ predicate on the "tenant_id" field.
 func TenantIDEQ(v uuid.UUID) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldEQ(FieldTenantID, v))
@@ -318,6 +333,46 @@ func ActionEqualFold(v string) predicate.AuditEntry {
 // ActionContainsFold applies the ContainsFold predicate on the "action" field.
 func ActionContainsFold(v string) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldContainsFold(FieldAction, v))
+}
+
+// ClassEQ applies the EQ predicate on the "class" field.
+func ClassEQ(v Class) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldClass, v))
+}
+
+// ClassNEQ applies the NEQ predicate on the "class" field.
+func ClassNEQ(v Class) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNEQ(FieldClass, v))
+}
+
+// ClassIn applies the In predicate on the "class" field.
+func ClassIn(vs ...Class) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldIn(FieldClass, vs...))
+}
+
+// ClassNotIn applies the NotIn predicate on the "class" field.
+func ClassNotIn(vs ...Class) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNotIn(FieldClass, vs...))
+}
+
+// ResultEQ applies the EQ predicate on the "result" field.
+func ResultEQ(v Result) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldResult, v))
+}
+
+// ResultNEQ applies the NEQ predicate on the "result" field.
+func ResultNEQ(v Result) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNEQ(FieldResult, v))
+}
+
+// ResultIn applies the In predicate on the "result" field.
+func ResultIn(vs ...Result) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldIn(FieldResult, vs...))
+}
+
+// ResultNotIn applies the NotIn predicate on the "result" field.
+func ResultNotIn(vs ...Result) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNotIn(FieldResult, vs...))
 }
 
 // ActorIDEQ applies the EQ predicate on the "actor_id" field.
@@ -1068,6 +1123,201 @@ func HashEqualFold(v string) predicate.AuditEntry {
 // HashContainsFold applies the ContainsFold predicate on the "hash" field.
 func HashContainsFold(v string) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldContainsFold(FieldHash, v))
+}
+
+// KeyIDEQ applies the EQ predicate on the "key_id" field.
+func KeyIDEQ(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldKeyID, v))
+}
+
+// KeyIDNEQ applies the NEQ predicate on the "key_id" field.
+func KeyIDNEQ(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNEQ(FieldKeyID, v))
+}
+
+// KeyIDIn applies the In predicate on the "key_id" field.
+func KeyIDIn(vs ...string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldIn(FieldKeyID, vs...))
+}
+
+// KeyIDNotIn applies the NotIn predicate on the "key_id" field.
+func KeyIDNotIn(vs ...string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNotIn(FieldKeyID, vs...))
+}
+
+// KeyIDGT applies the GT predicate on the "key_id" field.
+func KeyIDGT(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGT(FieldKeyID, v))
+}
+
+// KeyIDGTE applies the GTE predicate on the "key_id" field.
+func KeyIDGTE(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGTE(FieldKeyID, v))
+}
+
+// KeyIDLT applies the LT predicate on the "key_id" field.
+func KeyIDLT(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLT(FieldKeyID, v))
+}
+
+// KeyIDLTE applies the LTE predicate on the "key_id" field.
+func KeyIDLTE(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLTE(FieldKeyID, v))
+}
+
+// KeyIDContains applies the Contains predicate on the "key_id" field.
+func KeyIDContains(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldContains(FieldKeyID, v))
+}
+
+// KeyIDHasPrefix applies the HasPrefix predicate on the "key_id" field.
+func KeyIDHasPrefix(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldHasPrefix(FieldKeyID, v))
+}
+
+// KeyIDHasSuffix applies the HasSuffix predicate on the "key_id" field.
+func KeyIDHasSuffix(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldHasSuffix(FieldKeyID, v))
+}
+
+// KeyIDEqualFold applies the EqualFold predicate on the "key_id" field.
+func KeyIDEqualFold(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEqualFold(FieldKeyID, v))
+}
+
+// KeyIDContainsFold applies the ContainsFold predicate on the "key_id" field.
+func KeyIDContainsFold(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldContainsFold(FieldKeyID, v))
+}
+
+// SealsEQ applies the EQ predicate on the "seals" field.
+func SealsEQ(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldSeals, v))
+}
+
+// SealsNEQ applies the NEQ predicate on the "seals" field.
+func SealsNEQ(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNEQ(FieldSeals, v))
+}
+
+// SealsIn applies the In predicate on the "seals" field.
+func SealsIn(vs ...string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldIn(FieldSeals, vs...))
+}
+
+// SealsNotIn applies the NotIn predicate on the "seals" field.
+func SealsNotIn(vs ...string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNotIn(FieldSeals, vs...))
+}
+
+// SealsGT applies the GT predicate on the "seals" field.
+func SealsGT(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGT(FieldSeals, v))
+}
+
+// SealsGTE applies the GTE predicate on the "seals" field.
+func SealsGTE(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGTE(FieldSeals, v))
+}
+
+// SealsLT applies the LT predicate on the "seals" field.
+func SealsLT(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLT(FieldSeals, v))
+}
+
+// SealsLTE applies the LTE predicate on the "seals" field.
+func SealsLTE(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLTE(FieldSeals, v))
+}
+
+// SealsContains applies the Contains predicate on the "seals" field.
+func SealsContains(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldContains(FieldSeals, v))
+}
+
+// SealsHasPrefix applies the HasPrefix predicate on the "seals" field.
+func SealsHasPrefix(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldHasPrefix(FieldSeals, v))
+}
+
+// SealsHasSuffix applies the HasSuffix predicate on the "seals" field.
+func SealsHasSuffix(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldHasSuffix(FieldSeals, v))
+}
+
+// SealsEqualFold applies the EqualFold predicate on the "seals" field.
+func SealsEqualFold(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEqualFold(FieldSeals, v))
+}
+
+// SealsContainsFold applies the ContainsFold predicate on the "seals" field.
+func SealsContainsFold(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldContainsFold(FieldSeals, v))
+}
+
+// SaltsEQ applies the EQ predicate on the "salts" field.
+func SaltsEQ(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldSalts, v))
+}
+
+// SaltsNEQ applies the NEQ predicate on the "salts" field.
+func SaltsNEQ(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNEQ(FieldSalts, v))
+}
+
+// SaltsIn applies the In predicate on the "salts" field.
+func SaltsIn(vs ...string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldIn(FieldSalts, vs...))
+}
+
+// SaltsNotIn applies the NotIn predicate on the "salts" field.
+func SaltsNotIn(vs ...string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNotIn(FieldSalts, vs...))
+}
+
+// SaltsGT applies the GT predicate on the "salts" field.
+func SaltsGT(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGT(FieldSalts, v))
+}
+
+// SaltsGTE applies the GTE predicate on the "salts" field.
+func SaltsGTE(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGTE(FieldSalts, v))
+}
+
+// SaltsLT applies the LT predicate on the "salts" field.
+func SaltsLT(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLT(FieldSalts, v))
+}
+
+// SaltsLTE applies the LTE predicate on the "salts" field.
+func SaltsLTE(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLTE(FieldSalts, v))
+}
+
+// SaltsContains applies the Contains predicate on the "salts" field.
+func SaltsContains(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldContains(FieldSalts, v))
+}
+
+// SaltsHasPrefix applies the HasPrefix predicate on the "salts" field.
+func SaltsHasPrefix(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldHasPrefix(FieldSalts, v))
+}
+
+// SaltsHasSuffix applies the HasSuffix predicate on the "salts" field.
+func SaltsHasSuffix(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldHasSuffix(FieldSalts, v))
+}
+
+// SaltsEqualFold applies the EqualFold predicate on the "salts" field.
+func SaltsEqualFold(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEqualFold(FieldSalts, v))
+}
+
+// SaltsContainsFold applies the ContainsFold predicate on the "salts" field.
+func SaltsContainsFold(v string) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldContainsFold(FieldSalts, v))
 }
 
 // And groups predicates with the AND operator between them.

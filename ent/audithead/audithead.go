@@ -19,6 +19,18 @@ const (
 	FieldSequence = "sequence"
 	// FieldHash holds the string denoting the hash field in the database.
 	FieldHash = "hash"
+	// FieldKeyedFrom holds the string denoting the keyed_from field in the database.
+	FieldKeyedFrom = "keyed_from"
+	// FieldCutSequence holds the string denoting the cut_sequence field in the database.
+	FieldCutSequence = "cut_sequence"
+	// FieldCutHash holds the string denoting the cut_hash field in the database.
+	FieldCutHash = "cut_hash"
+	// FieldMovedAt holds the string denoting the moved_at field in the database.
+	FieldMovedAt = "moved_at"
+	// FieldKeyID holds the string denoting the key_id field in the database.
+	FieldKeyID = "key_id"
+	// FieldMAC holds the string denoting the mac field in the database.
+	FieldMAC = "mac"
 	// Table holds the table name of the audithead in the database.
 	Table = "audit_heads"
 )
@@ -29,6 +41,12 @@ var Columns = []string{
 	FieldTenantID,
 	FieldSequence,
 	FieldHash,
+	FieldKeyedFrom,
+	FieldCutSequence,
+	FieldCutHash,
+	FieldMovedAt,
+	FieldKeyID,
+	FieldMAC,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -49,6 +67,16 @@ func ValidColumn(column string) bool {
 var (
 	Hooks        [1]ent.Hook
 	Interceptors [1]ent.Interceptor
+	// DefaultKeyedFrom holds the default value on creation for the "keyed_from" field.
+	DefaultKeyedFrom int64
+	// DefaultCutSequence holds the default value on creation for the "cut_sequence" field.
+	DefaultCutSequence int64
+	// DefaultCutHash holds the default value on creation for the "cut_hash" field.
+	DefaultCutHash string
+	// DefaultKeyID holds the default value on creation for the "key_id" field.
+	DefaultKeyID string
+	// DefaultMAC holds the default value on creation for the "mac" field.
+	DefaultMAC string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() uuid.UUID
 )
@@ -74,4 +102,34 @@ func BySequence(opts ...sql.OrderTermOption) OrderOption {
 // ByHash orders the results by the hash field.
 func ByHash(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldHash, opts...).ToFunc()
+}
+
+// ByKeyedFrom orders the results by the keyed_from field.
+func ByKeyedFrom(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldKeyedFrom, opts...).ToFunc()
+}
+
+// ByCutSequence orders the results by the cut_sequence field.
+func ByCutSequence(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCutSequence, opts...).ToFunc()
+}
+
+// ByCutHash orders the results by the cut_hash field.
+func ByCutHash(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCutHash, opts...).ToFunc()
+}
+
+// ByMovedAt orders the results by the moved_at field.
+func ByMovedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMovedAt, opts...).ToFunc()
+}
+
+// ByKeyID orders the results by the key_id field.
+func ByKeyID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldKeyID, opts...).ToFunc()
+}
+
+// ByMAC orders the results by the mac field.
+func ByMAC(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMAC, opts...).ToFunc()
 }

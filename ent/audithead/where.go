@@ -4,6 +4,7 @@ package audithead
 
 import (
 	"kontor/ent/predicate"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -67,6 +68,36 @@ func Sequence(v int64) predicate.AuditHead {
 // Hash applies equality check predicate on the "hash" field. It's identical to HashEQ.
 func Hash(v string) predicate.AuditHead {
 	return predicate.AuditHead(sql.FieldEQ(FieldHash, v))
+}
+
+// KeyedFrom applies equality check predicate on the "keyed_from" field. It's identical to KeyedFromEQ.
+func KeyedFrom(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldKeyedFrom, v))
+}
+
+// CutSequence applies equality check predicate on the "cut_sequence" field. It's identical to CutSequenceEQ.
+func CutSequence(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldCutSequence, v))
+}
+
+// CutHash applies equality check predicate on the "cut_hash" field. It's identical to CutHashEQ.
+func CutHash(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldCutHash, v))
+}
+
+// MovedAt applies equality check predicate on the "moved_at" field. It's identical to MovedAtEQ.
+func MovedAt(v time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldMovedAt, v))
+}
+
+// KeyID applies equality check predicate on the "key_id" field. It's identical to KeyIDEQ.
+func KeyID(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldKeyID, v))
+}
+
+// MAC applies equality check predicate on the "mac" field. It's identical to MACEQ.
+func MAC(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldMAC, v))
 }
 
 // TenantIDEQ applies the EQ predicate on the "tenant_id" field.
@@ -212,6 +243,331 @@ func HashEqualFold(v string) predicate.AuditHead {
 // HashContainsFold applies the ContainsFold predicate on the "hash" field.
 func HashContainsFold(v string) predicate.AuditHead {
 	return predicate.AuditHead(sql.FieldContainsFold(FieldHash, v))
+}
+
+// KeyedFromEQ applies the EQ predicate on the "keyed_from" field.
+func KeyedFromEQ(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldKeyedFrom, v))
+}
+
+// KeyedFromNEQ applies the NEQ predicate on the "keyed_from" field.
+func KeyedFromNEQ(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNEQ(FieldKeyedFrom, v))
+}
+
+// KeyedFromIn applies the In predicate on the "keyed_from" field.
+func KeyedFromIn(vs ...int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldIn(FieldKeyedFrom, vs...))
+}
+
+// KeyedFromNotIn applies the NotIn predicate on the "keyed_from" field.
+func KeyedFromNotIn(vs ...int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNotIn(FieldKeyedFrom, vs...))
+}
+
+// KeyedFromGT applies the GT predicate on the "keyed_from" field.
+func KeyedFromGT(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGT(FieldKeyedFrom, v))
+}
+
+// KeyedFromGTE applies the GTE predicate on the "keyed_from" field.
+func KeyedFromGTE(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGTE(FieldKeyedFrom, v))
+}
+
+// KeyedFromLT applies the LT predicate on the "keyed_from" field.
+func KeyedFromLT(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLT(FieldKeyedFrom, v))
+}
+
+// KeyedFromLTE applies the LTE predicate on the "keyed_from" field.
+func KeyedFromLTE(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLTE(FieldKeyedFrom, v))
+}
+
+// CutSequenceEQ applies the EQ predicate on the "cut_sequence" field.
+func CutSequenceEQ(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldCutSequence, v))
+}
+
+// CutSequenceNEQ applies the NEQ predicate on the "cut_sequence" field.
+func CutSequenceNEQ(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNEQ(FieldCutSequence, v))
+}
+
+// CutSequenceIn applies the In predicate on the "cut_sequence" field.
+func CutSequenceIn(vs ...int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldIn(FieldCutSequence, vs...))
+}
+
+// CutSequenceNotIn applies the NotIn predicate on the "cut_sequence" field.
+func CutSequenceNotIn(vs ...int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNotIn(FieldCutSequence, vs...))
+}
+
+// CutSequenceGT applies the GT predicate on the "cut_sequence" field.
+func CutSequenceGT(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGT(FieldCutSequence, v))
+}
+
+// CutSequenceGTE applies the GTE predicate on the "cut_sequence" field.
+func CutSequenceGTE(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGTE(FieldCutSequence, v))
+}
+
+// CutSequenceLT applies the LT predicate on the "cut_sequence" field.
+func CutSequenceLT(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLT(FieldCutSequence, v))
+}
+
+// CutSequenceLTE applies the LTE predicate on the "cut_sequence" field.
+func CutSequenceLTE(v int64) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLTE(FieldCutSequence, v))
+}
+
+// CutHashEQ applies the EQ predicate on the "cut_hash" field.
+func CutHashEQ(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldCutHash, v))
+}
+
+// CutHashNEQ applies the NEQ predicate on the "cut_hash" field.
+func CutHashNEQ(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNEQ(FieldCutHash, v))
+}
+
+// CutHashIn applies the In predicate on the "cut_hash" field.
+func CutHashIn(vs ...string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldIn(FieldCutHash, vs...))
+}
+
+// CutHashNotIn applies the NotIn predicate on the "cut_hash" field.
+func CutHashNotIn(vs ...string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNotIn(FieldCutHash, vs...))
+}
+
+// CutHashGT applies the GT predicate on the "cut_hash" field.
+func CutHashGT(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGT(FieldCutHash, v))
+}
+
+// CutHashGTE applies the GTE predicate on the "cut_hash" field.
+func CutHashGTE(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGTE(FieldCutHash, v))
+}
+
+// CutHashLT applies the LT predicate on the "cut_hash" field.
+func CutHashLT(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLT(FieldCutHash, v))
+}
+
+// CutHashLTE applies the LTE predicate on the "cut_hash" field.
+func CutHashLTE(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLTE(FieldCutHash, v))
+}
+
+// CutHashContains applies the Contains predicate on the "cut_hash" field.
+func CutHashContains(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldContains(FieldCutHash, v))
+}
+
+// CutHashHasPrefix applies the HasPrefix predicate on the "cut_hash" field.
+func CutHashHasPrefix(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldHasPrefix(FieldCutHash, v))
+}
+
+// CutHashHasSuffix applies the HasSuffix predicate on the "cut_hash" field.
+func CutHashHasSuffix(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldHasSuffix(FieldCutHash, v))
+}
+
+// CutHashEqualFold applies the EqualFold predicate on the "cut_hash" field.
+func CutHashEqualFold(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEqualFold(FieldCutHash, v))
+}
+
+// CutHashContainsFold applies the ContainsFold predicate on the "cut_hash" field.
+func CutHashContainsFold(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldContainsFold(FieldCutHash, v))
+}
+
+// MovedAtEQ applies the EQ predicate on the "moved_at" field.
+func MovedAtEQ(v time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldMovedAt, v))
+}
+
+// MovedAtNEQ applies the NEQ predicate on the "moved_at" field.
+func MovedAtNEQ(v time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNEQ(FieldMovedAt, v))
+}
+
+// MovedAtIn applies the In predicate on the "moved_at" field.
+func MovedAtIn(vs ...time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldIn(FieldMovedAt, vs...))
+}
+
+// MovedAtNotIn applies the NotIn predicate on the "moved_at" field.
+func MovedAtNotIn(vs ...time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNotIn(FieldMovedAt, vs...))
+}
+
+// MovedAtGT applies the GT predicate on the "moved_at" field.
+func MovedAtGT(v time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGT(FieldMovedAt, v))
+}
+
+// MovedAtGTE applies the GTE predicate on the "moved_at" field.
+func MovedAtGTE(v time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGTE(FieldMovedAt, v))
+}
+
+// MovedAtLT applies the LT predicate on the "moved_at" field.
+func MovedAtLT(v time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLT(FieldMovedAt, v))
+}
+
+// MovedAtLTE applies the LTE predicate on the "moved_at" field.
+func MovedAtLTE(v time.Time) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLTE(FieldMovedAt, v))
+}
+
+// MovedAtIsNil applies the IsNil predicate on the "moved_at" field.
+func MovedAtIsNil() predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldIsNull(FieldMovedAt))
+}
+
+// MovedAtNotNil applies the NotNil predicate on the "moved_at" field.
+func MovedAtNotNil() predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNotNull(FieldMovedAt))
+}
+
+// KeyIDEQ applies the EQ predicate on the "key_id" field.
+func KeyIDEQ(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldKeyID, v))
+}
+
+// KeyIDNEQ applies the NEQ predicate on the "key_id" field.
+func KeyIDNEQ(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNEQ(FieldKeyID, v))
+}
+
+// KeyIDIn applies the In predicate on the "key_id" field.
+func KeyIDIn(vs ...string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldIn(FieldKeyID, vs...))
+}
+
+// KeyIDNotIn applies the NotIn predicate on the "key_id" field.
+func KeyIDNotIn(vs ...string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNotIn(FieldKeyID, vs...))
+}
+
+// KeyIDGT applies the GT predicate on the "key_id" field.
+func KeyIDGT(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGT(FieldKeyID, v))
+}
+
+// KeyIDGTE applies the GTE predicate on the "key_id" field.
+func KeyIDGTE(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGTE(FieldKeyID, v))
+}
+
+// KeyIDLT applies the LT predicate on the "key_id" field.
+func KeyIDLT(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLT(FieldKeyID, v))
+}
+
+// KeyIDLTE applies the LTE predicate on the "key_id" field.
+func KeyIDLTE(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLTE(FieldKeyID, v))
+}
+
+// KeyIDContains applies the Contains predicate on the "key_id" field.
+func KeyIDContains(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldContains(FieldKeyID, v))
+}
+
+// KeyIDHasPrefix applies the HasPrefix predicate on the "key_id" field.
+func KeyIDHasPrefix(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldHasPrefix(FieldKeyID, v))
+}
+
+// KeyIDHasSuffix applies the HasSuffix predicate on the "key_id" field.
+func KeyIDHasSuffix(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldHasSuffix(FieldKeyID, v))
+}
+
+// KeyIDEqualFold applies the EqualFold predicate on the "key_id" field.
+func KeyIDEqualFold(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEqualFold(FieldKeyID, v))
+}
+
+// KeyIDContainsFold applies the ContainsFold predicate on the "key_id" field.
+func KeyIDContainsFold(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldContainsFold(FieldKeyID, v))
+}
+
+// MACEQ applies the EQ predicate on the "mac" field.
+func MACEQ(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEQ(FieldMAC, v))
+}
+
+// MACNEQ applies the NEQ predicate on the "mac" field.
+func MACNEQ(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNEQ(FieldMAC, v))
+}
+
+// MACIn applies the In predicate on the "mac" field.
+func MACIn(vs ...string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldIn(FieldMAC, vs...))
+}
+
+// MACNotIn applies the NotIn predicate on the "mac" field.
+func MACNotIn(vs ...string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldNotIn(FieldMAC, vs...))
+}
+
+// MACGT applies the GT predicate on the "mac" field.
+func MACGT(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGT(FieldMAC, v))
+}
+
+// MACGTE applies the GTE predicate on the "mac" field.
+func MACGTE(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldGTE(FieldMAC, v))
+}
+
+// MACLT applies the LT predicate on the "mac" field.
+func MACLT(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLT(FieldMAC, v))
+}
+
+// MACLTE applies the LTE predicate on the "mac" field.
+func MACLTE(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldLTE(FieldMAC, v))
+}
+
+// MACContains applies the Contains predicate on the "mac" field.
+func MACContains(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldContains(FieldMAC, v))
+}
+
+// MACHasPrefix applies the HasPrefix predicate on the "mac" field.
+func MACHasPrefix(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldHasPrefix(FieldMAC, v))
+}
+
+// MACHasSuffix applies the HasSuffix predicate on the "mac" field.
+func MACHasSuffix(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldHasSuffix(FieldMAC, v))
+}
+
+// MACEqualFold applies the EqualFold predicate on the "mac" field.
+func MACEqualFold(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldEqualFold(FieldMAC, v))
+}
+
+// MACContainsFold applies the ContainsFold predicate on the "mac" field.
+func MACContainsFold(v string) predicate.AuditHead {
+	return predicate.AuditHead(sql.FieldContainsFold(FieldMAC, v))
 }
 
 // And groups predicates with the AND operator between them.

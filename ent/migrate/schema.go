@@ -117,6 +117,8 @@ var (
 		{Name: "sequence", Type: field.TypeInt64},
 		{Name: "at", Type: field.TypeTime},
 		{Name: "action", Type: field.TypeString},
+		{Name: "class", Type: field.TypeEnum, Enums: []string{"CHANGE", "SECURITY"}, Default: "CHANGE"},
+		{Name: "result", Type: field.TypeEnum, Enums: []string{"DONE", "REFUSED"}, Default: "DONE"},
 		{Name: "actor_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "actor_username", Type: field.TypeString},
 		{Name: "actor_tenant", Type: field.TypeString},
@@ -129,6 +131,9 @@ var (
 		{Name: "request_id", Type: field.TypeString},
 		{Name: "previous_hash", Type: field.TypeString},
 		{Name: "hash", Type: field.TypeString},
+		{Name: "key_id", Type: field.TypeString, Default: ""},
+		{Name: "seals", Type: field.TypeString, Default: ""},
+		{Name: "salts", Type: field.TypeString, Default: ""},
 	}
 	// AuditEntriesTable holds the schema information for the "audit_entries" table.
 	AuditEntriesTable = &schema.Table{
@@ -142,6 +147,12 @@ var (
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "sequence", Type: field.TypeInt64},
 		{Name: "hash", Type: field.TypeString},
+		{Name: "keyed_from", Type: field.TypeInt64, Default: 0},
+		{Name: "cut_sequence", Type: field.TypeInt64, Default: 0},
+		{Name: "cut_hash", Type: field.TypeString, Default: ""},
+		{Name: "moved_at", Type: field.TypeTime, Nullable: true},
+		{Name: "key_id", Type: field.TypeString, Default: ""},
+		{Name: "mac", Type: field.TypeString, Default: ""},
 	}
 	// AuditHeadsTable holds the schema information for the "audit_heads" table.
 	AuditHeadsTable = &schema.Table{
@@ -1293,6 +1304,7 @@ var (
 		{Name: "session_idle_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "session_absolute_minutes", Type: field.TypeInt, Default: 0},
 		{Name: "online_billing_needs_link", Type: field.TypeBool, Default: true},
+		{Name: "acting_needs_reason", Type: field.TypeBool, Default: false},
 		{Name: "email", Type: field.TypeString, Default: ""},
 		{Name: "contact_name", Type: field.TypeString, Default: ""},
 		{Name: "contact_phone", Type: field.TypeString, Default: ""},
@@ -1308,7 +1320,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tenants_tenants_children",
-				Columns:    []*schema.Column{TenantsColumns[21]},
+				Columns:    []*schema.Column{TenantsColumns[22]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},

@@ -166,6 +166,18 @@ func init() {
 	_ = auditentryMixinFields0
 	auditentryFields := schema.AuditEntry{}.Fields()
 	_ = auditentryFields
+	// auditentryDescKeyID is the schema descriptor for key_id field.
+	auditentryDescKeyID := auditentryFields[17].Descriptor()
+	// auditentry.DefaultKeyID holds the default value on creation for the key_id field.
+	auditentry.DefaultKeyID = auditentryDescKeyID.Default.(string)
+	// auditentryDescSeals is the schema descriptor for seals field.
+	auditentryDescSeals := auditentryFields[18].Descriptor()
+	// auditentry.DefaultSeals holds the default value on creation for the seals field.
+	auditentry.DefaultSeals = auditentryDescSeals.Default.(string)
+	// auditentryDescSalts is the schema descriptor for salts field.
+	auditentryDescSalts := auditentryFields[19].Descriptor()
+	// auditentry.DefaultSalts holds the default value on creation for the salts field.
+	auditentry.DefaultSalts = auditentryDescSalts.Default.(string)
 	// auditentryDescID is the schema descriptor for id field.
 	auditentryDescID := auditentryMixinFields0[0].Descriptor()
 	// auditentry.DefaultID holds the default value on creation for the id field.
@@ -179,6 +191,26 @@ func init() {
 	_ = auditheadMixinFields0
 	auditheadFields := schema.AuditHead{}.Fields()
 	_ = auditheadFields
+	// auditheadDescKeyedFrom is the schema descriptor for keyed_from field.
+	auditheadDescKeyedFrom := auditheadFields[2].Descriptor()
+	// audithead.DefaultKeyedFrom holds the default value on creation for the keyed_from field.
+	audithead.DefaultKeyedFrom = auditheadDescKeyedFrom.Default.(int64)
+	// auditheadDescCutSequence is the schema descriptor for cut_sequence field.
+	auditheadDescCutSequence := auditheadFields[3].Descriptor()
+	// audithead.DefaultCutSequence holds the default value on creation for the cut_sequence field.
+	audithead.DefaultCutSequence = auditheadDescCutSequence.Default.(int64)
+	// auditheadDescCutHash is the schema descriptor for cut_hash field.
+	auditheadDescCutHash := auditheadFields[4].Descriptor()
+	// audithead.DefaultCutHash holds the default value on creation for the cut_hash field.
+	audithead.DefaultCutHash = auditheadDescCutHash.Default.(string)
+	// auditheadDescKeyID is the schema descriptor for key_id field.
+	auditheadDescKeyID := auditheadFields[6].Descriptor()
+	// audithead.DefaultKeyID holds the default value on creation for the key_id field.
+	audithead.DefaultKeyID = auditheadDescKeyID.Default.(string)
+	// auditheadDescMAC is the schema descriptor for mac field.
+	auditheadDescMAC := auditheadFields[7].Descriptor()
+	// audithead.DefaultMAC holds the default value on creation for the mac field.
+	audithead.DefaultMAC = auditheadDescMAC.Default.(string)
 	// auditheadDescID is the schema descriptor for id field.
 	auditheadDescID := auditheadMixinFields0[0].Descriptor()
 	// audithead.DefaultID holds the default value on creation for the id field.
@@ -1053,20 +1085,24 @@ func init() {
 	tenantDescOnlineBillingNeedsLink := tenantFields[15].Descriptor()
 	// tenant.DefaultOnlineBillingNeedsLink holds the default value on creation for the online_billing_needs_link field.
 	tenant.DefaultOnlineBillingNeedsLink = tenantDescOnlineBillingNeedsLink.Default.(bool)
+	// tenantDescActingNeedsReason is the schema descriptor for acting_needs_reason field.
+	tenantDescActingNeedsReason := tenantFields[16].Descriptor()
+	// tenant.DefaultActingNeedsReason holds the default value on creation for the acting_needs_reason field.
+	tenant.DefaultActingNeedsReason = tenantDescActingNeedsReason.Default.(bool)
 	// tenantDescEmail is the schema descriptor for email field.
-	tenantDescEmail := tenantFields[16].Descriptor()
+	tenantDescEmail := tenantFields[17].Descriptor()
 	// tenant.DefaultEmail holds the default value on creation for the email field.
 	tenant.DefaultEmail = tenantDescEmail.Default.(string)
 	// tenantDescContactName is the schema descriptor for contact_name field.
-	tenantDescContactName := tenantFields[17].Descriptor()
+	tenantDescContactName := tenantFields[18].Descriptor()
 	// tenant.DefaultContactName holds the default value on creation for the contact_name field.
 	tenant.DefaultContactName = tenantDescContactName.Default.(string)
 	// tenantDescContactPhone is the schema descriptor for contact_phone field.
-	tenantDescContactPhone := tenantFields[18].Descriptor()
+	tenantDescContactPhone := tenantFields[19].Descriptor()
 	// tenant.DefaultContactPhone holds the default value on creation for the contact_phone field.
 	tenant.DefaultContactPhone = tenantDescContactPhone.Default.(string)
 	// tenantDescContactEmail is the schema descriptor for contact_email field.
-	tenantDescContactEmail := tenantFields[19].Descriptor()
+	tenantDescContactEmail := tenantFields[20].Descriptor()
 	// tenant.DefaultContactEmail holds the default value on creation for the contact_email field.
 	tenant.DefaultContactEmail = tenantDescContactEmail.Default.(string)
 	// tenantDescID is the schema descriptor for id field.

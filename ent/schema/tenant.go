@@ -41,6 +41,8 @@ func (Tenant) Fields() []ent.Field {
 		field.Int("session_absolute_minutes").Default(0),
 		// Whether invoices are open only to users who are linked to the customer centre (AC-12).
 		field.Bool("online_billing_needs_link").Default(true),
+		// Whether agents give a reason before they act for the company (PRIV-08).
+		field.Bool("acting_needs_reason").Default(false),
 		// Of the master data: receipts of orders go there (OR-08).
 		field.String("email").Default("").Annotations(entgql.Skip(entgql.SkipAll)),
 		field.String("contact_name").Default(""),

@@ -50,6 +50,8 @@ const (
 	FieldSessionAbsoluteMinutes = "session_absolute_minutes"
 	// FieldOnlineBillingNeedsLink holds the string denoting the online_billing_needs_link field in the database.
 	FieldOnlineBillingNeedsLink = "online_billing_needs_link"
+	// FieldActingNeedsReason holds the string denoting the acting_needs_reason field in the database.
+	FieldActingNeedsReason = "acting_needs_reason"
 	// FieldEmail holds the string denoting the email field in the database.
 	FieldEmail = "email"
 	// FieldContactName holds the string denoting the contact_name field in the database.
@@ -95,6 +97,7 @@ var Columns = []string{
 	FieldSessionIdleMinutes,
 	FieldSessionAbsoluteMinutes,
 	FieldOnlineBillingNeedsLink,
+	FieldActingNeedsReason,
 	FieldEmail,
 	FieldContactName,
 	FieldContactPhone,
@@ -136,6 +139,8 @@ var (
 	DefaultSessionAbsoluteMinutes int
 	// DefaultOnlineBillingNeedsLink holds the default value on creation for the "online_billing_needs_link" field.
 	DefaultOnlineBillingNeedsLink bool
+	// DefaultActingNeedsReason holds the default value on creation for the "acting_needs_reason" field.
+	DefaultActingNeedsReason bool
 	// DefaultEmail holds the default value on creation for the "email" field.
 	DefaultEmail string
 	// DefaultContactName holds the default value on creation for the "contact_name" field.
@@ -312,6 +317,11 @@ func BySessionAbsoluteMinutes(opts ...sql.OrderTermOption) OrderOption {
 // ByOnlineBillingNeedsLink orders the results by the online_billing_needs_link field.
 func ByOnlineBillingNeedsLink(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOnlineBillingNeedsLink, opts...).ToFunc()
+}
+
+// ByActingNeedsReason orders the results by the acting_needs_reason field.
+func ByActingNeedsReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldActingNeedsReason, opts...).ToFunc()
 }
 
 // ByEmail orders the results by the email field.

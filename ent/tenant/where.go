@@ -121,6 +121,11 @@ func OnlineBillingNeedsLink(v bool) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldOnlineBillingNeedsLink, v))
 }
 
+// ActingNeedsReason applies equality check predicate on the "acting_needs_reason" field. It's identical to ActingNeedsReasonEQ.
+func ActingNeedsReason(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldActingNeedsReason, v))
+}
+
 // Email applies equality check predicate on the "email" field. It's identical to EmailEQ.
 func Email(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldEmail, v))
@@ -799,6 +804,16 @@ func OnlineBillingNeedsLinkEQ(v bool) predicate.Tenant {
 // OnlineBillingNeedsLinkNEQ applies the NEQ predicate on the "online_billing_needs_link" field.
 func OnlineBillingNeedsLinkNEQ(v bool) predicate.Tenant {
 	return predicate.Tenant(sql.FieldNEQ(FieldOnlineBillingNeedsLink, v))
+}
+
+// ActingNeedsReasonEQ applies the EQ predicate on the "acting_needs_reason" field.
+func ActingNeedsReasonEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldActingNeedsReason, v))
+}
+
+// ActingNeedsReasonNEQ applies the NEQ predicate on the "acting_needs_reason" field.
+func ActingNeedsReasonNEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldActingNeedsReason, v))
 }
 
 // EmailEQ applies the EQ predicate on the "email" field.

@@ -1627,7 +1627,7 @@ func (ec *executionContext) unmarshalInputActForInput(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"tenantId"}
+	fieldsInOrder := [...]string{"tenantId", "reason"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1641,6 +1641,13 @@ func (ec *executionContext) unmarshalInputActForInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.TenantID = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
 		}
 	}
 	return it, nil

@@ -7,6 +7,7 @@ import (
 
 	"context"
 	"kontor/ent"
+	"kontor/ent/auditentry"
 	"kontor/graph/model"
 	"kontor/graph/scalar"
 	"kontor/internal/audit"
@@ -25,6 +26,8 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type AuditEntryResolver interface {
+	Kind(ctx context.Context, obj *ent.AuditEntry) (auditentry.Class, error)
+
 	Actor(ctx context.Context, obj *ent.AuditEntry) (*model.AuditActor, error)
 	Subject(ctx context.Context, obj *ent.AuditEntry) (*model.AuditSubject, error)
 	Before(ctx context.Context, obj *ent.AuditEntry) (*scalar.JSON, error)
@@ -125,6 +128,29 @@ func (ec *executionContext) fieldContext_AuditEntry_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("AuditEntry", field, true, false, "ID")
 }
 
+func (ec *executionContext) _AuditEntry_sequence(ctx context.Context, field graphql.CollectedField, obj *ent.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_sequence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sequence, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_sequence(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, "Int")
+}
+
 func (ec *executionContext) _AuditEntry_at(ctx context.Context, field graphql.CollectedField, obj *ent.AuditEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -146,6 +172,52 @@ func (ec *executionContext) _AuditEntry_at(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_AuditEntry_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _AuditEntry_kind(ctx context.Context, field graphql.CollectedField, obj *ent.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEntry().Kind(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v auditentry.Class) graphql.Marshaler {
+			return ec.marshalNAuditLogKind2kontorᚋentᚋauditentryᚐClass(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, "AuditLogKind")
+}
+
+func (ec *executionContext) _AuditEntry_result(ctx context.Context, field graphql.CollectedField, obj *ent.AuditEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEntry_result(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v auditentry.Result) graphql.Marshaler {
+			return ec.marshalNAuditResult2kontorᚋentᚋauditentryᚐResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEntry_result(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, "AuditResult")
 }
 
 func (ec *executionContext) _AuditEntry_action(ctx context.Context, field graphql.CollectedField, obj *ent.AuditEntry) (ret graphql.Marshaler) {
@@ -629,7 +701,7 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"action", "actorId", "subjectId", "from", "to"}
+	fieldsInOrder := [...]string{"action", "actorId", "subjectId", "from", "to", "kind"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -671,6 +743,13 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.To = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalOAuditLogKind2ᚖkontorᚋentᚋauditentryᚐClass(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
 		}
 	}
 	return it, nil
@@ -768,8 +847,24 @@ func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "sequence":
+			out.Values[i] = ec._AuditEntry_sequence(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "at":
 			out.Values[i] = ec._AuditEntry_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AuditEntry_kind(ctx, field, obj)
+				})
+		case "result":
+			out.Values[i] = ec._AuditEntry_result(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1031,6 +1126,26 @@ func (ec *executionContext) marshalNAuditEntryConnection2ᚖkontorᚋentᚐAudit
 	return ec._AuditEntryConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAuditLogKind2kontorᚋentᚋauditentryᚐClass(ctx context.Context, v any) (auditentry.Class, error) {
+	var res auditentry.Class
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAuditLogKind2kontorᚋentᚋauditentryᚐClass(ctx context.Context, sel ast.SelectionSet, v auditentry.Class) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNAuditResult2kontorᚋentᚋauditentryᚐResult(ctx context.Context, v any) (auditentry.Result, error) {
+	var res auditentry.Result
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAuditResult2kontorᚋentᚋauditentryᚐResult(ctx context.Context, sel ast.SelectionSet, v auditentry.Result) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNAuditSubject2ᚖkontorᚋgraphᚋmodelᚐAuditSubject(ctx context.Context, sel ast.SelectionSet, v *model.AuditSubject) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "AuditSubject!")
@@ -1083,6 +1198,22 @@ func (ec *executionContext) unmarshalOAuditFilter2ᚖkontorᚋinternalᚋaudit�
 	}
 	res, err := ec.unmarshalInputAuditFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAuditLogKind2ᚖkontorᚋentᚋauditentryᚐClass(ctx context.Context, v any) (*auditentry.Class, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(auditentry.Class)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAuditLogKind2ᚖkontorᚋentᚋauditentryᚐClass(ctx context.Context, sel ast.SelectionSet, v *auditentry.Class) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func (ec *executionContext) unmarshalOJSON2ᚖkontorᚋgraphᚋscalarᚐJSON(ctx context.Context, v any) (*scalar.JSON, error) {

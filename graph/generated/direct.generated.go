@@ -6,6 +6,7 @@ import (
 	"context"
 	"kontor/authz"
 	"kontor/ent"
+	"kontor/ent/auditentry"
 	"kontor/ent/booking"
 	"kontor/ent/contract"
 	"kontor/ent/customernumber"
@@ -188,7 +189,9 @@ var directSchema = direct.Schema{
 		Satisfies: auditEntryImplementors,
 		Fields: map[string][]string{
 			"id":        nil,
+			"sequence":  nil,
 			"at":        nil,
+			"result":    nil,
 			"action":    nil,
 			"ipAddress": nil,
 			"requestId": nil,
@@ -1458,6 +1461,7 @@ var directSchema = direct.Schema{
 			"sessionIdleMinutes":     nil,
 			"sessionAbsoluteMinutes": nil,
 			"onlineBillingNeedsLink": nil,
+			"actingNeedsReason":      nil,
 			"email":                  nil,
 		},
 	},
@@ -2064,8 +2068,12 @@ func fieldAuditEntry(ctx context.Context, w *direct.Writer, f *direct.Field, obj
 		return w.String("AuditEntry")
 	case "id":
 		return writeNID2kontorᚋinternalᚋgidᚐID(ctx, w, f, obj.GlobalID())
+	case "sequence":
+		return writeNInt2int64(ctx, w, f, obj.Sequence)
 	case "at":
 		return writeNDateTime2timeᚐTime(ctx, w, f, obj.At)
+	case "result":
+		return writeNAuditResult2kontorᚋentᚋauditentryᚐResult(ctx, w, f, obj.Result)
 	case "action":
 		return writeNString2string(ctx, w, f, obj.Action)
 	case "ipAddress":
@@ -5365,6 +5373,8 @@ func fieldTenantSettings(ctx context.Context, w *direct.Writer, f *direct.Field,
 		return writeOInt2ᚖint(ctx, w, f, obj.SessionAbsoluteMinutes)
 	case "onlineBillingNeedsLink":
 		return writeNBoolean2bool(ctx, w, f, obj.OnlineBillingNeedsLink)
+	case "actingNeedsReason":
+		return writeNBoolean2bool(ctx, w, f, obj.ActingNeedsReason)
 	case "email":
 		return writeNString2string(ctx, w, f, obj.Email)
 	default:
@@ -6075,6 +6085,11 @@ func writeNAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx context.Context, w *direc
 		return false
 	}
 	return selectionAuditEntry(ctx, w, f.Plans[0], v)
+}
+
+func writeNAuditResult2kontorᚋentᚋauditentryᚐResult(ctx context.Context, w *direct.Writer, f *direct.Field, v auditentry.Result) bool {
+	v.MarshalGQL(w)
+	return true
 }
 
 func writeNBooking2ᚕᚖkontorᚋentᚐBookingᚄ(ctx context.Context, w *direct.Writer, f *direct.Field, v []*ent.Booking) bool {

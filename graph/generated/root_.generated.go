@@ -204,7 +204,10 @@ type ComplexityRoot struct {
 		Before    func(childComplexity int) int
 		GlobalID  func(childComplexity int) int
 		IPAddress func(childComplexity int) int
+		Kind      func(childComplexity int) int
 		RequestID func(childComplexity int) int
+		Result    func(childComplexity int) int
+		Sequence  func(childComplexity int) int
 		Subject   func(childComplexity int) int
 	}
 
@@ -1358,6 +1361,7 @@ type ComplexityRoot struct {
 	}
 
 	TenantSettings struct {
+		ActingNeedsReason      func(childComplexity int) int
 		Email                  func(childComplexity int) int
 		LoginNeedsOrganization func(childComplexity int) int
 		MandatoryContactFields func(childComplexity int) int
@@ -2012,12 +2016,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEntry.IPAddress(childComplexity), true
+	case "AuditEntry.kind":
+		if e.ComplexityRoot.AuditEntry.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Kind(childComplexity), true
 	case "AuditEntry.requestId":
 		if e.ComplexityRoot.AuditEntry.RequestID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.AuditEntry.RequestID(childComplexity), true
+	case "AuditEntry.result":
+		if e.ComplexityRoot.AuditEntry.Result == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Result(childComplexity), true
+	case "AuditEntry.sequence":
+		if e.ComplexityRoot.AuditEntry.Sequence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Sequence(childComplexity), true
 	case "AuditEntry.subject":
 		if e.ComplexityRoot.AuditEntry.Subject == nil {
 			break
@@ -6902,6 +6924,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TenantEdge.Node(childComplexity), true
 
+	case "TenantSettings.actingNeedsReason":
+		if e.ComplexityRoot.TenantSettings.ActingNeedsReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantSettings.ActingNeedsReason(childComplexity), true
 	case "TenantSettings.email":
 		if e.ComplexityRoot.TenantSettings.Email == nil {
 			break
@@ -8393,6 +8421,11 @@ extend type Tenant {
 input ActForInput {
   "The customer; null to stop."
   tenantId: ID
+  """
+  Why, at most 200 characters. It is in the customer's audit log. The customer's setting ` + "`" + `actingNeedsReason` + "`" + ` says whether it must be there;
+  without one the log says ` + "`" + `NOT_GIVEN` + "`" + `.
+  """
+  reason: String
 }
 
 "Who asks, from now on."
@@ -8708,6 +8741,22 @@ extend type Mutation {
 	{Name: "../schema/audit.graphqls", Input: `"A JSON object."
 scalar JSON
 
+"Which of the two kinds of entries."
+enum AuditLogKind {
+  "Something was changed."
+  CHANGE
+  "Somebody logged in or did not get in, a session ended, data was fetched. What such an entry says of people is kept for a year."
+  SECURITY
+}
+
+"What became of what an entry is about."
+enum AuditResult {
+  "It happened."
+  DONE
+  "It was tried, and did not."
+  REFUSED
+}
+
 "Which entries of the audit log to list. Everything given must hold."
 input AuditFilter {
   "The kind of change, such as ` + "`" + `user.roles` + "`" + `."
@@ -8720,13 +8769,15 @@ input AuditFilter {
   from: DateTime
   "Before this moment."
   to: DateTime
+  "Which kind: changes, unless told or unless ` + "`" + `action` + "`" + ` says which."
+  kind: AuditLogKind
 }
 
 "Who made a change, as it was called then."
 type AuditActor {
-  "User name."
+  "User name; empty where it was taken out, because its time is over or the user was erased."
   username: String!
-  "Name of the company."
+  "Name of the company; empty with the user name."
   tenantName: String!
 }
 
@@ -8736,7 +8787,7 @@ type AuditSubject {
   kind: String!
   "Global ID; null where it has none."
   id: ID
-  "Name or number."
+  "Name or number; empty where it was taken out."
   label: String!
 }
 
@@ -8746,8 +8797,14 @@ A change, as it was made. Entries cannot be changed: each one of a tenant carrie
 type AuditEntry implements Node {
   "Global ID."
   id: ID!
-  "When."
+  "Its number: those of a company follow one another without a gap."
+  sequence: Int!
+  "When, in UTC."
   at: DateTime!
+  "Which kind of entry."
+  kind: AuditLogKind!
+  "Whether it happened."
+  result: AuditResult!
   "The kind of change, such as ` + "`" + `user.roles` + "`" + `."
   action: String!
   "Who made it; null where the server did."
@@ -8758,7 +8815,7 @@ type AuditEntry implements Node {
   before: JSON
   "What was so afterwards; null where there is nothing."
   after: JSON
-  "Where it came from."
+  "Where it came from; empty after 90 days."
   ipAddress: String!
   "The request that made it."
   requestId: String!
@@ -12808,6 +12865,8 @@ type TenantSettings {
   sessionAbsoluteMinutes: Int
   "Whether invoices of the company's contracts are open only to users who are linked to the customer centre."
   onlineBillingNeedsLink: Boolean!
+  "Whether agents give a reason before they act for the company."
+  actingNeedsReason: Boolean!
   "The company's e-mail address of its master data, to which receipts of orders go; empty where there is none."
   email: String!
 }
@@ -12837,6 +12896,8 @@ input UpdateTenantSettingsInput {
   sessionAbsoluteMinutes: Int
   "Whether invoices of the company's contracts are open only to users who are linked to the customer centre."
   onlineBillingNeedsLink: Boolean
+  "Whether agents give a reason before they act for the company."
+  actingNeedsReason: Boolean
   "The company's e-mail address of its master data, to which receipts of orders go; empty for none."
   email: String
 }
@@ -13115,8 +13176,14 @@ func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field gr
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_AuditEntry_id(ctx, field)
+	case "sequence":
+		return ec.fieldContext_AuditEntry_sequence(ctx, field)
 	case "at":
 		return ec.fieldContext_AuditEntry_at(ctx, field)
+	case "kind":
+		return ec.fieldContext_AuditEntry_kind(ctx, field)
+	case "result":
+		return ec.fieldContext_AuditEntry_result(ctx, field)
 	case "action":
 		return ec.fieldContext_AuditEntry_action(ctx, field)
 	case "actor":
@@ -15235,6 +15302,8 @@ func (ec *executionContext) childFields_TenantSettings(ctx context.Context, fiel
 		return ec.fieldContext_TenantSettings_sessionAbsoluteMinutes(ctx, field)
 	case "onlineBillingNeedsLink":
 		return ec.fieldContext_TenantSettings_onlineBillingNeedsLink(ctx, field)
+	case "actingNeedsReason":
+		return ec.fieldContext_TenantSettings_actingNeedsReason(ctx, field)
 	case "email":
 		return ec.fieldContext_TenantSettings_email(ctx, field)
 	}

@@ -662,6 +662,29 @@ func (ec *executionContext) fieldContext_TenantSettings_onlineBillingNeedsLink(_
 	return graphql.NewScalarFieldContext("TenantSettings", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _TenantSettings_actingNeedsReason(ctx context.Context, field graphql.CollectedField, obj *identity.Settings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TenantSettings_actingNeedsReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActingNeedsReason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TenantSettings_actingNeedsReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TenantSettings", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _TenantSettings_email(ctx context.Context, field graphql.CollectedField, obj *identity.Settings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1288,7 +1311,7 @@ func (ec *executionContext) unmarshalInputUpdateTenantSettingsInput(ctx context.
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"tenantId", "loginNeedsOrganization", "usersCreatedBy", "namesChangeable", "passwordPolicy", "mandatoryContactFields", "sessionIdleMinutes", "sessionAbsoluteMinutes", "onlineBillingNeedsLink", "email"}
+	fieldsInOrder := [...]string{"tenantId", "loginNeedsOrganization", "usersCreatedBy", "namesChangeable", "passwordPolicy", "mandatoryContactFields", "sessionIdleMinutes", "sessionAbsoluteMinutes", "onlineBillingNeedsLink", "actingNeedsReason", "email"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1358,6 +1381,13 @@ func (ec *executionContext) unmarshalInputUpdateTenantSettingsInput(ctx context.
 				return it, err
 			}
 			it.OnlineBillingNeedsLink = data
+		case "actingNeedsReason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actingNeedsReason"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ActingNeedsReason = data
 		case "email":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -1892,6 +1922,11 @@ func (ec *executionContext) _TenantSettings(ctx context.Context, sel ast.Selecti
 			}
 		case "onlineBillingNeedsLink":
 			out.Values[i] = ec._TenantSettings_onlineBillingNeedsLink(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "actingNeedsReason":
+			out.Values[i] = ec._TenantSettings_actingNeedsReason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

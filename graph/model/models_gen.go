@@ -118,9 +118,9 @@ type ApproveOrderPayload struct {
 
 // Who made a change, as it was called then.
 type AuditActor struct {
-	// User name.
+	// User name; empty where it was taken out, because its time is over or the user was erased.
 	Username string `json:"username"`
-	// Name of the company.
+	// Name of the company; empty with the user name.
 	TenantName string `json:"tenantName"`
 }
 
@@ -130,7 +130,7 @@ type AuditSubject struct {
 	Kind string `json:"kind"`
 	// Global ID; null where it has none.
 	ID *gid.ID `json:"id,omitempty"`
-	// Name or number.
+	// Name or number; empty where it was taken out.
 	Label string `json:"label"`
 }
 

@@ -124,7 +124,7 @@ func generate(ctx context.Context, t *testing.T, d *db.DB, r *rand.Rand) *world 
 	}
 	w := &world{ctx: ctx, db: d, r: r, done: map[string]int{}}
 	w.rights = access.New(access.Needs{
-		DB: d, Sealer: sealer, Outbox: mail.NewOutbox(sealer), Audit: audit.New(d, func() time.Time { return began }, nil), Now: func() time.Time { return began },
+		DB: d, Sealer: sealer, Outbox: mail.NewOutbox(sealer), Audit: audit.New(d, sealer, func() time.Time { return began }, nil), Now: func() time.Time { return began },
 	})
 	parents, kinds := []int{-1, 0, 1, 1, 0}, []tenant.Kind{tenant.KindOPERATOR, tenant.KindPARTNER, tenant.KindCUSTOMER, tenant.KindCUSTOMER, tenant.KindCUSTOMER}
 	for i, parent := range parents {

@@ -5,8 +5,6 @@ package audit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,22 +15,26 @@ import (
 
 	"kontor/authz"
 	"kontor/ent"
-	"kontor/ent/audithead"
+	"kontor/ent/auditentry"
 	"kontor/ent/tenant"
 	"kontor/internal/db"
 	"kontor/internal/live"
+	"kontor/internal/seal"
 )
 
 // Log writes and reads the audit log.
 type Log struct {
 	db   *db.DB
+	keys *seal.Sealer
 	now  func() time.Time
 	live *live.Hub
 }
 
-// New is the log in a database, by this clock. What is written is told to the replicas,
-// because rights may be others then; nil tells nobody.
-func New(d *db.DB, now func() time.Time, l *live.Hub) *Log { return &Log{db: d, now: now, live: l} }
+// New is the log in a database, hashed with these keys, by this clock. What is written is told
+// to the replicas, because rights may be others then; nil tells nobody.
+func New(d *db.DB, keys *seal.Sealer, now func() time.Time, l *live.Hub) *Log {
+	return &Log{db: d, keys: keys, now: now, live: l}
+}
 
 // Change is what is written: whose company it belongs to, what was done to what, and
 // what was so before and after. Before and After are structs or maps that become JSON
@@ -48,6 +50,11 @@ type Change struct {
 	After   any
 	// By is who did it where nobody is logged in: who registered, or reset its password.
 	By *ent.User
+	// Security says that it is about ways in or data and no change (PRIV-03): it is kept for
+	// a shorter time, and listed apart.
+	Security bool
+	// Refused says that it was tried and did not happen.
+	Refused bool
 }
 
 // Origin is where a request comes from.
@@ -82,7 +89,9 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 		e.Sequence, e.PreviousHash, e.At = head.Sequence+1, head.Hash, now
 		e.ActorID, e.ActorUsername, e.ActorTenant = by.id, by.username, by.tenant
 		e.IPAddress, e.RequestID = origin.IPAddress, origin.RequestID
-		e.Hash = hash(e)
+		if err := l.close(e, head.keyed()); err != nil {
+			return err
+		}
 		head.Sequence, head.Hash, rows[i] = e.Sequence, e.Hash, row(tx, e)
 	}
 	for some := range slices.Chunk(rows, chunk) {
@@ -90,11 +99,35 @@ func (l *Log) Record(ctx context.Context, tx *ent.Tx, changes ...Change) error {
 			return fmt.Errorf("writing the audit log: %w", err)
 		}
 	}
-	if err := tx.AuditHead.UpdateOneID(head.ID).SetSequence(head.Sequence).SetHash(head.Hash).Exec(system); err != nil {
-		return fmt.Errorf("moving the end of the audit log: %w", err)
+	if err := l.move(system, tx, head, now); err != nil {
+		return err
 	}
 	l.tell(tx, changes)
 	return nil
+}
+
+// Platform is Record for what is about no company: it is in the log of the first operator. In an
+// empty database it is nowhere.
+func (l *Log) Platform(ctx context.Context, c Change) error {
+	system := authz.System(ctx)
+	_, err := db.InTx(system, l.db, func(tx *ent.Tx) (struct{}, error) {
+		operator, err := tx.Tenant.Query().Where(tenant.KindEQ(tenant.KindOPERATOR)).Order(tenant.ByID()).FirstID(system)
+		if ent.IsNotFound(err) {
+			return struct{}{}, nil
+		}
+		if err != nil {
+			return struct{}{}, fmt.Errorf("finding the operator: %w", err)
+		}
+		c.Tenant = operator
+		return struct{}{}, l.Record(ctx, tx, c)
+	})
+	return err
+}
+
+// Note is Record in a transaction of its own, for what changes nothing.
+func (l *Log) Note(ctx context.Context, c Change) error {
+	_, err := db.InTx(authz.System(ctx), l.db, func(tx *ent.Tx) (struct{}, error) { return struct{}{}, l.Record(ctx, tx, c) })
+	return err
 }
 
 // noRights are what changes are about that change no rights.
@@ -103,7 +136,7 @@ var noRights = []string{"order.", "quote.", "data.", "telephony"}
 // tell tells the replicas, once it is committed, that rights in a company may be others.
 func (l *Log) tell(tx *ent.Tx, changes []Change) {
 	gives := func(c Change) bool {
-		return !slices.ContainsFunc(noRights, func(subject string) bool { return strings.HasPrefix(c.Action, subject) })
+		return !c.Security && !slices.ContainsFunc(noRights, func(subject string) bool { return strings.HasPrefix(c.Action, subject) })
 	}
 	if l.live == nil || !slices.ContainsFunc(changes, gives) {
 		return
@@ -126,7 +159,16 @@ func entriesOf(changes []Change) ([]*ent.AuditEntry, error) {
 		if before != "" && before == after {
 			continue
 		}
-		e := &ent.AuditEntry{TenantID: c.Tenant, Action: c.Action, SubjectKind: c.Kind, SubjectLabel: c.Label, Before: before, After: after}
+		e := &ent.AuditEntry{
+			TenantID: c.Tenant, Action: c.Action, Class: auditentry.ClassCHANGE, Result: auditentry.ResultDONE,
+			SubjectKind: c.Kind, SubjectLabel: c.Label, Before: before, After: after,
+		}
+		if c.Security {
+			e.Class = auditentry.ClassSECURITY
+		}
+		if c.Refused {
+			e.Result = auditentry.ResultREFUSED
+		}
 		if c.Subject != uuid.Nil {
 			e.SubjectID = &c.Subject
 		}
@@ -142,25 +184,6 @@ const chunk = 1000
 func FromContext(ctx context.Context) Origin {
 	origin, _ := ctx.Value(originKey{}).(Origin)
 	return origin
-}
-
-// head is the end of a tenant's chain, held until the transaction ends.
-func (l *Log) head(ctx context.Context, tx *ent.Tx, of uuid.UUID) (*ent.AuditHead, error) {
-	find := func() (*ent.AuditHead, error) {
-		return db.ForUpdate(l.db, tx.AuditHead.Query().Where(audithead.TenantID(of))).Only(ctx)
-	}
-	head, err := find()
-	if ent.IsNotFound(err) {
-		err = tx.AuditHead.Create().SetTenantID(of).SetSequence(0).SetHash("").OnConflictColumns(audithead.FieldTenantID).Ignore().Exec(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("beginning an audit log: %w", err)
-		}
-		head, err = find()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the end of the audit log: %w", err)
-	}
-	return head, nil
 }
 
 // actor is who makes changes, as it is called now.
@@ -191,7 +214,7 @@ func row(tx *ent.Tx, e *ent.AuditEntry) *ent.AuditEntryCreate {
 	return tx.AuditEntry.Create().SetTenantID(e.TenantID).SetSequence(e.Sequence).SetAt(e.At).SetAction(e.Action).SetNillableActorID(e.ActorID).
 		SetActorUsername(e.ActorUsername).SetActorTenant(e.ActorTenant).SetSubjectKind(e.SubjectKind).SetNillableSubjectID(e.SubjectID).
 		SetSubjectLabel(e.SubjectLabel).SetBefore(e.Before).SetAfter(e.After).SetIPAddress(e.IPAddress).SetRequestID(e.RequestID).
-		SetPreviousHash(e.PreviousHash).SetHash(e.Hash)
+		SetClass(e.Class).SetResult(e.Result).SetPreviousHash(e.PreviousHash).SetHash(e.Hash).SetKeyID(e.KeyID).SetSeals(e.Seals).SetSalts(e.Salts)
 }
 
 // object is a JSON object as it is kept and hashed; empty for nothing.
@@ -204,23 +227,4 @@ func object(value any) (string, error) {
 		return "", fmt.Errorf("writing a change as JSON: %w", err)
 	}
 	return string(text), nil
-}
-
-// hash is over all that an entry says and the hash of the one before. Every part is
-// preceded by its length, so that no two entries read alike.
-func hash(e *ent.AuditEntry) string {
-	id := func(key *uuid.UUID) string {
-		if key == nil {
-			return ""
-		}
-		return key.String()
-	}
-	sum := sha256.New()
-	for _, part := range []string{
-		e.PreviousHash, e.TenantID.String(), fmt.Sprint(e.Sequence), e.At.UTC().Format(time.RFC3339Nano), e.Action, id(e.ActorID), e.ActorUsername,
-		e.ActorTenant, e.SubjectKind, id(e.SubjectID), e.SubjectLabel, e.Before, e.After, e.IPAddress, e.RequestID,
-	} {
-		fmt.Fprintf(sum, "%d:%s", len(part), part)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
 }

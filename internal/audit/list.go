@@ -17,13 +17,20 @@ type Filter struct {
 	SubjectID *gid.ID
 	From      *time.Time
 	To        *time.Time
+	Kind      *auditentry.Class
 }
 
 // Entries is the query for the entries that the viewer may see, under a filter.
 func (l *Log) Entries(where *Filter) *ent.AuditEntryQuery {
 	q := l.db.Client.AuditEntry.Query()
 	if where == nil {
-		return q
+		return q.Where(auditentry.ClassEQ(auditentry.ClassCHANGE))
+	}
+	switch {
+	case where.Kind != nil:
+		q.Where(auditentry.ClassEQ(*where.Kind))
+	case where.Action == nil:
+		q.Where(auditentry.ClassEQ(auditentry.ClassCHANGE))
 	}
 	if where.Action != nil {
 		q.Where(auditentry.Action(*where.Action))

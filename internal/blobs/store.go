@@ -181,3 +181,19 @@ func (s *Store) reader(ctx context.Context, key string) (*blob.Reader, error) {
 	}
 	return r, nil
 }
+
+// DropAll forgets all that was kept for a tenant, and tells how many contents that were.
+func (s *Store) DropAll(ctx context.Context, tenant uuid.UUID) (n int, err error) {
+	for all := s.bucket.List(&blob.ListOptions{Prefix: tenant.String() + "/"}); ; n++ {
+		object, err := all.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, fmt.Errorf("listing the contents of a tenant: %w", err)
+		}
+		if err := s.Drop(ctx, object.Key); err != nil {
+			return n, err
+		}
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"kontor/internal/audit"
 	"kontor/internal/day"
 	"kontor/internal/db"
+	"kontor/internal/fault"
 	"kontor/internal/rounds"
 )
 
@@ -159,7 +160,7 @@ func (r *Runs) work(ctx context.Context, run *ent.ImportRun) error {
 	err := func() (err error) {
 		defer func() { // one bad file must not end the process, here and on each replica that goes on with it
 			if panicked := recover(); panicked != nil {
-				r.Log.ErrorContext(ctx, "an import panicked", "run", run.ID, "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+				r.Log.ErrorContext(ctx, "an import panicked", "run", run.ID, "panic", fault.Panicked(panicked), "stack", string(debug.Stack()))
 				err = unreadable("the import failed for a reason that the operator's log says")
 			}
 		}()

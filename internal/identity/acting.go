@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,8 +21,18 @@ import (
 	"kontor/internal/session"
 )
 
-// ActForInput says which customer to act for; nil to stop.
-type ActForInput struct{ TenantID *gid.ID }
+// ActForInput says which customer to act for, and why; nil to stop.
+type ActForInput struct {
+	TenantID *gid.ID
+	Reason   *string
+}
+
+const (
+	// reasonLength bounds a reason, in characters.
+	reasonLength = 200
+	// noReason is in the audit log where none was given.
+	noReason = "NOT_GIVEN"
+)
 
 // ActFor lets an agent work for a customer from now on, in this session, or for nobody
 // but itself (AC-02), and gives the viewer that it is then. Whoever may not act for a
@@ -33,6 +44,11 @@ func (s *Service) ActFor(ctx context.Context, in ActForInput) (*authz.Viewer, er
 	}
 	home := *v.AtHome()
 	home.Pending = slices.DeleteFunc(slices.Clone(home.Pending), func(step authz.Step) bool { return step == authz.StopActing })
+	var faults fault.List
+	reason := fault.Line(in.Reason, reasonLength, []string{"reason"}, &faults)
+	if len(faults) > 0 {
+		return nil, faults
+	}
 	becomes, customer := &home, uuid.Nil
 	if in.TenantID != nil {
 		t, err := s.DB.Client.Tenant.Query().Where(tenant.ID(in.TenantID.Of(ent.KindTenant))).Only(authz.NewContext(ctx, &home))
@@ -49,9 +65,12 @@ func (s *Service) ActFor(ctx context.Context, in ActForInput) (*authz.Viewer, er
 		if !ok {
 			return nil, fault.New("TENANT_UNKNOWN", "tenantId")
 		}
+		if reason == "" && t.ActingNeedsReason {
+			return nil, fault.New("VALUE_REQUIRED", "reason")
+		}
 		becomes, customer = acting, t.ID
 	}
-	switched, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (bool, error) { return s.switchTo(ctx, tx, &home, customer) })
+	switched, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (bool, error) { return s.switchTo(ctx, tx, &home, customer, cmp.Or(reason, noReason)) })
 	if err != nil || !switched {
 		return becomes, err
 	}
@@ -67,7 +86,7 @@ func (s *Service) ActFor(ctx context.Context, in ActForInput) (*authz.Viewer, er
 
 // switchTo notes which customer the session acts for, and tells the audit logs of those
 // that it begins and stops to act for. It clears away what ended sessions left behind.
-func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, customer uuid.UUID) (bool, error) {
+func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, customer uuid.UUID, reason string) (bool, error) {
 	system := authz.System(ctx)
 	// Two switches at once follow one another, so that each that begins also ends.
 	if _, err := db.ForUpdate(s.DB, tx.User.Query().Where(user.ID(home.User)), db.KeepingKeys).OnlyID(system); err != nil {
@@ -112,20 +131,24 @@ func (s *Service) switchTo(ctx context.Context, tx *ent.Tx, home *authz.Viewer, 
 			return false, fmt.Errorf("beginning to act for a customer: %w", err)
 		}
 	}
-	return true, s.recordActing(ctx, tx, former, customer)
+	return true, s.recordActing(ctx, tx, former, customer, reason)
 }
 
 // recordActing tells both customers, in the order of their keys so that two switches never
 // wait for each other.
-func (s *Service) recordActing(ctx context.Context, tx *ent.Tx, former, customer uuid.UUID) error {
+func (s *Service) recordActing(ctx context.Context, tx *ent.Tx, former, customer uuid.UUID, reason string) error {
 	concerned, err := tx.Tenant.Query().Where(tenant.IDIn(former, customer)).Order(tenant.ByID()).All(authz.System(ctx))
 	if err != nil {
 		return fmt.Errorf("reading the customers of an agent: %w", err)
 	}
 	for _, t := range concerned {
+		after := fields{"acting": t.ID == customer}
+		if t.ID == customer {
+			after["reason"] = reason
+		}
 		err := s.Audit.Record(ctx, tx, audit.Change{
 			Tenant: t.ID, Action: "tenant.act", Kind: "Tenant", Subject: t.ID, Label: t.Name,
-			Before: fields{"acting": t.ID == former}, After: fields{"acting": t.ID == customer},
+			Before: fields{"acting": t.ID == former}, After: after,
 		})
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"kontor/ent"
 	"kontor/ent/user"
+	"kontor/internal/audit"
 	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/mail"
@@ -84,6 +85,11 @@ func (s *Service) noteFailure(ctx context.Context, u *ent.User, d throttle.Decis
 			if lock {
 				return struct{}{}, s.lock(ctx, tx, u)
 			}
+			locked := security("login.lock", u, fields{"failures": d.Failures})
+			locked.By = nil
+			if err := s.Audit.Record(ctx, tx, locked); err != nil {
+				return struct{}{}, err
+			}
 			return struct{}{}, s.Outbox.Put(ctx, tx, mail.LoginLocked, mail.Content{
 				User: u, Tenant: u.Edges.Tenant, At: s.moment(), IPAddress: client.IPAddress,
 			})
@@ -93,11 +99,17 @@ func (s *Service) noteFailure(ctx context.Context, u *ent.User, d throttle.Decis
 }
 
 func (s *Service) lock(ctx context.Context, tx *ent.Tx, u *ent.User) error {
-	err := tx.User.Update().Where(user.ID(u.ID), user.StatusEQ(user.StatusACTIVE)).SetStatus(user.StatusLOCKED).Exec(ctx)
+	n, err := tx.User.Update().Where(user.ID(u.ID), user.StatusEQ(user.StatusACTIVE)).SetStatus(user.StatusLOCKED).Save(ctx)
 	if err != nil {
 		return fmt.Errorf("locking an account: %w", err)
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	return s.Audit.Record(ctx, tx, audit.Change{
+		Tenant: u.TenantID, Action: "user.lock", Kind: "User", Subject: u.ID, Label: u.Username,
+		Before: fields{"status": user.StatusACTIVE}, After: fields{"status": user.StatusLOCKED},
+	})
 }
 
 // reserve counts an attempt at something that is not a login; whoever must wait is

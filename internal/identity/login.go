@@ -71,10 +71,14 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 	}
 	if err := s.verify(ctx, checked, in.Password); err != nil {
 		s.noteFailure(system, u, attempt, loginLimits)
+		if refusal(err) {
+			s.refusedLogin(ctx, u, reasonOf(u, attempt.Allowed))
+		}
 		return nil, err
 	}
 	refused := fault.New("INVALID_CREDENTIALS")
 	if u.Status != user.StatusACTIVE {
+		s.refusedLogin(ctx, u, "STATUS")
 		return nil, refused
 	}
 	if err := s.passed(ctx, slot, attempt); err != nil {
@@ -131,6 +135,9 @@ func (s *Service) AnswerChallenge(ctx context.Context, in AnswerChallengeInput) 
 		return nil, gone
 	}
 	if err := s.spend(ctx, u, in.Code); err != nil {
+		if refusal(err) {
+			s.refusedLogin(ctx, u, "CODE")
+		}
 		return nil, err
 	}
 	if mine, err := s.Sessions.EndChallenge(ctx, string(in.ChallengeID)); err != nil {
@@ -266,7 +273,7 @@ func (s *Service) noteLogin(ctx context.Context, u *ent.User, outdated error) er
 		if now.Status != user.StatusACTIVE || !now.SessionsValidAfter.Equal(u.SessionsValidAfter) {
 			return struct{}{}, outdated
 		}
-		return struct{}{}, nil
+		return struct{}{}, s.Audit.Record(ctx, tx, security("login", u, nil))
 	})
 	return err
 }
@@ -277,9 +284,10 @@ func (s *Service) Logout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Sessions.End(ctx, v.User, v.Session); err != nil {
+	ended, err := s.Sessions.End(ctx, v.User, v.Session)
+	if err != nil {
 		return unavailable(err)
 	}
 	clientOf(ctx).SetCookie("", time.Time{})
-	return nil
+	return s.noteEnd(ctx, v, ended)
 }

@@ -59,8 +59,12 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 		return nil, err
 	}
 	if in.AllOthers != nil && *in.AllOthers {
-		if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
+		ended, err := s.Sessions.EndAll(ctx, v.User, v.Session)
+		if err != nil {
 			return nil, unavailable(err)
+		}
+		if err := s.noteEnd(ctx, v, ended); err != nil {
+			return nil, err
 		}
 		return s.OwnSessions(ctx)
 	}
@@ -79,6 +83,9 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 	}
 	if ended == 0 {
 		return nil, fault.New("SESSION_UNKNOWN", "ids")
+	}
+	if err := s.noteEnd(ctx, v, ended); err != nil {
+		return nil, err
 	}
 	return s.OwnSessions(ctx)
 }

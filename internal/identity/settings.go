@@ -31,6 +31,7 @@ type Settings struct {
 	SessionIdleMinutes     *int   `json:"sessionIdleMinutes"`
 	SessionAbsoluteMinutes *int   `json:"sessionAbsoluteMinutes"`
 	OnlineBillingNeedsLink bool   `json:"onlineBillingNeedsLink"`
+	ActingNeedsReason      bool   `json:"actingNeedsReason"`
 	Email                  string `json:"email"` // receipts of orders go there, too (OR-08)
 }
 
@@ -45,6 +46,7 @@ type UpdateTenantSettingsInput struct {
 	SessionIdleMinutes     *int
 	SessionAbsoluteMinutes *int
 	OnlineBillingNeedsLink *bool
+	ActingNeedsReason      *bool
 	Email                  *string
 }
 
@@ -53,7 +55,7 @@ func SettingsOf(t *ent.Tenant) *Settings {
 	s := &Settings{
 		LoginNeedsOrganization: t.LoginNeedsOrganization, UsersCreatedBy: t.UsersCreatedBy, NamesChangeable: t.NamesChangeable,
 		PasswordPolicy: t.PasswordPolicy, MandatoryContactFields: strings.Fields(t.MandatoryContactFields), OnlineBillingNeedsLink: t.OnlineBillingNeedsLink,
-		Email: t.Email,
+		ActingNeedsReason: t.ActingNeedsReason, Email: t.Email,
 	}
 	if t.SessionIdleMinutes > 0 {
 		s.SessionIdleMinutes = &t.SessionIdleMinutes
@@ -104,7 +106,7 @@ func (s *Service) UpdateSettings(ctx context.Context, in UpdateTenantSettingsInp
 		update := tx.Tenant.UpdateOneID(t.ID).SetNillableLoginNeedsOrganization(in.LoginNeedsOrganization).SetNillableUsersCreatedBy(in.UsersCreatedBy).
 			SetNillableNamesChangeable(in.NamesChangeable).SetNillablePasswordPolicy(in.PasswordPolicy).
 			SetNillableSessionIdleMinutes(in.SessionIdleMinutes).SetNillableSessionAbsoluteMinutes(in.SessionAbsoluteMinutes).
-			SetNillableOnlineBillingNeedsLink(in.OnlineBillingNeedsLink).SetNillableEmail(in.Email)
+			SetNillableOnlineBillingNeedsLink(in.OnlineBillingNeedsLink).SetNillableActingNeedsReason(in.ActingNeedsReason).SetNillableEmail(in.Email)
 		if in.MandatoryContactFields != nil {
 			// In the order of a form, and each once.
 			chosen := slices.DeleteFunc(slices.Clone(contactFields), func(field string) bool { return !slices.Contains(in.MandatoryContactFields, field) })

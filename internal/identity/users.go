@@ -14,9 +14,11 @@ import (
 
 	"kontor/authz"
 	"kontor/ent"
+	"kontor/ent/onetimelink"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/ent/userrole"
+	"kontor/internal/audit"
 	"kontor/internal/db"
 	"kontor/internal/password"
 )
@@ -35,28 +37,32 @@ type NewUser struct {
 }
 
 // CreateUser makes a user for the operator; the context must be authz.System. It
-// tells everything that is wrong at once, in words for whoever runs the command.
-func (s *Service) CreateUser(ctx context.Context, n NewUser) (*ent.User, error) {
+// tells everything that is wrong at once, in words for whoever runs the command. A user without a
+// password is invited: the link works once, and whoever has it chooses the password (PRIV-10).
+func (s *Service) CreateUser(ctx context.Context, n NewUser) (created *ent.User, link string, err error) {
 	t, err := s.DB.Client.Tenant.Query().Where(func(sel *sql.Selector) {
 		sel.Where(sql.EqualFold(sel.C(tenant.FieldOrganizationID), n.Organization))
 	}).Only(ctx)
 	if ent.IsNotFound(err) {
-		return nil, fmt.Errorf("there is no tenant with the organization ID %q", n.Organization)
+		return nil, "", fmt.Errorf("there is no tenant with the organization ID %q", n.Organization)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("finding the tenant: %w", err)
+		return nil, "", fmt.Errorf("finding the tenant: %w", err)
 	}
 	if err := n.validate(t); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	hash, err := s.Hasher.Hash(ctx, n.Password)
-	if err != nil {
-		return nil, fmt.Errorf("hashing the initial password: %w", err)
+	hash, status := "", user.StatusINVITED
+	if n.Password != "" {
+		status = user.StatusACTIVE
+		if hash, err = s.Hasher.Hash(ctx, n.Password); err != nil {
+			return nil, "", fmt.Errorf("hashing the initial password: %w", err)
+		}
 	}
-	return db.InTx(ctx, s.DB, func(tx *ent.Tx) (*ent.User, error) {
+	created, err = db.InTx(ctx, s.DB, func(tx *ent.Tx) (*ent.User, error) {
 		created, err := tx.User.Create().SetTenantID(t.ID).SetUsername(n.Username).SetUsernameKey(Key(n.Username)).
 			SetEmail(n.Email).SetEmailKey(Key(n.Email)).SetFirstName(n.FirstName).SetLastName(n.LastName).
-			SetLanguage(user.Language(n.Language)).SetPasswordHash(hash).SetMustChangePassword(n.MustChangePassword).
+			SetLanguage(user.Language(n.Language)).SetPasswordHash(hash).SetMustChangePassword(n.MustChangePassword && hash != "").SetStatus(status).
 			SetSessionsValidAfter(s.moment()).SetCreatedAt(s.Now().UTC()).Save(ctx)
 		if ent.IsConstraintError(err) {
 			return nil, fmt.Errorf("the user name %q or the e-mail address %q is taken", n.Username, n.Email)
@@ -69,8 +75,16 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (*ent.User, error) 
 				return nil, fmt.Errorf("giving the role %s: %w", role, err)
 			}
 		}
-		return created, nil
+		if status == user.StatusINVITED {
+			if link, _, err = s.issue(ctx, tx, created, onetimelink.PurposeINVITATION, n.Email); err != nil {
+				return nil, err
+			}
+		}
+		return created, s.Audit.Record(ctx, tx, audit.Change{
+			Tenant: t.ID, Action: "user.create", Kind: "User", Subject: created.ID, Label: created.Username, After: fields{"email": n.Email, "roles": n.Roles},
+		})
 	})
+	return created, link, err
 }
 
 func (n NewUser) validate(t *ent.Tenant) error {
@@ -99,6 +113,9 @@ func (n NewUser) validate(t *ent.Tenant) error {
 	policy, err := password.Named(string(t.PasswordPolicy), false)
 	if err != nil {
 		return err
+	}
+	if n.Password == "" {
+		return errors.Join(wrong...)
 	}
 	broken := policy.Check(n.Password, password.Subject{Username: n.Username, Email: n.Email, FirstName: n.FirstName, LastName: n.LastName, Organization: t.Name})
 	for _, code := range broken {

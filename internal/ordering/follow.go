@@ -166,7 +166,7 @@ func (f *follower) run(ctx context.Context, next []*ent.Order) {
 	defer func() {
 		// It runs beside the request, where nobody else catches it: one stream ends, and not the server.
 		if broken := recover(); broken != nil {
-			f.log.ErrorContext(ctx, "a subscription broke", "panic", broken, "stack", string(debug.Stack()))
+			f.log.ErrorContext(ctx, "a subscription broke", "panic", fault.Panicked(broken), "stack", string(debug.Stack()))
 		}
 	}()
 	tick := time.NewTicker(lookAgain)

@@ -24,7 +24,7 @@ func (s *Service) step(ctx context.Context, job *ent.OrderJob) (err error) {
 	defer func() {
 		// An order that the code does not cope with must not take the others with it.
 		if broken := recover(); broken != nil {
-			err = errors.Join(s.failed(ctx, job, fmt.Errorf("%w: %v", errInside, broken)), fmt.Errorf("processing order %s: %v\n%s", job.OrderID, broken, debug.Stack()))
+			err = errors.Join(s.failed(ctx, job, fmt.Errorf("%w: %s", errInside, fault.Panicked(broken))), fmt.Errorf("processing order %s: %s\n%s", job.OrderID, fault.Panicked(broken), debug.Stack()))
 		}
 	}()
 	if job.Failures > patience {

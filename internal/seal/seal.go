@@ -8,8 +8,10 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,6 +38,7 @@ const (
 	// What HKDF derives, apart from each other: nobody learns a key from an ID.
 	idInfo  = "kontor seal v1 id"
 	keyInfo = "kontor seal v1 key for "
+	macInfo = "kontor seal v1 mac for "
 )
 
 // Sealer seals with the newest secret and opens with any that is listed. It is
@@ -109,6 +112,46 @@ func (s *Sealer) Open(purpose, sealed string) ([]byte, error) {
 		return nil, ErrTampered
 	}
 	return plain, nil
+}
+
+// Sign gives what only the newest secret makes of a text for this purpose, and the ID of the
+// secret. It hides nothing: it proves that whoever wrote the text had the secret.
+func (s *Sealer) Sign(purpose string, text []byte) (keyID, mac string, err error) {
+	newest := s.keys[0]
+	sum, err := newest.mac(purpose, text)
+	return newest.name(), sum, err
+}
+
+// Check tells whether a text was signed for this purpose with the secret of this ID. It
+// fails with ErrNoKey or ErrTampered.
+func (s *Sealer) Check(purpose, keyID, mac string, text []byte) error {
+	i := slices.IndexFunc(s.keys, func(k key) bool { return k.name() == keyID })
+	if i < 0 {
+		return ErrNoKey
+	}
+	sum, err := s.keys[i].mac(purpose, text)
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal([]byte(sum), []byte(mac)) {
+		return ErrTampered
+	}
+	return nil
+}
+
+// KeyID is the ID of the newest secret, which does not reveal it.
+func (s *Sealer) KeyID() string { return s.keys[0].name() }
+
+func (k key) name() string { return base64.RawURLEncoding.EncodeToString(k.id) }
+
+func (k key) mac(purpose string, text []byte) (string, error) {
+	derived, err := hkdf.Expand(sha256.New, k.root, macInfo+purpose, keyBytes)
+	if err != nil {
+		return "", fmt.Errorf("deriving the key for %s: %w", purpose, err)
+	}
+	sum := hmac.New(sha256.New, derived)
+	sum.Write(text)
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // cipher has a key for each purpose, and makes a random nonce for each text.

@@ -22,11 +22,13 @@ import (
 
 	"kontor/authz"
 	"kontor/graph/direct"
+	"kontor/internal/audit"
 	"kontor/internal/blobs"
 	"kontor/internal/db"
 	"kontor/internal/demo"
 	"kontor/internal/kontortest"
 	"kontor/internal/password"
+	"kontor/internal/seal"
 	"kontor/server"
 )
 
@@ -397,13 +399,23 @@ func (k *Kontor) Redis(t testing.TB) *redis.Client {
 
 // WithDatabase opens the database as Kontor does, once the first replica has given it
 // back: for what is asked by command.
-func (k *Kontor) WithDatabase(t *testing.T, do func(d *db.DB)) {
+func (k *Kontor) WithDatabase(t *testing.T, do func(d *db.DB), with ...db.Option) {
 	t.Helper()
 	k.stop()
-	d, err := db.Open(authz.System(context.Background()), k.config.DatabaseURL)
+	d, err := db.Open(authz.System(context.Background()), k.config.DatabaseURL, with...)
 	if err != nil {
 		t.Fatalf("opening the database: %v", err)
 	}
 	defer d.Close()
 	do(d)
+}
+
+// AuditLog is the audit log of the replica in its database, with its secrets and its clock.
+func (k *Kontor) AuditLog(t testing.TB, d *db.DB) *audit.Log {
+	t.Helper()
+	sealer, err := seal.New(k.config.Secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return audit.New(d, sealer, k.Clock.Now, nil)
 }
