@@ -30,7 +30,7 @@ func TestProductionStartsBehindTheWallOnly(t *testing.T) {
 	start := func(database string) error {
 		s, err := server.New(t.Context(), server.Config{
 			Addr: "127.0.0.1:0", BaseURL: "https://portal.example.com", DatabaseURL: database, RedisURL: kontortest.SharedRedis(t).FreshDatabase(t),
-			SMTPURL: "smtps://127.0.0.1:1", BlobURL: "file://" + t.TempDir(), Production: true, Secrets: []string{strings.Repeat("s", 32)},
+			SMTPURL: "smtps://127.0.0.1:1", BlobURL: "file://" + t.TempDir(), Production: true, Secrets: []string{"0123456789abcdef0123456789abcdef"},
 		}, slog.New(slog.DiscardHandler))
 		if err == nil {
 			err = s.Close()

@@ -31,6 +31,9 @@ func documented(t *testing.T, name string) string {
 	return string(found[1])
 }
 
+// secretOfTests is the KONTOR_SECRET of servers and commands.
+const secretOfTests = "0123456789abcdef0123456789abcdef"
+
 // follow does what is documented, with the binary in reach as kontor.
 func follow(t *testing.T, name string, environment ...string) {
 	t.Helper()
@@ -38,7 +41,7 @@ func follow(t *testing.T, name string, environment ...string) {
 	if err != nil {
 		t.Fatalf("building the binary: %v", err)
 	}
-	run(t, append(environment, "PATH="+filepath.Dir(path)+":"+os.Getenv("PATH")), "sh", "-euc", documented(t, name))
+	run(t, append(environment, "KONTOR_SECRET="+secretOfTests, "PATH="+filepath.Dir(path)+":"+os.Getenv("PATH")), "sh", "-euc", documented(t, name))
 }
 
 // A backup of a running deployment, made and restored by the documented commands into a new database, a new store and an empty
@@ -77,7 +80,7 @@ func TestBackupsAreRestored(t *testing.T) {
 		t.Parallel()
 		backup, folder := t.TempDir(), t.TempDir()
 		p := production{owner: "sqlite://" + filepath.Join(t.TempDir(), "kontor.db"), store: t.TempDir()}
-		p.environment = []string{"KONTOR_DEMO=true", "KONTOR_ADDR=127.0.0.1:0", "KONTOR_DATABASE_URL=" + p.owner, "KONTOR_BLOB_URL=file://" + p.store, "KONTOR_SECRET=0123456789abcdef0123456789abcdef"}
+		p.environment = []string{"KONTOR_DEMO=true", "KONTOR_ADDR=127.0.0.1:0", "KONTOR_DATABASE_URL=" + p.owner, "KONTOR_BLOB_URL=file://" + p.store, "KONTOR_SECRET=" + secretOfTests}
 		r := p.serve(t)
 		before := look(t, r)
 		follow(t, "backup-sqlite", "BACKUP="+backup, "STORE="+p.store, "KONTOR_DATABASE_URL="+p.owner)

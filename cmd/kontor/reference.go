@@ -109,7 +109,7 @@ func demands(ctx context.Context) (map[string]string, error) {
 		},
 	}
 	err := laptop.Run(ctx, []string{
-		"kontor", "--env", "production", "--demo", "--ide", "--pprof", "--debug-addr", ":9090", "--secret", "", "--redis-url", "", "--base-url", "http://localhost:8080",
+		"kontor", "--env", "production", "--demo", "--ide", "--pprof", "--debug-addr", "203.0.113.1:9090", "--log-level", "debug", "--secret", "", "--redis-url", "", "--base-url", "http://localhost:8080",
 		"--centre-issuer", "http://localhost", "--centre-client-id", "kontor", "--centre-client-secret", "kontor",
 		"--provisioning-url", "http://localhost", "--provisioning-secret", "a2V5IG9mIGEgbGFwdG9wLCBmb3IgdGVzdHMgb25seQ==",
 	})
