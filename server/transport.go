@@ -65,8 +65,8 @@ func parameters(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, err
 		return inURL(r)
 	}
 	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return nil, refusal{http.StatusMethodNotAllowed, graph.CodeBadUserInput, "send the operation by POST, as JSON"}
+		w.Header().Set("Allow", "GET, POST")
+		return nil, refusal{http.StatusMethodNotAllowed, graph.CodeBadUserInput, "send the operation by POST, as JSON; by GET go queries that are named by extensions.persistedQuery"}
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != typeJSON {
 		return nil, refusal{http.StatusUnsupportedMediaType, graph.CodeBadUserInput, "send the operation as JSON, with Content-Type: application/json"}

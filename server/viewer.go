@@ -128,7 +128,7 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 		reads := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Upgrade") == ""
 		if !s.fromHere(r, reads) {
 			refuseJSON(w, http.StatusForbidden, "CSRF_REJECTED",
-				"requests from other sites are refused; a client that sends the session cookie also sends Origin: "+s.config.BaseURL)
+				"requests from pages of other origins are refused, unless KONTOR_ALLOWED_ORIGINS names them; a client that sends the session cookie also sends Origin: "+s.config.BaseURL)
 			return
 		}
 		next.ServeHTTP(w, r)

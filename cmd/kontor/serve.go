@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime/debug"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v3"
 
 	"kontor/server"
@@ -25,6 +27,7 @@ func serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			redis.SetLogger(fromRedis{log})
 			config, err := settings(c)
 			if err != nil {
 				return err
@@ -44,4 +47,11 @@ func serveCommand() *cli.Command {
 			})
 		},
 	}
+}
+
+// fromRedis has the client of Redis write its troubles as JSON lines, as everybody else does.
+type fromRedis struct{ log *slog.Logger }
+
+func (l fromRedis) Printf(ctx context.Context, format string, values ...any) {
+	l.log.WarnContext(ctx, "the client of Redis says", "text", fmt.Sprintf(format, values...))
 }

@@ -127,7 +127,8 @@ func openSQLite(path string) (*DB, error) {
 		return nil, err
 	}
 	settings := url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		// What is erased is not to be read in the file.
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
 	}}
 	opened, err := sql.Open("sqlite", "file:"+path+"?"+settings.Encode())
 	if err != nil {
