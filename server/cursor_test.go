@@ -103,7 +103,7 @@ func enumValues(t *testing.T, name string) []string {
 func TestFiltersAskForNothingHidden(t *testing.T) {
 	t.Parallel()
 	fields := map[string][]string{
-		"AuditFilter":         {"action", "actorId", "from", "subjectId", "to"},
+		"AuditFilter":         {"action", "actorId", "from", "kind", "subjectId", "to"},
 		"BookingFilter":       {"from", "to"},
 		"ContractFilter":      {"customerNumber", "expiresWithinDays", "openOnly", "productSku", "right", "search", "states", "tenantId", "types", "validOn"},
 		"ContractOrder":       {"direction", "field"},
