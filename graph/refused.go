@@ -116,8 +116,8 @@ func typeOf(kind string) string {
 	return kind
 }
 
-// maxNamed bounds the IDs of an operation that are looked at.
-const maxNamed = 100
+// maxNamed bounds the IDs of an operation that are looked at, each of them by a query or two.
+const maxNamed = 10
 
 // fieldsOf are the names of the fields that an operation begins with, as the schema has them: what a
 // client calls its operation may be anything.

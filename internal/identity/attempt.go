@@ -80,7 +80,7 @@ func (s *Service) noteFailure(ctx context.Context, u *ent.User, d throttle.Decis
 		return
 	}
 	client := clientOf(ctx)
-	s.later(ctx, "noting a failed login", func(ctx context.Context) error {
+	s.locks.put(ctx, "noting a failed login", func(ctx context.Context) error {
 		_, err := db.InTx(ctx, s.DB, func(tx *ent.Tx) (struct{}, error) {
 			if lock {
 				return struct{}{}, s.lock(ctx, tx, u)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -28,7 +27,9 @@ import (
 type Service struct {
 	Needs
 	viewerQuery string
-	behind      sync.WaitGroup
+	// notes are entries of the audit log that may be too many; locks keep accounts safe, and do not
+	// wait for notes.
+	notes, locks *behind
 }
 
 // Needs are what the room works with.
@@ -50,23 +51,16 @@ type Needs struct {
 
 // New is the room over what it needs.
 func New(n Needs) *Service {
-	return &Service{Needs: n, viewerQuery: viewerQuery(n.DB.Dialect)}
+	if n.Log == nil {
+		n.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{Needs: n, viewerQuery: viewerQuery(n.DB.Dialect), notes: newBehind(n.Log, n.Now), locks: newBehind(n.Log, n.Now)}
 }
 
-// later does something behind the answer, which must not take longer for it.
-func (s *Service) later(ctx context.Context, what string, do func(context.Context) error) {
-	s.behind.Go(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		if err := do(ctx); err != nil {
-			s.Log.ErrorContext(ctx, what+" failed", "error", err)
-		}
-	})
-}
-
-// Close waits for what is done behind answers.
+// Close waits a little for what is done behind answers.
 func (s *Service) Close() error {
-	s.behind.Wait()
+	s.locks.close()
+	s.notes.close()
 	return nil
 }
 

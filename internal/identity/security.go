@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -13,6 +14,7 @@ import (
 	"kontor/ent/tenant"
 	"kontor/internal/audit"
 	"kontor/internal/fault"
+	"kontor/internal/throttle"
 )
 
 // What happens around ways in is in the audit log, too, each time exactly once (PRIV-03). What
@@ -28,16 +30,35 @@ func security(action string, u *ent.User, after fields) audit.Change {
 }
 
 // refusedLogin notes a login that was refused, behind the answer: the time of an answer must not tell
-// whether there is such a user. Nobody's are in the operator's log.
+// whether there is such a user. Nobody's are in the operator's log. Whoever has to wait is noted once a
+// minute: it may come as often as it likes.
 func (s *Service) refusedLogin(ctx context.Context, u *ent.User, reason string) {
-	s.later(ctx, "noting a refused login", func(ctx context.Context) error {
+	s.notes.put(ctx, "noting a refused login", func(ctx context.Context) error {
 		if u == nil {
 			return s.Audit.Platform(ctx, audit.Change{Action: "login", After: fields{"reason": reason}, Security: true, Refused: true})
 		}
 		c := security("login", u, fields{"reason": reason})
 		c.By, c.Refused = nil, true // whoever it was, it did not show that it is the user
-		return s.Audit.Note(ctx, c)
+		if reason != "THROTTLED" {
+			return s.Audit.Note(ctx, c)
+		}
+		return s.onceAMinute(ctx, []string{"login", u.ID.String(), reason}, func() error { return s.Audit.Note(ctx, c) })
 	})
+}
+
+// onceAMinute notes what may be repeated without end: the first time in a minute, on whichever replica.
+func (s *Service) onceAMinute(ctx context.Context, key []string, note func() error) error {
+	slot, err := s.Throttle.Take(ctx, "noted", strings.Join(key, " "), throttle.Allowance{Burst: 1, Refill: time.Minute})
+	if err != nil {
+		return unavailable(err)
+	}
+	if !slot.Allowed {
+		return nil
+	}
+	if err := note(); err != nil {
+		return errors.Join(err, s.Throttle.Return(ctx, slot))
+	}
+	return nil
 }
 
 // noteEnd notes that somebody ended its sessions. A session of an agent is of its own company.
@@ -99,26 +120,45 @@ func (s *Service) OwnerOf(ctx context.Context, table string, key uuid.UUID) (uui
 	return owner, rows.Err()
 }
 
+// ofRefusals is how many refusals of one user are looked at; of those beyond them, the log has one entry
+// a minute.
+var ofRefusals = throttle.Allowance{Burst: 60, Refill: 5 * time.Second}
+
 // NoteRefusal notes, behind the answer, that an operation was refused to the viewer: in its company's log
 // where its roles do not allow it; where it named something of another company, in the operator's, because
 // its own company must not learn that there is such a thing. What is neither, such as a typing error, is
-// not noted. The function finds what was named.
+// not noted, and what is repeated is once a minute. The function finds what was named.
 func (s *Service) NoteRefusal(ctx context.Context, operation []string, forbidden bool, named func(context.Context) (*Object, error)) {
-	s.later(ctx, "noting what was refused", func(ctx context.Context) error {
-		c := audit.Change{Action: "access", Kind: "Operation", Label: strings.Join(operation, " "), Security: true, Refused: true}
+	s.notes.put(ctx, "noting what was refused", func(ctx context.Context) error {
+		v, err := authz.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		slot, err := s.Throttle.Take(ctx, "refusals", v.User.String(), ofRefusals)
+		if err != nil {
+			return unavailable(err)
+		}
+		label, home := strings.Join(operation, " "), v.AtHome().Tenant
+		c := audit.Change{Action: "access", Kind: "Operation", Label: label, Security: true, Refused: true}
+		note := func(reason, what string, where func(context.Context, audit.Change) error) error {
+			return s.onceAMinute(ctx, []string{"access", v.User.String(), reason, what}, func() error { return where(ctx, c) })
+		}
+		if !slot.Allowed {
+			c.Tenant, c.Label, c.After = home, "", fields{"reason": "MANY"}
+			return note("MANY", "", s.Audit.Note)
+		}
 		foreign, err := named(ctx)
 		if err != nil {
 			return err
 		}
 		if foreign != nil {
 			c.Kind, c.Subject, c.After = foreign.Kind, foreign.Key, fields{"reason": "FOREIGN", "owner": foreign.Owner}
-			return s.Audit.Platform(ctx, c)
+			return note("FOREIGN", label, s.Audit.Platform)
 		}
-		v, err := authz.FromContext(ctx)
-		if err != nil || !forbidden {
-			return err
+		if !forbidden {
+			return nil
 		}
-		c.Tenant, c.After = v.AtHome().Tenant, fields{"reason": "FORBIDDEN"}
-		return s.Audit.Note(ctx, c)
+		c.Tenant, c.After = home, fields{"reason": "FORBIDDEN"}
+		return note("FORBIDDEN", label, s.Audit.Note)
 	})
 }
