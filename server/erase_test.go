@@ -118,6 +118,57 @@ func TestAUserIsGivenOutAndErased(t *testing.T) {
 	})
 }
 
+// What is given out about a user is without what is about others, where both are in one row: who agreed to an order that the
+// user placed, who placed one that the user agreed to, what others wrote about the user's order.
+//
+// Case: PRIV-04
+func TestWhatIsGivenOutIsAboutNobodyElse(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		ctx := authz.System(t.Context())
+		paul, martha, anna := shopperAs(t, k, "paul.lang"), shopperAs(t, k, "martha.hansen"), k.As(t, "anna.abel")
+		_, _, token := paul.offer(k, nil)
+		accept(t, k.Anonymous(), "token", token, map[string]any{"name": "Marthas Name", "email": "martha.hansen@hansa.example"}).OK(t)
+		id, _ := martha.large("large")
+		martha.Operation(t, "spa/orders", "NotifyApprover", servertest.Vars{"input": map[string]any{"orderId": id, "text": "Marthas Nachricht"}}).OK(t)
+		onOrder(t, anna, "ApproveOrder", id, "note", "Annas Vermerk").OK(t)
+		k.WithDatabase(t, func(d *db.DB) {
+			room := privacy.New(d, k.AuditLog(t, d), k.Clock.Now)
+			for username, each := range map[string]struct {
+				organization string
+				said, hidden []string
+			}{
+				"martha.hansen": {"HANSA", []string{"Marthas Name", "Marthas Nachricht"}, []string{"Annas Vermerk", "paul.lang"}},
+				"paul.lang":     {"FERNRUF", nil, []string{"Marthas Name"}},
+				"anna.abel":     {"HANSA", []string{"Annas Vermerk"}, []string{"Marthas Nachricht", "martha.hansen"}},
+			} {
+				all, err := room.Copy(ctx, each.organization, username)
+				if err != nil {
+					t.Fatal(err)
+				}
+				written, err := json.Marshal(all)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text := string(written)
+				for _, want := range each.said {
+					if !strings.Contains(text, want) {
+						t.Errorf("%s is not told %q", username, want)
+					}
+				}
+				for _, no := range each.hidden {
+					if strings.Contains(text, no) {
+						t.Errorf("%s is told %q: %s", username, no, around(text, no))
+					}
+				}
+				if username != "anna.abel" && len(all.Tables["orders"]) == 0 {
+					t.Errorf("%s has no orders: nothing is proven by it", username)
+				}
+			}
+		})
+	})
+}
+
 // around is where in a text something is.
 func around(text, what string) string {
 	at := strings.Index(text, what)

@@ -106,31 +106,38 @@ func erasuresCommand() *cli.Command {
 	}
 }
 
+// applyErasures goes on after one that fails: whoever comes after it in the list is not to be back.
 func applyErasures(ctx context.Context, c *cli.Command, room *privacy.Room, list io.Reader) error {
 	again, all := 0, 0
+	var failed []error
 	for decoder := json.NewDecoder(list); ; all++ {
 		var e privacy.Erasure
 		if err := decoder.Decode(&e); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return fmt.Errorf("reading erasure number %d: %w", all+1, err)
+			return errors.Join(append(failed, fmt.Errorf("reading erasure number %d, and none after it: %w", all+1, err))...)
 		}
-		if e.Kind != privacy.KindUser && e.Kind != privacy.KindTenant {
-			return fmt.Errorf("erasure number %d is of a kind that is not known: %q", all+1, e.Kind)
-		}
-		erased, err := room.Again(ctx, e)
-		if err == nil && e.Kind == privacy.KindTenant {
-			err = forget(ctx, c, room, e)
-		}
+		erased, err := applyErasure(ctx, c, room, e)
 		if err != nil {
-			return err
+			failed = append(failed, fmt.Errorf("erasure number %d: %w", all+1, err))
 		}
 		if erased {
 			again++
 		}
 	}
 	fmt.Fprintf(os.Stdout, "%d of %d erased again\n", again, all)
-	return nil
+	return errors.Join(failed...)
+}
+
+func applyErasure(ctx context.Context, c *cli.Command, room *privacy.Room, e privacy.Erasure) (bool, error) {
+	if e.Kind != privacy.KindUser && e.Kind != privacy.KindTenant {
+		return false, fmt.Errorf("of a kind that is not known: %q", e.Kind)
+	}
+	erased, err := room.Again(ctx, e)
+	if err == nil && e.Kind == privacy.KindTenant {
+		err = forget(ctx, c, room, e)
+	}
+	return erased, err
 }
 
 func retentionCommand() *cli.Command {

@@ -228,6 +228,46 @@ func added(in *schema.ModifyTable, column string) bool {
 	return slices.ContainsFunc(in.Changes, func(c schema.Change) bool { a, ok := c.(*schema.AddColumn); return ok && a.C.Name == column })
 }
 
+// Servers of before the audit log had a key would fail at each entry: they do not start on the schema.
+//
+// Case: PRIV-02
+func TestThereIsNoWayBackBeforeTheKey(t *testing.T) {
+	t.Parallel()
+	ctx := authz.System(t.Context())
+	d := opened(ctx, t)
+	if _, err := db.Migrate(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	all, err := fs.Sub(migrations.Files, "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(all, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var database string
+	if err := d.SQL.QueryRowContext(ctx, "SELECT current_database()").Scan(&database); err != nil {
+		t.Fatal(err)
+	}
+	known := fstest.MapFS{}
+	for i, name := range names {
+		text, err := fs.ReadFile(all, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known[name] = &fstest.MapFile{Data: text}
+		former, err := db.Open(ctx, kontortest.SharedPostgres(t).URL(database), db.WithMigrations(known))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Check(ctx, former); (err == nil) != (i+1 >= 22) {
+			t.Errorf("a kontor that knows the migrations up to %s: %v", name, err)
+		}
+		_ = former.Close()
+	}
+}
+
 // A migration that waits for somebody's transaction does not make all others wait behind it: it steps back, they
 // come through, and it is done once the way is free.
 func TestMigrationsStepBack(t *testing.T) {

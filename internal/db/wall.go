@@ -35,7 +35,7 @@ func CheckWall(ctx context.Context, d *DB) error {
 	return nil
 }
 
-// unwalled are the tables of tenants that row security does not hold for, the owner included.
+// unwalled are the tables of tenants, of those that were deleted too, that row security does not hold for, the owner included.
 const unwalled = `SELECT coalesce(string_agg(c.relname, ' ' ORDER BY c.relname), '') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
-	AND (c.relname = 'tenants' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))`
+	AND (c.relname IN ('tenants', 'deleted_tenants') OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))`

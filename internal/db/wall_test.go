@@ -227,6 +227,38 @@ func refused(err error) bool {
 	return errors.As(err, &of) && of.Code == "42501"
 }
 
+// Only the system says which companies are deleted, and sees it: what is written once and never deleted goes away
+// with them. Nobody else lifts that, of its own company neither.
+//
+// Case: AUTHZ-08
+func TestOnlyTheSystemSaysWhoIsDeleted(t *testing.T) {
+	d, beside := walled(t, "")
+	c := fill(t, beside)
+	const insert = "INSERT INTO deleted_tenants (id, deleted_at) VALUES ($1, now())"
+	for name, ctx := range map[string]context.Context{
+		"master admin":  authz.NewContext(t.Context(), c.viewer("mine", authz.MasterAdmin)),
+		"service agent": authz.NewContext(t.Context(), c.viewer("operator", authz.ServiceAgent)),
+		"nobody":        t.Context(),
+	} {
+		for _, label := range labels {
+			if _, err := affected(ctx, d, insert, c.ids[label]); !refused(err) {
+				t.Errorf("%s says that %s is deleted: %v", name, label, err)
+			}
+		}
+	}
+	if _, err := affected(authz.System(t.Context()), d, insert, c.ids["other"]); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"SELECT id FROM deleted_tenants", "UPDATE deleted_tenants SET id = id RETURNING id", "DELETE FROM deleted_tenants RETURNING id"} {
+		if n, err := affected(authz.NewContext(t.Context(), c.viewer("other", authz.MasterAdmin)), d, statement); n > 0 || err != nil {
+			t.Errorf("a viewer: %s: %d rows, %v", statement, n, err)
+		}
+		if n, err := affected(authz.System(t.Context()), d, statement); n != 1 || err != nil {
+			t.Errorf("the system: %s: %d rows, %v", statement, n, err)
+		}
+	}
+}
+
 // A table of tenants that comes later gets its wall with it.
 func TestEveryTableHasItsWall(t *testing.T) {
 	d, _ := walled(t, "")
@@ -275,15 +307,16 @@ func TestProductionNeedsTheWall(t *testing.T) {
 		t.Errorf("a superuser: %v", err)
 	}
 	for change, want := range map[string]string{
-		"ALTER TABLE carts NO FORCE ROW LEVEL SECURITY":     "carts",
-		"ALTER TABLE tenants DISABLE ROW LEVEL SECURITY":    "tenants",
-		"CREATE TABLE notes (id uuid, tenant_id uuid)":      "notes",
-		"ALTER ROLE kontor BYPASSRLS":                       "bypasses",
-		"ALTER TABLE orders ENABLE ROW LEVEL SECURITY":      "",
-		"CREATE TABLE numbers (id uuid, tenant_number int)": "",
+		"ALTER TABLE carts NO FORCE ROW LEVEL SECURITY":          "carts",
+		"ALTER TABLE tenants DISABLE ROW LEVEL SECURITY":         "tenants",
+		"CREATE TABLE notes (id uuid, tenant_id uuid)":           "notes",
+		"ALTER TABLE deleted_tenants DISABLE ROW LEVEL SECURITY": "deleted_tenants",
+		"ALTER ROLE kontor BYPASSRLS":                            "bypasses",
+		"ALTER TABLE orders ENABLE ROW LEVEL SECURITY":           "",
+		"CREATE TABLE numbers (id uuid, tenant_number int)":      "",
 	} {
 		undo := map[string]string{"carts": "ALTER TABLE carts FORCE ROW LEVEL SECURITY", "tenants": "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY",
-			"notes": "DROP TABLE notes", "bypasses": "ALTER ROLE kontor NOBYPASSRLS", "": "SELECT 1"}[want]
+			"notes": "DROP TABLE notes", "deleted_tenants": "ALTER TABLE deleted_tenants ENABLE ROW LEVEL SECURITY", "bypasses": "ALTER ROLE kontor NOBYPASSRLS", "": "SELECT 1"}[want]
 		if _, err := beside.ExecContext(t.Context(), change); err != nil {
 			t.Fatal(err)
 		}

@@ -109,20 +109,26 @@ func (r *Room) about(ctx context.Context, table string, columns map[string]Class
 	return rows, nil
 }
 
-// own leaves out of a row what is about others: who changed something about the user, and the keys of
-// other users.
+// saidBy are the columns that are about one of several users of a row only, by the column with that user's key: who
+// agreed to an order and who placed it, who wrote a message about it.
+var saidBy = map[string]map[string][]string{
+	"audit_entries":  {"actor_id": {"actor_username", "actor_tenant", "ip_address"}, "subject_id": {"subject_label", "before", "after"}},
+	"orders":         {"placed_by_id": {"name", "details", "receipt_to"}, "agreed_by_id": {"agreed_name", "agreed_email"}},
+	"order_events":   {"actor_id": {"note"}},
+	"order_messages": {"author_id": {"text"}},
+}
+
+// own leaves out of a row what is about others: who changed something about the user, what others said of themselves
+// or wrote, and the keys of other users.
 func (r *Room) own(table string, row map[string]any, u *ent.User) map[string]any {
 	me := u.ID.String()
-	if table == "audit_entries" {
-		if row["actor_id"] != me {
-			delete(row, "actor_username")
-			delete(row, "actor_tenant")
-			delete(row, "ip_address")
+	for whose, columns := range saidBy[table] {
+		// Whoever accepts a quote in the portal places the order: no key says who agreed.
+		if row[whose] == me || whose == "agreed_by_id" && row["agreed_email"] == u.Email {
+			continue
 		}
-		if row["subject_id"] != me {
-			for _, column := range []string{"subject_label", "before", "after"} {
-				delete(row, column)
-			}
+		for _, column := range columns {
+			delete(row, column)
 		}
 	}
 	for column, value := range row {

@@ -59,8 +59,11 @@ CREATE TRIGGER audit_entries_undeletable BEFORE DELETE ON audit_entries FOR EACH
 DROP TRIGGER audit_heads_kept ON audit_heads;
 CREATE TRIGGER audit_heads_kept BEFORE DELETE ON audit_heads FOR EACH ROW EXECUTE FUNCTION keep_audit_head();
 CREATE TRIGGER audit_entries_keyed BEFORE INSERT ON audit_entries FOR EACH ROW WHEN (NEW.key_id = '') EXECUTE FUNCTION refuse_keyless();
+-- So it can note nothing any more in a log that has a key, and fails: there is no way back to it (docs/adr/0019-upgrade.md).
+COMMENT ON TABLE goose_db_version IS 'oldest kontor: 22';
 
 -- +goose Down
+COMMENT ON TABLE goose_db_version IS NULL;
 DROP TRIGGER audit_entries_keyed ON audit_entries;
 DROP TRIGGER audit_entries_undeletable ON audit_entries;
 DROP TRIGGER audit_entries_frozen ON audit_entries;
