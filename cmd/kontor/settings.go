@@ -57,7 +57,7 @@ func databaseFlag() cli.Flag {
 }
 
 func secretFlag() cli.Flag {
-	return &cli.StringFlag{Name: "secret", Category: secret, Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, newest first, separated by commas, while rotating; made at the first start in development"}
+	return &cli.StringFlag{Name: "secret", Category: secret, Sources: cli.EnvVars("KONTOR_SECRET"), Usage: "`KEY` for signed links, 32 characters or more; several, separated by commas, while rotating, the first signs (docs/deployment.md says in which order); made at the first start in development"}
 }
 
 func blobFlag() cli.Flag {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +12,6 @@ import (
 	"kontor/authz"
 	"kontor/ent"
 	"kontor/ent/auditentry"
-	"kontor/ent/predicate"
 	"kontor/ent/tenant"
 	"kontor/internal/db"
 )
@@ -40,9 +38,9 @@ type note struct {
 //
 // The person is as it was called until now, and label how it is called from now on. Where the log has nothing of it and is
 // not its own company's, nothing is written.
-func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of uuid.UUID, person *ent.User, label string) (int, error) {
+func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of uuid.UUID, person *Person, label string) (int, error) {
 	system := authz.System(ctx)
-	about := aboutPerson(person)
+	about := person.candidates()
 	if any, err := tx.AuditEntry.Query().Where(auditentry.TenantID(of), auditentry.ActionNEQ(Erase), about).Exist(system); err != nil {
 		return 0, fmt.Errorf("looking for a person in an audit log: %w", err)
 	} else if !any && of != person.TenantID {
@@ -52,11 +50,6 @@ func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of uuid.UUID, person *ent.U
 	head, err := l.head(system, tx, of)
 	if err != nil {
 		return 0, err
-	}
-	if !head.keyed() {
-		if err := l.begin(system, tx, head); err != nil {
-			return 0, err
-		}
 	}
 	said := map[int][]int64{}
 	resealed := map[string]string{}
@@ -68,12 +61,9 @@ func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of uuid.UUID, person *ent.U
 		}
 		for _, e := range entries {
 			last = e.Sequence
-			var parts []int
-			if e.ActorID != nil && *e.ActorID == person.ID {
-				parts = append(parts, actorPart, originPart)
-			}
-			if e.SubjectID != nil && *e.SubjectID == person.ID || named(e, person) {
-				parts = append(parts, subjectPart)
+			parts := person.parts(e)
+			if len(parts) == 0 {
+				continue
 			}
 			mac, err := l.takeOut(system, tx, e, parts)
 			if err != nil {
@@ -91,29 +81,18 @@ func (l *Log) Erase(ctx context.Context, tx *ent.Tx, of uuid.UUID, person *ent.U
 			break
 		}
 	}
+	if touched == 0 && of != person.TenantID {
+		return 0, nil
+	}
+	if !head.keyed() {
+		if err := l.begin(system, tx, head); err != nil {
+			return 0, err
+		}
+	}
 	return touched, l.Record(ctx, tx, Change{
 		Tenant: of, Action: Erase, Kind: "User", Subject: person.ID, Label: label,
 		After: note{Actor: ranges(said[actorPart]), Origin: ranges(said[originPart]), Subject: ranges(said[subjectPart]), Resealed: resealed},
 	})
-}
-
-// aboutPerson finds the entries that a person made, that are about it, and that name it among what was
-// so before or after, as those of rights do.
-func aboutPerson(u *ent.User) predicate.AuditEntry {
-	of := []predicate.AuditEntry{auditentry.ActorID(u.ID), auditentry.SubjectID(u.ID)}
-	for _, name := range namesOf(u) {
-		of = append(of, auditentry.BeforeContains(name), auditentry.AfterContains(name))
-	}
-	return auditentry.Or(of...)
-}
-
-func named(e *ent.AuditEntry, u *ent.User) bool {
-	return slices.ContainsFunc(namesOf(u), func(name string) bool { return strings.Contains(e.Before, name) || strings.Contains(e.After, name) })
-}
-
-// namesOf are what a person is called, as JSON has it.
-func namesOf(u *ent.User) []string {
-	return []string{strconv.Quote(u.Username), strconv.Quote(u.Email)}
 }
 
 // takeOut takes parts out of an entry. One that was hashed without the key gets seals first,

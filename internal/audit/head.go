@@ -133,7 +133,10 @@ func (l *Log) Heads(ctx context.Context, since *time.Time) ([]Head, error) {
 	}
 	now := db.Moment(l.now())
 	for _, h := range found {
-		if err := l.checkHead(h); err != nil {
+		if err := l.checkHead(h); errors.Is(err, seal.ErrNoKey) && h.MAC != "" {
+			changed = append(changed, fmt.Errorf("the end of the audit log of %s was signed with the secret %s: %w", names[h.TenantID], h.KeyID, err))
+			continue
+		} else if err != nil {
 			changed = append(changed, fmt.Errorf("the note of the end of the audit log of %s was changed by another hand: %w", names[h.TenantID], err))
 			continue
 		}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -41,11 +42,9 @@ func (l *Log) Retain(ctx context.Context) (done Retained, err error) {
 		{security, "actor_username = '', actor_tenant = '', subject_label = '', before = '', after = '', ip_address = '', salts = '" + nothing + "'", &done.Security},
 		{origins, "ip_address = '', salts = " + l.withoutOrigin(), &done.Origins},
 	} {
-		if err := l.empty(ctx, each.over, each.set, each.n); err != nil {
-			return done, err
-		}
+		err = errors.Join(err, l.empty(ctx, each.over, each.set, each.n))
 	}
-	return done, l.cutAll(ctx, now.Add(-Kept), &done.Entries)
+	return done, errors.Join(err, l.cutAll(ctx, now.Add(-Kept), &done.Entries))
 }
 
 // nothing are the salts of an entry of which all parts are gone.
@@ -59,12 +58,15 @@ func (l *Log) withoutOrigin() string {
 	return `substr(salts, 1, instr(salts, ' ')) || '-' || substr(salts, instr(salts, ' ') + instr(substr(salts, instr(salts, ' ') + 1), ' '))`
 }
 
-// empty empties the entries that are over, a batch of one tenant at a time.
+// empty empties the entries that are over, a batch of one tenant at a time. A tenant where that fails
+// keeps no other's.
 func (l *Log) empty(ctx context.Context, over []predicate.AuditEntry, set string, n *int) error {
+	var failed []error
+	var without []uuid.UUID
 	for {
-		first, err := l.db.Client.AuditEntry.Query().Where(over...).Order(auditentry.ByAt()).First(ctx)
+		first, err := l.db.Client.AuditEntry.Query().Where(over...).Where(auditentry.TenantIDNotIn(without...)).Order(auditentry.ByAt()).First(ctx)
 		if ent.IsNotFound(err) {
-			return nil
+			return errors.Join(failed...)
 		}
 		if err != nil {
 			return fmt.Errorf("looking for what is over in audit logs: %w", err)
@@ -81,7 +83,11 @@ func (l *Log) empty(ctx context.Context, over []predicate.AuditEntry, set string
 			return len(ids), tx.Do(ctx, "UPDATE audit_entries SET "+set+" WHERE id IN ("+places(len(ids))+")", values(ids))
 		})
 		if err != nil {
-			return fmt.Errorf("taking what is over out of audit logs: %w", err)
+			if ctx.Err() != nil {
+				return fmt.Errorf("taking what is over out of audit logs: %w", err)
+			}
+			failed = append(failed, fmt.Errorf("taking what is over out of the audit log of tenant %s: %w", first.TenantID, err))
+			without = append(without, first.TenantID)
 		}
 		*n += batched
 	}
@@ -89,6 +95,7 @@ func (l *Log) empty(ctx context.Context, over []predicate.AuditEntry, set string
 
 // cutAll cuts what is older off the front of all chains.
 func (l *Log) cutAll(ctx context.Context, before time.Time, n *int) error {
+	var failed []error
 	for last := uuid.Nil; ; {
 		heads, err := l.db.Client.AuditHead.Query().Where(audithead.TenantIDGT(last), audithead.KeyedFromGT(0)).Order(audithead.ByTenantID()).Limit(batch).All(ctx)
 		if err != nil {
@@ -97,11 +104,11 @@ func (l *Log) cutAll(ctx context.Context, before time.Time, n *int) error {
 		for _, h := range heads {
 			last = h.TenantID
 			if err := l.cut(ctx, h.TenantID, before, n); err != nil {
-				return fmt.Errorf("deleting old entries of the audit log of tenant %s: %w", h.TenantID, err)
+				failed = append(failed, fmt.Errorf("deleting old entries of the audit log of tenant %s: %w", h.TenantID, err))
 			}
 		}
-		if len(heads) < batch {
-			return nil
+		if len(heads) < batch || ctx.Err() != nil {
+			return errors.Join(failed...)
 		}
 	}
 }

@@ -21,37 +21,51 @@ const (
 	HeadMessage = "audit head"
 	// shipEvery is how old a head in the log is at most.
 	shipEvery = 30 * time.Second
+	// renewEvery is how long an end may stay signed with a former secret (docs/deployment.md): not
+	// shorter, because replicas with another order of secrets undo it while they are replaced.
+	renewEvery = 5 * time.Minute
 	// overlap is how far back each look goes beyond the last one: a transaction may be committed
 	// after a later one, and clocks of replicas differ.
 	overlap = 2 * time.Minute
 )
 
 // KeepShipping writes the signed heads of the chains that moved into the log of the process,
-// which goes elsewhere, until the context ends (PRIV-02).
+// which goes elsewhere, until the context ends (PRIV-02); those of all chains at first. It signs ends anew
+// that a replica left which still signed with a former secret.
 func (l *Log) KeepShipping(ctx context.Context, to *slog.Logger) {
 	shipped := map[uuid.UUID]int64{}
-	if err := l.Renew(ctx); err != nil && ctx.Err() == nil {
-		to.WarnContext(ctx, "ends of audit logs are not signed with the newest secret", "error", err)
-	}
-	rounds.Keep(ctx, shipEvery, nil, to, "heads of audit logs were not written", func(ctx context.Context) error { return l.Ship(ctx, to, shipped) })
+	var renewed time.Time
+	rounds.Keep(ctx, shipEvery, nil, to, "heads of audit logs were not written, or not signed with the newest secret", func(ctx context.Context) error {
+		var unsigned error
+		if now := l.now(); now.Sub(renewed) >= renewEvery {
+			if unsigned = l.Renew(ctx); unsigned == nil {
+				renewed = now
+			}
+		}
+		return errors.Join(unsigned, l.Ship(ctx, to, shipped))
+	})
 }
 
-// Ship writes the heads that moved lately and are not among those that were shipped.
+// Ship writes the heads that moved lately and are not among those that were shipped; the first time all. They are
+// written whatever level the log has: they are no news but evidence.
 func (l *Log) Ship(ctx context.Context, to *slog.Logger, shipped map[uuid.UUID]int64) error {
-	since := db.Moment(l.now()).Add(-shipEvery - overlap)
-	heads, err := l.Heads(authz.System(ctx), &since)
-	recent := make(map[uuid.UUID]int64, len(heads))
+	var since *time.Time
+	if len(shipped) > 0 {
+		lately := db.Moment(l.now()).Add(-shipEvery - overlap)
+		since = &lately
+	}
+	heads, err := l.Heads(authz.System(ctx), since)
 	for _, h := range heads {
-		recent[h.Tenant] = h.Sequence
 		if shipped[h.Tenant] == h.Sequence {
 			continue
 		}
-		to.InfoContext(ctx, HeadMessage, "organization", h.Organization, "tenant", h.Tenant, "sequence", h.Sequence, "hash", h.Hash,
-			"at", moment(h.At), "keyId", h.KeyID, "mac", h.MAC)
-	}
-	clear(shipped)
-	for of, sequence := range recent {
-		shipped[of] = sequence
+		line := slog.NewRecord(time.Now(), slog.LevelInfo, HeadMessage, 0)
+		line.Add("organization", h.Organization, "tenant", h.Tenant, "sequence", h.Sequence, "hash", h.Hash, "at", moment(h.At), "keyId", h.KeyID, "mac", h.MAC)
+		if failed := to.Handler().Handle(ctx, line); failed != nil {
+			err = errors.Join(err, fmt.Errorf("writing the head of an audit log: %w", failed))
+			continue
+		}
+		shipped[h.Tenant] = h.Sequence
 	}
 	return err
 }

@@ -150,6 +150,8 @@ func (w *walk) entry(e *ent.AuditEntry) {
 		w.broke("entry %d does not follow the one before", e.Sequence)
 	case keyed && e.KeyID == "":
 		w.broke("entry %d was made without the key", e.Sequence)
+	case !keyed && e.KeyID != "":
+		w.broke("entry %d was made with the key, and the note of the end denies it", e.Sequence)
 	default:
 		w.content(e)
 	}

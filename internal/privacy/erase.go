@@ -129,9 +129,13 @@ func (r *Room) eraseFromAudit(ctx context.Context, tx *ent.Tx, u *ent.User, name
 	if err != nil {
 		return 0, fmt.Errorf("reading whose audit logs there are: %w", err)
 	}
+	person, err := r.audit.Person(ctx, tx, u)
+	if err != nil {
+		return 0, err
+	}
 	all := 0
 	for _, of := range companies {
-		n, err := r.audit.Erase(ctx, tx, of, u, name)
+		n, err := r.audit.Erase(ctx, tx, of, person, name)
 		if err != nil {
 			return 0, err
 		}

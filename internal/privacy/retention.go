@@ -102,13 +102,15 @@ func (r *Room) Retain(ctx context.Context, clockIsRight bool) (done Retained, er
 			}
 		}
 	}
-	if done.Retained, err = r.audit.Retain(ctx); err != nil {
+	done.Retained, err = r.audit.Retain(ctx)
+	if err != nil && ctx.Err() != nil {
 		return done, err
 	}
+	// One company's log where it failed keeps no round from having been.
 	if done != (Retained{}) || now.Sub(last) >= noteEvery {
-		return done, r.noteRound(ctx, done)
+		return done, errors.Join(err, r.noteRound(ctx, done))
 	}
-	return done, nil
+	return done, err
 }
 
 func deleted(ids []uuid.UUID, err error, do func() (int, error)) (int, error) {
