@@ -44,6 +44,7 @@ func auditVerifyCommand() *cli.Command {
 			"rewritten as a whole. Entries need the secret that they were made with: list those that were given up, too.",
 		Flags: []cli.Flag{
 			databaseFlag(), secretFlag(),
+			&cli.BoolFlag{Name: "legacy", Usage: "accept logs without a key, of before there was one: anybody who can write into the database can make such a log"},
 			&cli.StringFlag{Name: "heads", Usage: "`FILE` of heads: what `kontor audit head` printed, or the log of the servers; - for standard input"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -56,7 +57,7 @@ func auditVerifyCommand() *cli.Command {
 				if err != nil {
 					return err
 				}
-				return printChains(chains)
+				return printChains(chains, c.Bool("legacy"))
 			})
 		},
 	}
@@ -79,17 +80,17 @@ func readHeads(log *audit.Log, path string) ([]audit.Head, error) {
 	return log.ReadHeads(from)
 }
 
-func printChains(chains []audit.Chain) error {
+func printChains(chains []audit.Chain, legacy bool) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TENANT\tENTRIES\tLAST HASH\tSTATE")
-	broken := 0
+	broken, keyless := 0, 0
 	for _, chain := range chains {
 		state := "whole"
 		switch {
 		case chain.Broken != "":
 			state, broken = "BROKEN: "+chain.Broken, broken+1
 		case chain.Entries > 0 && !chain.Keyed:
-			state = "whole, without a key: run kontor audit key"
+			state, keyless = "without a key, so anybody can have written it: after an upgrade, run kontor audit key", keyless+1
 		case chain.Cut > 0:
 			state = fmt.Sprintf("whole from entry %d on; those before are over", chain.Cut+1)
 		}
@@ -98,8 +99,11 @@ func printChains(chains []audit.Chain) error {
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("printing the chains: %w", err)
 	}
-	if broken > 0 {
+	switch {
+	case broken > 0:
 		return errors.New("the audit log is not what was written")
+	case keyless > 0 && !legacy:
+		return errors.New("logs without a key prove nothing: --legacy accepts them, for the first time after an upgrade")
 	}
 	return nil
 }
