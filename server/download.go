@@ -203,13 +203,15 @@ func (s *Server) noteDownload(ctx context.Context, v *authz.Viewer, l link) erro
 	return nil
 }
 
-// noteRefusedDownload notes that somebody came with the link of another.
+// noteRefusedDownload notes that somebody came with the link of another, or of an earlier session. What it
+// leads to at another company is not told to this one.
 func (s *Server) noteRefusedDownload(ctx context.Context, v *authz.Viewer, l link) {
+	if l.Tenant != v.Tenant.String() {
+		l.Where = nil
+	}
 	c := downloadOf(v, l)
 	c.Refused = true
-	if err := s.rooms.Audit.Note(ctx, c); err != nil {
-		s.log.ErrorContext(ctx, "noting a refused download failed", "requestId", requestID(ctx), "error", err)
-	}
+	s.rooms.Identity.NoteOnceAMinute(ctx, "noting a refused download", []string{c.Action, v.User.String()}, c)
 }
 
 func downloadOf(v *authz.Viewer, l link) audit.Change {

@@ -58,3 +58,17 @@ func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 		entriesSoon(t, k, "logins that have to wait", throttled, 1)
 	})
 }
+
+// What is not allowed is in the company's log whatever else an operation names: neither hides the
+// other, and the company does not learn from a missing entry that there is such a thing.
+//
+// Case: PRIV-03
+func TestAForeignThingHidesNoRefusal(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		gerd, foreign := k.As(t, "gerd.grau"), userID(t, k.SQL(t), "maik.alster")
+		gerd.Do(t, `query($id: ID!) { auditLog(first: 1) { totalCount } node(id: $id) { id } }`, servertest.Vars{"id": foreign})
+		entriesSoon(t, k, "not allowed", `t.organization_id = 'HANSA' AND e.after LIKE '%FORBIDDEN%'`, 1)
+		entriesSoon(t, k, "another company's", `t.organization_id = 'SERVICE' AND e.after LIKE '%FOREIGN%'`, 1)
+	})
+}

@@ -61,6 +61,13 @@ func (s *Service) onceAMinute(ctx context.Context, key []string, note func() err
 	return nil
 }
 
+// NoteOnceAMinute notes, behind the answer, what may be repeated without end; the key says what counts as the same.
+func (s *Service) NoteOnceAMinute(ctx context.Context, doing string, key []string, c audit.Change) {
+	s.notes.put(ctx, doing, func(ctx context.Context) error {
+		return s.onceAMinute(ctx, key, func() error { return s.Audit.Note(ctx, c) })
+	})
+}
+
 // noteEnd notes that somebody ended its sessions. A session of an agent is of its own company.
 func (s *Service) noteEnd(ctx context.Context, v *authz.Viewer, ended int) error {
 	if ended == 0 {
@@ -125,7 +132,7 @@ func (s *Service) OwnerOf(ctx context.Context, table string, key uuid.UUID) (uui
 var ofRefusals = throttle.Allowance{Burst: 60, Refill: 5 * time.Second}
 
 // NoteRefusal notes, behind the answer, that an operation was refused to the viewer: in its company's log
-// where its roles do not allow it; where it named something of another company, in the operator's, because
+// where its roles do not allow it; where it named something of another company, in the operator's too, because
 // its own company must not learn that there is such a thing. What is neither, such as a typing error, is
 // not noted, and what is repeated is once a minute. The function finds what was named.
 func (s *Service) NoteRefusal(ctx context.Context, operation []string, forbidden bool, named func(context.Context) (*Object, error)) {
@@ -139,26 +146,23 @@ func (s *Service) NoteRefusal(ctx context.Context, operation []string, forbidden
 			return unavailable(err)
 		}
 		label, home := strings.Join(operation, " "), v.AtHome().Tenant
-		c := audit.Change{Action: "access", Kind: "Operation", Label: label, Security: true, Refused: true}
-		note := func(reason, what string, where func(context.Context, audit.Change) error) error {
-			return s.onceAMinute(ctx, []string{"access", v.User.String(), reason, what}, func() error { return where(ctx, c) })
+		note := func(reason, label string, c audit.Change, where func(context.Context, audit.Change) error) error {
+			c.Action, c.Label, c.Security, c.Refused = "access", label, true, true
+			return s.onceAMinute(ctx, []string{c.Action, v.User.String(), reason, label}, func() error { return where(ctx, c) })
 		}
 		if !slot.Allowed {
-			c.Tenant, c.Label, c.After = home, "", fields{"reason": "MANY"}
-			return note("MANY", "", s.Audit.Note)
+			return note("MANY", "", audit.Change{Tenant: home, Kind: "Operation", After: fields{"reason": "MANY"}}, s.Audit.Note)
 		}
-		foreign, err := named(ctx)
-		if err != nil {
-			return err
+		// That it is forbidden is noted whatever was named: a missing entry would tell the company.
+		if forbidden {
+			err = note("FORBIDDEN", label, audit.Change{Tenant: home, Kind: "Operation", After: fields{"reason": "FORBIDDEN"}}, s.Audit.Note)
 		}
-		if foreign != nil {
-			c.Kind, c.Subject, c.After = foreign.Kind, foreign.Key, fields{"reason": "FOREIGN", "owner": foreign.Owner}
-			return note("FOREIGN", label, s.Audit.Platform)
+		foreign, failed := named(ctx)
+		if failed != nil || foreign == nil {
+			return errors.Join(err, failed)
 		}
-		if !forbidden {
-			return nil
-		}
-		c.Tenant, c.After = home, fields{"reason": "FORBIDDEN"}
-		return note("FORBIDDEN", label, s.Audit.Note)
+		return errors.Join(err, note("FOREIGN", label, audit.Change{
+			Kind: foreign.Kind, Subject: foreign.Key, After: fields{"reason": "FOREIGN", "owner": foreign.Owner},
+		}, s.Audit.Platform))
 	})
 }
