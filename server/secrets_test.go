@@ -28,10 +28,23 @@ func (v vault) keep(what, secret string) string {
 	return secret
 }
 
+// lower is a text with small letters, in which bytes that are no letters stay what they
+// are: strings.ToLower makes one and the same sign of all that is not UTF-8, and then ten
+// random bytes are found in any picture.
+func lower(text string) string {
+	small := []byte(text)
+	for i, b := range small {
+		if 'A' <= b && b <= 'Z' {
+			small[i] = b + 'a' - 'A'
+		}
+	}
+	return string(small)
+}
+
 // found are the secrets that a text holds, in any way that somebody may have written
 // them.
 func (v vault) found(in string) []string {
-	in = strings.ToLower(in)
+	in = lower(in)
 	var all []string
 	for what, secret := range v {
 		bare := strings.ReplaceAll(secret, "-", "")
@@ -45,7 +58,7 @@ func (v vault) found(in string) []string {
 			for _, written := range []string{
 				string(form), hex.EncodeToString(form), base64.RawStdEncoding.EncodeToString(form), base64.RawURLEncoding.EncodeToString(form),
 			} {
-				if strings.Contains(in, strings.ToLower(written)) && !slices.Contains(all, what) {
+				if strings.Contains(in, lower(written)) && !slices.Contains(all, what) {
 					all = append(all, what)
 				}
 			}
