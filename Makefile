@@ -1,8 +1,11 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race timing soak bench check-exports generate lint verify setup web contract chart clients changelog vulnerabilities
+.PHONY: help run centre build test race timing soak bench check-exports generate lint verify setup web contract chart clients changelog vulnerabilities vulnerabilities-of-today
 .NOTPARALLEL:
+
+# go.mod names the Go that has what is known mended. It comes from the module proxy; without one the Go that is installed does.
+export GOTOOLCHAIN := $(shell GOTOOLCHAIN=auto go version >/dev/null 2>&1 && echo auto || echo local)
 
 # SQLite is C that was translated to Go: under the race detector it is 35 times
 # slower, and what it does inside is not ours. The code that calls it is watched, and so is its
@@ -29,13 +32,13 @@ centre: ## start a customer centre to try the linking of accounts with, and say 
 build: web ## build bin/kontor, one static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/kontor ./cmd/kontor
 
-test: setup web lint contract chart ## lint, run all tests, on SQLite and on a PostgreSQL and Redis of their own, and write docs/security.md
+test: setup web lint contract chart vulnerabilities ## lint, run all tests, on SQLite and on a PostgreSQL and Redis of their own, and write docs/security.md
 	$(TESTED) -timeout 30m ./...
 	@go run ./cmd/cases -write $(EVENTS)
 
 test race: clients
 
-race: setup web lint contract chart ## the same as test, under the race detector
+race: setup web lint contract chart vulnerabilities ## the same as test, under the race detector
 	go test $(RACE) -timeout 30m ./...
 
 timing: setup web ## measure whether times of answers tell what they must not, for some minutes, on a machine that does nothing else
@@ -70,6 +73,7 @@ verify: generate ## fail when generated code, go.mod or go.sum are not what is c
 	go mod tidy
 	cd $(CENTRE) && go mod tidy
 	cd $(DEPLOY) && go mod tidy
+	cd $(VULNERABILITIES) && go mod tidy
 	git diff --exit-code
 	@untracked=$$(git ls-files --others --exclude-standard); \
 	if [ -n "$$untracked" ]; then echo "Files that git does not know; add or ignore them:"; echo "$$untracked"; exit 1; fi
@@ -106,9 +110,19 @@ DEPLOY := deploy/check
 chart: web ## lint and render the Helm chart and the Containerfile, without a cluster and without an engine
 	cd $(DEPLOY) && go vet ./... && go test -count=1 ./...
 
-# Not a part of test: it asks vuln.go.dev, which not every machine reaches. Floors of what was mended before are a test.
-vulnerabilities: ## look for known vulnerabilities in what is called, with govulncheck; needs vuln.go.dev or GOVULNDB
-	cd $(DEPLOY) && go tool govulncheck -C ../.. -db "$${GOVULNDB:-https://vuln.go.dev}" ./...
+# The database is a module, too: pinned and fetched like all others, so that a run tells the same tomorrow, until somebody takes the
+# next one: make vulnerabilities-of-today.
+VULNERABILITIES := deploy/vulnerabilities
+GOVULNDB ?= file://$(CURDIR)/bin/vulndb
+vulnerabilities: ## look for known vulnerabilities in what is called, with govulncheck and its pinned database, or the one at GOVULNDB
+	@mkdir -p bin/vulndb
+	cd $(VULNERABILITIES) && go mod download golang.org/x/vulndb && \
+		go tool indexdb -vulns "$$(go list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out ../../bin/vulndb && \
+		go tool govulncheck -C ../.. -db "$(GOVULNDB)" ./...
+
+vulnerabilities-of-today: ## take the newest database of vulnerabilities that the module proxy has, and look
+	cd $(VULNERABILITIES) && go get -tool golang.org/x/vulndb/cmd/indexdb@latest && go mod tidy
+	@$(MAKE) --no-print-directory vulnerabilities
 
 # Tools and clients of frontends; installed anew when the lock changed.
 clients/node_modules/.stamp: clients/package.json clients/package-lock.json

@@ -2,6 +2,8 @@ module kontor
 
 go 1.26.0
 
+toolchain go1.26.10
+
 require (
 	ariga.io/atlas v0.36.2-0.20250730182955-2c6300d0a3e1
 	codeberg.org/go-pdf/fpdf v0.12.0

@@ -2,6 +2,8 @@ module kontor/internal/kontortest/provider
 
 go 1.26.0
 
+toolchain go1.26.10
+
 require (
 	github.com/go-jose/go-jose/v4 v4.1.6
 	github.com/zitadel/oidc/v3 v3.51.17
