@@ -75,6 +75,76 @@ func TestMigrationsOnlyExpand(t *testing.T) {
 	}
 }
 
+var (
+	comments   = regexp.MustCompile(`(?m)--.*$`)
+	newTable   = regexp.MustCompile(`(?i)CREATE TABLE (?:IF NOT EXISTS )?(\w+)`)
+	newIndex   = regexp.MustCompile(`(?i)CREATE (?:UNIQUE )?INDEX (CONCURRENTLY )?(?:IF NOT EXISTS )?\w+ ON (?:ONLY )?(\w+)`)
+	newOnTable = regexp.MustCompile(`(?i)ALTER TABLE (?:ONLY )?(\w+)\s+ADD [^;]*;`)
+	readsRows  = regexp.MustCompile(`(?i)\b(CHECK|FOREIGN KEY)\b`)
+)
+
+// waited are the statements of a migration that keep servers waiting for as long as a table is read that was
+// there before.
+func waited(migration string) (all []string) {
+	up, _, _ := strings.Cut(migration, "-- +goose Down")
+	up = comments.ReplaceAllString(up, "")
+	own := map[string]bool{}
+	for _, table := range newTable.FindAllStringSubmatch(up, -1) {
+		own[strings.ToLower(table[1])] = true
+	}
+	for _, index := range newIndex.FindAllStringSubmatch(up, -1) {
+		if index[1] == "" && !own[strings.ToLower(index[2])] {
+			all = append(all, index[0])
+		}
+	}
+	for _, added := range newOnTable.FindAllStringSubmatch(up, -1) {
+		if readsRows.MatchString(added[0]) && !strings.Contains(strings.ToUpper(added[0]), "NOT VALID") && !own[strings.ToLower(added[1])] {
+			all = append(all, added[0])
+		}
+	}
+	return all
+}
+
+// Indexes are made, and rows of before are checked, beside servers that answer (docs/adr/0019-upgrade.md).
+func TestMigrationsKeepNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(migrations.Files, "postgres/*.sql")
+	if err != nil || len(files) < released {
+		t.Fatalf("there are %d migrations: %v", len(files), err)
+	}
+	for _, file := range files {
+		var number int
+		if _, err := fmt.Sscanf(file, "postgres/%d_", &number); err != nil {
+			t.Fatal(err)
+		}
+		source, err := fs.ReadFile(migrations.Files, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if number <= released {
+			continue
+		}
+		for _, statement := range waited(string(source)) {
+			t.Errorf("%s: %s: make indexes CONCURRENTLY in a migration of their own, add checks NOT VALID and VALIDATE them there", file, statement)
+		}
+	}
+	for statement, want := range map[string]int{
+		"CREATE INDEX a ON orders (b);":                                                   1,
+		"create unique index if not exists a on orders (b);":                              1,
+		"CREATE INDEX CONCURRENTLY a ON orders (b);":                                      0,
+		"CREATE TABLE mine (id int CHECK (id > 0)); CREATE INDEX a ON mine (id);":         0,
+		"ALTER TABLE orders ADD COLUMN a int NOT NULL DEFAULT 0 CHECK (a > 0);":           1,
+		"ALTER TABLE orders ADD COLUMN a int NOT NULL DEFAULT 0;":                         0,
+		"ALTER TABLE orders\n    ADD CONSTRAINT a FOREIGN KEY (b) REFERENCES c (id);":     1,
+		"ALTER TABLE orders ADD CONSTRAINT a CHECK (b > 0) NOT VALID;":                    0,
+		"-- CREATE INDEX a ON orders (b);\n-- +goose Down\nCREATE INDEX a ON orders (b);": 0,
+	} {
+		if got := waited(statement); len(got) != want {
+			t.Errorf("%s: %q", statement, got)
+		}
+	}
+}
+
 // What takes away is told from what adds.
 func TestContractionsAreSeen(t *testing.T) {
 	t.Parallel()

@@ -1,9 +1,5 @@
 -- +goose Up
 
--- What the retention looks for (PRIV-09).
-CREATE INDEX mails_by_creation ON mails (created_at);
-CREATE INDEX one_time_links_by_end ON one_time_links (expires_at);
-
 -- Companies that were deleted with all that was theirs (PRIV-06): what is otherwise written once and never deleted goes
 -- with them. The key stays here, and no company gets it again.
 CREATE TABLE deleted_tenants (
@@ -78,5 +74,3 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 DROP TABLE deleted_tenants;
-DROP INDEX one_time_links_by_end;
-DROP INDEX mails_by_creation;
