@@ -104,7 +104,8 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	for _, apply := range with {
 		apply(&o)
 	}
-	if err := errors.Join(c.Validate(), authz.Check()); err != nil {
+	known, unread := persisted.Read(c.Operations)
+	if err := errors.Join(c.Validate(), unread, telemetry.Check(), authz.Check()); err != nil {
 		return nil, err
 	}
 	s := &Server{config: c, log: log, now: o.now, gate: newGate(maxWorking, maxInLine), uploading: make(chan struct{}, maxUploads)}
@@ -148,7 +149,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 		o.hasher = password.NewHasher(0, loginQueue)
 	}
 	s.outbox = mail.NewOutbox(s.sealer)
-	if err := s.furnish(o, s.sealer); err != nil {
+	if err := s.furnish(o, s.sealer, known); err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.rooms.Identity.Close)
@@ -169,7 +170,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 }
 
 // furnish makes the rooms and the API over them.
-func (s *Server) furnish(o options, sealer *seal.Sealer) error {
+func (s *Server) furnish(o options, sealer *seal.Sealer, known persisted.Manifest) error {
 	news := live.New(s.redis, s.log)
 	s.live, s.closers = news, append(s.closers, news.Close)
 	log, attempts := audit.New(s.db, sealer, o.now, news), throttle.New(s.redis, o.now)
@@ -220,10 +221,6 @@ func (s *Server) furnish(o options, sealer *seal.Sealer) error {
 		Company: company.New(s.db, rights, s.blobs, o.now),
 		Imports: imports,
 		Files:   files{s},
-	}
-	known, err := persisted.Read(s.config.Operations)
-	if err != nil {
-		return err
 	}
 	signer, err := sealer.Signer("cursors")
 	if err != nil {

@@ -54,7 +54,7 @@ func TestBackupsAreRestored(t *testing.T) {
 		postgres, backup, restored := kontortest.SharedPostgres(t), t.TempDir(), kontortest.Database(p.owner)+"_restored"
 		execute(t, postgres.AdminURL("postgres"), `DROP ROLE IF EXISTS kontor_backup`, `CREATE ROLE kontor_backup LOGIN BYPASSRLS`, `GRANT pg_read_all_data TO kontor_backup`)
 		p.kontor(t, "migrate")
-		p.kontor(t, "demo")
+		p.kontor(t, "demo", "--public-passwords")
 		r := p.serve(t)
 		before := look(t, r)
 		by, err := url.Parse(p.owner)

@@ -67,7 +67,7 @@ func TestServesFromReadOnlyRootWithoutRights(t *testing.T) {
 	}
 	p := newProduction(t)
 	p.kontor(t, "migrate")
-	p.kontor(t, "demo")
+	p.kontor(t, "demo", "--public-passwords")
 	p.environment = append(p.environment, "KONTOR_BLOB_URL=file:///blobs")
 	r := p.serve(t, "unshare", "--mount", "sh", "-c", inBox, "sh", root)
 

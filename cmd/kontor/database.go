@@ -60,9 +60,15 @@ func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "demo",
 		Usage:       "load the demo data into an empty database",
-		Description: "Companies, users, products, prices, contracts, orders and documents, always the same. Every password is\n" + demo.Password + ", so this is nothing for production. A database that has tenants is left as it is.",
-		Flags:       []cli.Flag{databaseFlag(), blobFlag()},
+		Description: "Companies, users, products, prices, contracts, orders and documents, always the same. Every password is\n" + demo.Password + ", so production refuses it. A database that has tenants is left as it is.",
+		Flags: []cli.Flag{
+			databaseFlag(), blobFlag(), envFlag(),
+			&cli.BoolFlag{Name: "public-passwords", Usage: "load it in production, too: for a database that is there for trying, and that nobody else reaches"},
+		},
 		Action: func(ctx context.Context, c *cli.Command) error {
+			if c.String("env") != "development" && !c.Bool("public-passwords") {
+				return errors.New("KONTOR_ENV=production refuses the demo data: its passwords are public, and users of it could log in. Say --public-passwords where that is what you want")
+			}
 			return withDatabase(ctx, c, true, func(ctx context.Context, d *db.DB) (err error) {
 				store, err := blobs.Open(ctx, c.String("blob-url"))
 				if err != nil {

@@ -23,15 +23,12 @@ func serveCommand() *cli.Command {
 			"In production: PostgreSQL, Redis, KONTOR_ENV=production; run `kontor migrate` before.",
 		Flags: settingFlags(),
 		Action: func(ctx context.Context, c *cli.Command) (err error) {
-			log, err := logger(c)
-			if err != nil {
-				return err
+			log, noLevel := logger(c)
+			config, noEnvironment := settings(c)
+			if err := errors.Join(noLevel, noEnvironment); err != nil {
+				return errors.Join(err, config.Validate())
 			}
 			redis.SetLogger(fromRedis{log})
-			config, err := settings(c)
-			if err != nil {
-				return err
-			}
 			// The heap is small and short-lived: collecting it less often is worth
 			// far more than the few megabytes. Whoever sets GOGC decides.
 			if os.Getenv("GOGC") == "" {

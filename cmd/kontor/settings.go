@@ -30,7 +30,7 @@ func settingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "smtp-url", Category: secret, Sources: cli.EnvVars("KONTOR_SMTP_URL"), Usage: "smtp://user:password@host:port or smtps:// `URL`; empty only with --demo"},
 		blobFlag(),
 		&cli.BoolFlag{Name: "demo", Sources: cli.EnvVars("KONTOR_DEMO"), Usage: "load the demo data into an empty database, show demo logins and the mails page"},
-		&cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"},
+		envFlag(),
 		secretFlag(),
 		&cli.StringFlag{Name: "trusted-proxies", Sources: cli.EnvVars("KONTOR_TRUSTED_PROXIES"), Usage: "`NETWORKS` of the proxies in front, such as 10.0.0.0/8, separated by commas: their X-Forwarded-For says where a request comes from; empty: nobody's does"},
 		&cli.StringFlag{Name: "allowed-origins", Sources: cli.EnvVars("KONTOR_ALLOWED_ORIGINS"), Usage: "`ORIGINS` of portals on other hosts whose pages may ask from a browser, such as https://portal.example.com, separated by commas; empty: only the base URL's"},
@@ -54,6 +54,10 @@ func settingFlags() []cli.Flag {
 
 func databaseFlag() cli.Flag {
 	return &cli.StringFlag{Name: "database-url", Category: secret, Sources: cli.EnvVars("KONTOR_DATABASE_URL"), Value: "sqlite://./data/kontor.db", Usage: "sqlite://PATH or postgres:// `URL`"}
+}
+
+func envFlag() cli.Flag {
+	return &cli.StringFlag{Name: "env", Sources: cli.EnvVars("KONTOR_ENV"), Value: "development", Usage: "development or production; production refuses demo, default secrets, plain-HTTP cookies and the IDE"}
 }
 
 func secretFlag() cli.Flag {
@@ -90,8 +94,9 @@ func auditLog(c *cli.Command, d *db.DB) (*audit.Log, error) {
 // by the server.
 func settings(c *cli.Command) (server.Config, error) {
 	env := c.String("env")
+	var wrong error
 	if env != "development" && env != "production" {
-		return server.Config{}, fmt.Errorf("KONTOR_ENV %q: choose development or production", env)
+		wrong = fmt.Errorf("KONTOR_ENV %q: choose development or production", env)
 	}
 	rate := func(flag string, inProduction int) int {
 		if env == "production" && !c.IsSet(flag) {
@@ -112,7 +117,7 @@ func settings(c *cli.Command) (server.Config, error) {
 			Issuer: c.String("centre-issuer"), ClientID: c.String("centre-client-id"), ClientSecret: c.String("centre-client-secret"),
 		},
 		Provisioning: server.ProvisioningConfig{URL: c.String("provisioning-url"), Secret: c.String("provisioning-secret")},
-	}, nil
+	}, wrong
 }
 
 // list is what a flag has between commas.

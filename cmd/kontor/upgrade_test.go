@@ -59,7 +59,7 @@ func TestUpgradeWithoutDowntime(t *testing.T) {
 	ctx := authz.System(t.Context())
 	p := newProduction(t)
 	p.kontor(t, "migrate")
-	p.kontor(t, "demo")
+	p.kontor(t, "demo", "--public-passwords")
 	var replicas struct {
 		sync.RWMutex
 		all []*replica

@@ -43,6 +43,12 @@ func wanted() (bool, error) {
 	return true, nil
 }
 
+// Check tells what the environment asks for and is not there.
+func Check() error {
+	_, err := wanted()
+	return err
+}
+
 // newProvider makes spans and sends them; nil where nobody takes any. Which traces are taken
 // (OTEL_TRACES_SAMPLER) and how they are sent the library reads from the environment.
 func newProvider(ctx context.Context, log *slog.Logger, taken []sdktrace.SpanProcessor) (*sdktrace.TracerProvider, error) {

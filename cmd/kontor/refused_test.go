@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// refused runs a command that must fail, and gives what it says.
+func refused(t *testing.T, environment []string, arguments ...string) string {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("building the binary: %v", err)
+	}
+	command := exec.CommandContext(t.Context(), path, arguments...)
+	command.Env, command.Dir = append([]string{"PATH=" + os.Getenv("PATH")}, environment...), t.TempDir()
+	output, err := command.CombinedOutput()
+	if err == nil {
+		t.Errorf("kontor %s did not fail: %s", strings.Join(arguments, " "), output)
+	}
+	return string(output)
+}
+
+// Public passwords get into a production only by somebody who says so.
+//
+// Case: PRIV-10
+func TestDemoDataIsRefusedInProduction(t *testing.T) {
+	t.Parallel()
+	p := newProduction(t)
+	p.kontor(t, "migrate")
+	if said := refused(t, append(p.environment, "KONTOR_DATABASE_URL="+p.owner), "demo"); !strings.Contains(said, "its passwords are public") {
+		t.Errorf("demo says %s", said)
+	}
+	if said := p.kontor(t, "demo", "--public-passwords"); strings.Contains(said, "refuses") {
+		t.Errorf("demo says %s", said)
+	}
+}
+
+// Whatever is wrong with the settings is told at once, from wherever they are.
+//
+// Case: PRIV-10
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ environment, want []string }{
+		"where settings are read": {
+			[]string{"KONTOR_ENV=staging", "KONTOR_LOG_LEVEL=loud", "KONTOR_ADDR=nowhere", "KONTOR_BLOB_URL=ftp://files"},
+			[]string{"KONTOR_ENV", "KONTOR_LOG_LEVEL", "KONTOR_ADDR", "KONTOR_BLOB_URL"},
+		},
+		"where others read them": {
+			[]string{"KONTOR_OPERATIONS=/nowhere/operations.json", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "KONTOR_REDIS_URL=memcached://x"},
+			[]string{"/nowhere/operations.json", "OTEL_EXPORTER_OTLP_PROTOCOL", "KONTOR_REDIS_URL", "KONTOR_SMTP_URL"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := refused(t, test.environment, "serve")
+			for _, want := range test.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("nothing is said of %s: %s", want, said)
+				}
+			}
+		})
+	}
+}
