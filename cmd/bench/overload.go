@@ -42,7 +42,7 @@ func measureOverload(ctx context.Context, o options, t target, make request) (*o
 		return nil, fmt.Errorf("measuring the capacity: %w", err)
 	}
 	all.capacity = result.perSecond
-	for _, times := range []float64{0.5, 1, 2, 5} {
+	for _, times := range []float64{0.5, 1, 2, 5, 10, 0.5} {
 		all.steps = append(all.steps, t.offer(ctx, on, times, all.capacity, o.duration))
 	}
 	return all, nil

@@ -21,6 +21,9 @@ import (
 
 const webhookSecret = "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
+// atRest is how long a server may take to end that nobody asks anything (LOAD-06).
+const atRest = 500 * time.Millisecond
+
 // hold keeps everybody off the addresses until it is released.
 func hold(t *testing.T, beside *sql.DB) (release func()) {
 	t.Helper()
@@ -198,16 +201,22 @@ func lastWords(socket *websocket.Conn) (completed bool, err error) {
 func TestEndingIdle(t *testing.T) {
 	t.Parallel()
 	k := servertest.Start(t, servertest.Backends[1])
-	process := serve(t, k.Environment(t)...)
-	if response, err := http.Get(process.URL + "/healthz"); err != nil || response.StatusCode != http.StatusOK { // and keeps the connection
-		t.Fatal(response, err)
+	fastest := time.Hour
+	// It takes 20 ms. Other tests have the machine, too, so one of a few has to end in time.
+	for try := 0; try < 5 && fastest >= atRest; try++ {
+		process := serve(t, k.Environment(t)...)
+		if response, err := http.Get(process.URL + "/healthz"); err != nil || response.StatusCode != http.StatusOK { // and keeps the connection
+			t.Fatal(response, err)
+		}
+		process.signal(t, terminate)
+		took, code := process.end(t, 20*time.Second)
+		if code != 0 {
+			t.Fatalf("it ended with %d", code)
+		}
+		fastest = min(fastest, took)
 	}
-	process.signal(t, terminate)
-	// Half a second on an idle machine; tests share theirs. The 25 seconds of grace must not be waited for.
-	took, code := process.end(t, 20*time.Second)
-	t.Logf("it ended after %s", took)
-	if code != 0 || took > 5*time.Second {
-		t.Errorf("it ended with %d after %s", code, took)
+	if fastest >= atRest {
+		t.Errorf("it took %s to end", fastest)
 	}
 }
 
