@@ -10,23 +10,39 @@ import (
 
 const (
 	// maxWorking is how many requests a replica works on at a time: four for each connection to the
-	// database. maxInLine is how many wait for their turn, and maxWait for how long.
-	maxWorking = 80
-	maxInLine  = 160
-	maxWait    = time.Second
+	// database. maxArriving is how many wait to be asked who they are, maxInLine how many wait for their
+	// turn, and maxWait for how long.
+	maxWorking  = 80
+	maxArriving = 80
+	maxInLine   = 320
+	maxWait     = time.Second
 )
 
 // gate lets in as many requests as a replica can work on, and a few more wait. Whoever is too
 // many is told at once: what is begun is finished in good time, however many more there are
 // (LOAD-01). Slow clients hold no place: reading a request and writing an answer are outside.
-type gate struct{ working, inLine chan struct{} }
+//
+// Refusals are not logged, each of them would make things worse: they are requests with the status 503.
+//
+// Whoever is asked who it is waits in a line of its own, the shorter one: a request that was let in there
+// finds a place in the other, and what was done for it is not thrown away.
+type gate struct{ working, arriving, inLine chan struct{} }
 
-func newGate(working, inLine int) gate {
-	return gate{make(chan struct{}, working), make(chan struct{}, inLine)}
+// errTooMany is what enter fails with when there is no place.
+var errTooMany = fmt.Errorf("%w: too many requests", fault.ErrUnavailable)
+
+func newGate(working, arriving, inLine int) gate {
+	return gate{make(chan struct{}, working), make(chan struct{}, arriving), make(chan struct{}, inLine)}
 }
 
-// enter waits for a place. It fails with fault.ErrUnavailable when there is none.
-func (g gate) enter(ctx context.Context) (leave func(), err error) {
+// arrive waits for a place for a request that nothing was done for yet. It fails with errTooMany when there
+// is none.
+func (g gate) arrive(ctx context.Context) (leave func(), err error) { return g.wait(ctx, g.arriving) }
+
+// enter waits for a place for an operation. It fails with errTooMany when there is none.
+func (g gate) enter(ctx context.Context) (leave func(), err error) { return g.wait(ctx, g.inLine) }
+
+func (g gate) wait(ctx context.Context, line chan struct{}) (leave func(), err error) {
 	leave = func() { <-g.working }
 	select {
 	case g.working <- struct{}{}:
@@ -34,10 +50,10 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 	default:
 	}
 	select {
-	case g.inLine <- struct{}{}:
-		defer func() { <-g.inLine }()
+	case line <- struct{}{}:
+		defer func() { <-line }()
 	default:
-		return nil, fmt.Errorf("%w: too many requests wait", fault.ErrUnavailable)
+		return nil, errTooMany
 	}
 	wait := time.NewTimer(maxWait)
 	defer wait.Stop()
@@ -45,7 +61,7 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 	case g.working <- struct{}{}:
 		return leave, nil
 	case <-wait.C:
-		return nil, fmt.Errorf("%w: too many requests are worked on", fault.ErrUnavailable)
+		return nil, errTooMany
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

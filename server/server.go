@@ -108,7 +108,7 @@ func New(ctx context.Context, c Config, log *slog.Logger, with ...Option) (_ *Se
 	if err := errors.Join(c.Validate(), unread, telemetry.Check(), authz.Check()); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, log: log, now: o.now, gate: newGate(maxWorking, maxInLine), uploading: make(chan struct{}, maxUploads)}
+	s := &Server{config: c, log: log, now: o.now, gate: newGate(maxWorking, maxArriving, maxInLine), uploading: make(chan struct{}, maxUploads)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

@@ -56,7 +56,9 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			case errors.Is(err, fault.ErrUnauthenticated):
 				// Nobody, then: the operation says whether that is enough.
 			default:
-				s.log.ErrorContext(ctx, "looking up a session failed", "error", err)
+				if !errors.Is(err, errTooMany) {
+					s.log.ErrorContext(ctx, "looking up a session failed", "error", err)
+				}
 				w.Header().Set("Retry-After", "1")
 				refuseJSON(w, http.StatusServiceUnavailable, graph.CodeUnavailable, lang.Text(language, graph.CodeUnavailable, nil))
 				return
@@ -112,7 +114,7 @@ func (s *Server) cookie(token string, expires time.Time) *http.Cookie {
 // who is whose token it is, asked when it is the turn of the request. A quiet request, such as a GET,
 // does not count as a use of the session.
 func (s *Server) who(ctx context.Context, token string, transport session.Transport, quiet bool) (*authz.Viewer, string, error) {
-	leave, err := s.gate.enter(ctx)
+	leave, err := s.gate.arrive(ctx)
 	if err != nil {
 		return nil, "", err
 	}

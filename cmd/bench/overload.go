@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 // overloaded is what a server does when more is asked of it than it can do (LOAD-01).
 type overloaded struct {
 	capacity float64 // requests/s with as many clients as it works on
+	alone    bool    // whether who asks had a core of its own
 	steps    []overload
 }
 
@@ -25,6 +27,7 @@ type overload struct {
 	refused          float64 // requests/s
 	p99, refusedP99  time.Duration
 	failed           int64 // neither answered nor refused as it should be
+	memory           int64 // of the server, in bytes
 }
 
 // floodName is the operation that comes in floods.
@@ -36,6 +39,9 @@ const busy = 64
 // measureOverload has requests come at fixed rates, whether those before are answered or not.
 func measureOverload(ctx context.Context, o options, t target, make request) (*overloaded, error) {
 	all := &overloaded{}
+	undo, alone := apart()
+	defer undo()
+	all.alone = alone
 	on := func(connection, i int) ([]byte, map[string]string) { return make(connection%o.connections, i) }
 	result, err := measure(ctx, t, t.sending(on), busy, o.duration, func() (int64, error) { return 0, nil })
 	if err != nil {
@@ -87,7 +93,7 @@ func (t target) offer(ctx context.Context, make request, times, capacity float64
 	elapsed := time.Since(began).Seconds()
 	return overload{
 		times: times, offered: float64(sent) / offered, goodput: float64(len(answered)) / elapsed, refused: float64(len(refused)) / elapsed,
-		p99: late(answered), refusedP99: late(refused), failed: failed.Load(),
+		p99: late(answered), refusedP99: late(refused), failed: failed.Load(), memory: resident(t.process),
 	}
 }
 
@@ -119,10 +125,27 @@ func late(took []time.Duration) time.Duration {
 }
 
 func (o *overloaded) report(b *strings.Builder) {
-	fmt.Fprintf(b, "\nThe order list with %d clients: %.0f requests/s. The same, offered at fixed rates by a client on the same machine:\n\n", busy, o.capacity)
-	fmt.Fprintf(b, "| offered | requests/s offered | answered/s | refused/s | p99 answered ms | p99 refused ms | neither |\n| --- | --- | --- | --- | --- | --- | --- |\n")
-	for _, s := range o.steps {
-		fmt.Fprintf(b, "| %.1f times | %.0f | %.0f | %.0f | %.0f | %.0f | %d |\n", s.times, s.offered, s.goodput, s.refused,
-			float64(s.p99)/float64(time.Millisecond), float64(s.refusedP99)/float64(time.Millisecond), s.failed)
+	where := "on the same cores"
+	if o.alone {
+		where = "with a core of its own, the servers and databases on the others"
 	}
+	fmt.Fprintf(b, "\nThe order list with %d clients: %.0f requests/s. The same, offered at fixed rates by a client %s, one step right after the other:\n\n", busy, o.capacity, where)
+	fmt.Fprintf(b, "| offered | requests/s offered | answered/s | refused/s | p99 answered ms | p99 refused ms | neither | memory MiB |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, s := range o.steps {
+		fmt.Fprintf(b, "| %.1f times | %.0f | %.0f | %.0f | %.0f | %.0f | %d | %d |\n", s.times, s.offered, s.goodput, s.refused,
+			float64(s.p99)/float64(time.Millisecond), float64(s.refusedP99)/float64(time.Millisecond), s.failed, s.memory>>20)
+	}
+}
+
+// resident is how much memory a process has, in bytes; 0 where the system does not say.
+func resident(process int) int64 {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", process))
+	if err != nil {
+		return 0
+	}
+	var size, pages int64
+	if _, err := fmt.Sscan(string(content), &size, &pages); err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
 }
