@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"kontor/ent"
+	"kontor/ent/contract"
 	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/audit"
@@ -66,9 +67,17 @@ func (r *Room) deleteTenant(ctx context.Context, t *ent.Tenant) (Erasure, error)
 }
 
 func (r *Room) deleteRows(ctx context.Context, tx *ent.Tx, t *ent.Tenant, done *Erasure) error {
-	people, err := tx.User.Query().Where(user.TenantID(t.ID)).All(ctx)
+	// Whoever changes rights holds users, in the order of their keys, and refers to contracts and the company: nobody is in the
+	// middle of it once these are held, and who comes later finds nothing any more (CONC-07).
+	people, err := db.ForUpdate(r.db, tx.User.Query().Where(user.TenantID(t.ID)).Order(user.ByID())).All(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the users of a company: %w", err)
+		return fmt.Errorf("holding the users of a company: %w", err)
+	}
+	if _, err := db.ForUpdate(r.db, tx.Contract.Query().Where(contract.TenantID(t.ID)).Order(contract.ByID())).All(ctx); err != nil {
+		return fmt.Errorf("holding the contracts of a company: %w", err)
+	}
+	if _, err := db.ForUpdate(r.db, tx.Tenant.Query().Where(tenant.ID(t.ID))).Only(ctx); err != nil {
+		return fmt.Errorf("holding a company: %w", err)
 	}
 	for _, u := range people {
 		done.Users = append(done.Users, u.ID)

@@ -410,6 +410,17 @@ func (k *Kontor) WithDatabase(t *testing.T, do func(d *db.DB), with ...db.Option
 	do(d)
 }
 
+// Beside opens the database as Kontor does, beside the replicas, which SQLite does not let anybody do.
+func (k *Kontor) Beside(t testing.TB) *db.DB {
+	t.Helper()
+	d, err := db.Open(authz.System(context.Background()), k.config.DatabaseURL)
+	if err != nil {
+		t.Fatalf("opening the database beside the replica: %v", err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
 // AuditLog is the audit log of the replica in its database, with its secrets and its clock.
 func (k *Kontor) AuditLog(t testing.TB, d *db.DB) *audit.Log {
 	t.Helper()
