@@ -115,3 +115,50 @@ func TestStore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Nothing leads out of the folder: a link to a file elsewhere is none of its contents, not even with the same bytes.
+//
+// Case: IO-06
+func TestLinksLeadNowhere(t *testing.T) {
+	t.Parallel()
+	folder, elsewhere := t.TempDir(), t.TempDir()
+	s, err := Open(t.Context(), "file://"+folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	k, err := s.Put(t.Context(), uuid.New(), []byte("hallo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(elsewhere, filepath.Base(k.Key))
+	if err := os.Rename(filepath.Join(folder, k.Key), outside); err != nil {
+		t.Fatal(err)
+	}
+	inside := filepath.Dir(filepath.Join(folder, k.Key))
+	for what, link := range map[string]func() error{
+		"a link to a file":   func() error { return os.Symlink(outside, filepath.Join(folder, k.Key)) },
+		"a link to a folder": func() error { return errors.Join(os.RemoveAll(inside), os.Symlink(elsewhere, inside)) },
+		"a folder":           func() error { return os.MkdirAll(filepath.Join(folder, k.Key), 0o700) },
+	} {
+		if err := os.RemoveAll(inside); err != nil {
+			t.Fatal(err)
+		}
+		if what != "a link to a folder" {
+			if err := os.MkdirAll(inside, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := link(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Open(t.Context(), k); !errors.Is(err, ErrGone) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, key := range []string{"../" + filepath.Base(elsewhere) + "/" + filepath.Base(k.Key), outside, ""} {
+		if _, err := s.Open(t.Context(), Kept{Key: key, SHA256: k.SHA256, Size: k.Size}); !errors.Is(err, ErrGone) {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}

@@ -9,13 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
-	_ "gocloud.dev/blob/s3blob" // for s3:// URLs
 	"gocloud.dev/gcerrors"
 )
 
@@ -32,11 +34,12 @@ var (
 // Store keeps contents.
 type Store struct {
 	bucket *blob.Bucket
+	folder *os.Root // what bucket is in; nil where it is elsewhere
 	wrote  *[]string
 }
 
 // Noting is the store, which notes the keys of contents that Put writes because they were not there.
-func (s *Store) Noting(keys *[]string) *Store { return &Store{s.bucket, keys} }
+func (s *Store) Noting(keys *[]string) *Store { return &Store{s.bucket, s.folder, keys} }
 
 // Kept is what is to be remembered of a content: where it is, and what it was.
 type Kept struct {
@@ -53,9 +56,13 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("opening the folder of documents %q: %w", folder, err)
 		}
-		return &Store{bucket: bucket}, nil
+		root, err := os.OpenRoot(folder)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("opening the folder of documents: %w", err), bucket.Close())
+		}
+		return &Store{bucket: bucket, folder: root}, nil
 	}
-	bucket, err := blob.OpenBucket(ctx, url)
+	bucket, err := openBucket(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("opening the bucket of documents: %w", err)
 	}
@@ -63,7 +70,12 @@ func Open(ctx context.Context, url string) (*Store, error) {
 }
 
 // Close gives back what Open opened.
-func (s *Store) Close() error { return s.bucket.Close() }
+func (s *Store) Close() error {
+	if s.folder != nil {
+		return errors.Join(s.bucket.Close(), s.folder.Close())
+	}
+	return s.bucket.Close()
+}
 
 // Name is how a content of a tenant is kept.
 func Name(tenant uuid.UUID, content []byte) Kept {
@@ -171,7 +183,18 @@ func (s *Store) check(ctx context.Context, k Kept) (err error) {
 	return nil
 }
 
-func (s *Store) reader(ctx context.Context, key string) (*blob.Reader, error) {
+// content is one that is read, from its beginning.
+type content interface {
+	io.ReadSeekCloser
+	Size() int64
+}
+
+// reader opens a content. In a folder nothing leads out of it, whatever somebody has put there: no link and no
+// way up (IO-06).
+func (s *Store) reader(ctx context.Context, key string) (content, error) {
+	if s.folder != nil {
+		return s.file(key)
+	}
 	r, err := s.bucket.NewReader(ctx, key, nil)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, fmt.Errorf("%w: %s", ErrGone, key)
@@ -180,6 +203,33 @@ func (s *Store) reader(ctx context.Context, key string) (*blob.Reader, error) {
 		return nil, fmt.Errorf("opening the content %s: %w", key, err)
 	}
 	return r, nil
+}
+
+// file is a content in the folder.
+type file struct {
+	*os.File
+	size int64
+}
+
+func (f file) Size() int64 { return f.size }
+
+func (s *Store) file(key string) (content, error) {
+	opened, err := s.folder.Open(key)
+	if err != nil {
+		// What is no error of the system leads out of the folder.
+		if system := syscall.Errno(0); errors.Is(err, fs.ErrNotExist) || !errors.As(err, &system) {
+			return nil, fmt.Errorf("%w: %w", ErrGone, err)
+		}
+		return nil, fmt.Errorf("opening the content %s: %w", key, err)
+	}
+	about, err := opened.Stat()
+	if err == nil && !about.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is no file", ErrGone, key)
+	}
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	return file{opened, about.Size()}, nil
 }
 
 // DropAll forgets all that was kept for a tenant, and tells how many contents that were.

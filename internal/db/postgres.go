@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"kontor/authz"
+	"kontor/internal/dial"
 )
 
 // maxConnections bounds the connections of a replica; PostgreSQL has 100 by default.
@@ -34,6 +35,7 @@ func openPostgres(ctx context.Context, databaseURL string, wall func(context.Con
 	}
 	config.MaxConnLifetime, config.MaxConnIdleTime = time.Hour, 10*time.Minute
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.ConnConfig.DialFunc = dial.Outside().DialContext
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "kontor"

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -25,7 +26,16 @@ var metadata = []netip.Addr{netip.MustParseAddr("fd00:ec2::254"), netip.MustPars
 // name has become one: whoever answers for a name cannot have Kontor ask the metadata service of its
 // cloud. Private addresses and the machine itself are allowed, because only the deployment names hosts.
 func Outside() *net.Dialer {
-	return &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error { return check(address) }}
+	return &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second, Control: Look}
+}
+
+// Look is what Outside does with an address, for libraries that have a dialer of their own
+// (net.Dialer.Control). It fails with ErrForbidden. A socket of this machine is no address.
+func Look(network, address string, _ syscall.RawConn) error {
+	if strings.HasPrefix(network, "unix") {
+		return nil
+	}
+	return check(address)
 }
 
 // check refuses addresses of the link, of groups, of nobody, and of metadata services.

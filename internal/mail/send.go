@@ -3,6 +3,7 @@ package mail
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"kontor/ent"
 	entmail "kontor/ent/mail"
 	"kontor/internal/db"
+	"kontor/internal/dial"
 	"kontor/internal/rounds"
 )
 
@@ -196,9 +198,10 @@ func described(err error) error {
 }
 
 func (s *Sender) client() (*gomail.Client, error) {
-	options := []gomail.Option{gomail.WithTimeout(30 * time.Second)}
+	options := []gomail.Option{gomail.WithTimeout(30 * time.Second), gomail.WithDialContextFunc(dial.Outside().DialContext)}
 	if s.url.Scheme == "smtps" {
-		options = append(options, gomail.WithSSL())
+		encrypted := &tls.Dialer{NetDialer: dial.Outside(), Config: &tls.Config{ServerName: s.url.Hostname(), MinVersion: tls.VersionTLS12}}
+		options = append(options, gomail.WithSSL(), gomail.WithDialContextFunc(encrypted.DialContext))
 	} else if s.loopback() {
 		// A mail server on the same machine is not reached through a network.
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSOpportunistic))

@@ -12,6 +12,7 @@ import (
 
 	"kontor/ent"
 	"kontor/internal/db"
+	"kontor/internal/dial"
 	"kontor/internal/mail"
 )
 
@@ -197,5 +198,19 @@ func TestNoMailCrossesANetworkInTheClear(t *testing.T) {
 	o.write(t, nil)
 	if err := s.Flush(o.ctx); err == nil || !strings.Contains(err.Error(), "STARTTLS") || box.count() != 0 {
 		t.Errorf("%d mails went out: %v", box.count(), err)
+	}
+}
+
+// No mail goes to an address at which machines tell their secrets, whoever answers for the name of the mail server.
+//
+// Case: IO-09
+func TestNoMailGoesToMetadata(t *testing.T) {
+	o := newOffice(t, "Mia")
+	o.write(t, nil)
+	for _, url := range []string{"smtp://169.254.169.254:25", "smtps://169.254.169.254:465"} {
+		if err := o.sender(t, url).Flush(o.ctx); err == nil || !strings.Contains(err.Error(), dial.ErrForbidden.Error()) {
+			t.Errorf("%s: %v", url, err)
+		}
+		o.now = o.now.Add(48 * time.Hour) // when it is tried again
 	}
 }

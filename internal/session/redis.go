@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"kontor/internal/dial"
 )
 
 // Every request asks Redis, so a Redis that does not answer must be noticed soon.
@@ -45,8 +48,20 @@ func Open(redisURL string) (redis.UniversalClient, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	options.Dialer = dialer(options.TLSConfig)
 	client := redis.NewUniversalClient(options)
 	return client, client.Close, nil
+}
+
+// dialer connects to servers of the settings and to those that a cluster or sentinels name, encrypted where
+// there is a configuration for that.
+func dialer(encryption *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	outside := dial.Outside()
+	outside.Timeout = dialTimeout
+	if encryption == nil {
+		return outside.DialContext
+	}
+	return (&tls.Dialer{NetDialer: outside, Config: encryption}).DialContext
 }
 
 // openInProcess starts a Redis inside this process, on a free port of the
