@@ -19,7 +19,7 @@ func (r *mutationResolver) AnswerChallenge(ctx context.Context, input identity.A
 	if login == nil {
 		return &model.AnswerChallengePayload{Errors: errors}, err
 	}
-	return &model.AnswerChallengePayload{Viewer: viewerOf(login.Viewer), Token: login.Token, Errors: errors}, err
+	return &model.AnswerChallengePayload{Viewer: viewerOf(login.Viewer), Token: login.Token, DeviceToken: login.DeviceToken, Errors: errors}, err
 }
 
 func (r *mutationResolver) ChangeUsername(ctx context.Context, input identity.ChangeUsernameInput) (*model.ChangeUsernamePayload, error) {

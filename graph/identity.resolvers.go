@@ -29,7 +29,7 @@ func (r *mutationResolver) Login(ctx context.Context, input identity.LoginInput)
 		waiting := &model.LoginChallenge{ID: gid.ID(login.Challenge.Name), Kind: model.ChallengeKindTotp, ExpiresAt: login.Challenge.ExpiresAt}
 		return &model.LoginPayload{Challenge: waiting, Errors: errors}, err
 	}
-	return &model.LoginPayload{Viewer: viewerOf(login.Viewer), Token: login.Token, Errors: errors}, err
+	return &model.LoginPayload{Viewer: viewerOf(login.Viewer), Token: login.Token, DeviceToken: login.DeviceToken, Errors: errors}, err
 }
 
 func (r *mutationResolver) Logout(ctx context.Context) (*model.LogoutPayload, error) {

@@ -191,7 +191,7 @@ func TestOtpChangesEndOtherSessions(t *testing.T) {
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
 		before := func(c *servertest.Client) *servertest.Client {
 			old := k.Anonymous()
-			old.Header["Origin"], old.Header["Cookie"] = k.URL, "kontor="+c.HTTP.Jar.Cookies(nil)[0].Value
+			old.Header["Origin"], old.Header["Cookie"] = k.URL, "kontor="+cookieOf(c)
 			return old
 		}
 		browser, other := browserOf(t, k), k.As(t, "martha.hansen")

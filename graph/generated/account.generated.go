@@ -86,6 +86,29 @@ func (ec *executionContext) fieldContext_AnswerChallengePayload_token(_ context.
 	return graphql.NewScalarFieldContext("AnswerChallengePayload", field, false, false, "String")
 }
 
+func (ec *executionContext) _AnswerChallengePayload_deviceToken(ctx context.Context, field graphql.CollectedField, obj *model.AnswerChallengePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AnswerChallengePayload_deviceToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeviceToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AnswerChallengePayload_deviceToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AnswerChallengePayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _AnswerChallengePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.AnswerChallengePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1573,6 +1596,11 @@ func (ec *executionContext) _AnswerChallengePayload(ctx context.Context, sel ast
 			}
 		case "token":
 			out.Values[i] = ec._AnswerChallengePayload_token(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deviceToken":
+			out.Values[i] = ec._AnswerChallengePayload_deviceToken(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

@@ -156,9 +156,10 @@ var directSchema = direct.Schema{
 	"AnswerChallengePayload": {
 		Satisfies: answerChallengePayloadImplementors,
 		Fields: map[string][]string{
-			"viewer": {"Viewer"},
-			"token":  nil,
-			"errors": {"UserError"},
+			"viewer":      {"Viewer"},
+			"token":       nil,
+			"deviceToken": nil,
+			"errors":      {"UserError"},
 		},
 	},
 	"ApprovalRule": {
@@ -703,10 +704,11 @@ var directSchema = direct.Schema{
 	"LoginPayload": {
 		Satisfies: loginPayloadImplementors,
 		Fields: map[string][]string{
-			"viewer":    {"Viewer"},
-			"token":     nil,
-			"challenge": {"LoginChallenge"},
-			"errors":    {"UserError"},
+			"viewer":      {"Viewer"},
+			"token":       nil,
+			"deviceToken": nil,
+			"challenge":   {"LoginChallenge"},
+			"errors":      {"UserError"},
 		},
 	},
 	"LogoutPayload": {
@@ -1998,6 +2000,8 @@ func fieldAnswerChallengePayload(ctx context.Context, w *direct.Writer, f *direc
 		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
 	case "token":
 		return writeOString2ᚖstring(ctx, w, f, obj.Token)
+	case "deviceToken":
+		return writeOString2ᚖstring(ctx, w, f, obj.DeviceToken)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -3391,6 +3395,8 @@ func fieldLoginPayload(ctx context.Context, w *direct.Writer, f *direct.Field, o
 		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
 	case "token":
 		return writeOString2ᚖstring(ctx, w, f, obj.Token)
+	case "deviceToken":
+		return writeOString2ᚖstring(ctx, w, f, obj.DeviceToken)
 	case "challenge":
 		return writeOLoginChallenge2ᚖkontorᚋgraphᚋmodelᚐLoginChallenge(ctx, w, f, obj.Challenge)
 	case "errors":

@@ -172,9 +172,10 @@ type ComplexityRoot struct {
 	}
 
 	AnswerChallengePayload struct {
-		Errors func(childComplexity int) int
-		Token  func(childComplexity int) int
-		Viewer func(childComplexity int) int
+		DeviceToken func(childComplexity int) int
+		Errors      func(childComplexity int) int
+		Token       func(childComplexity int) int
+		Viewer      func(childComplexity int) int
 	}
 
 	ApprovalRule struct {
@@ -633,10 +634,11 @@ type ComplexityRoot struct {
 	}
 
 	LoginPayload struct {
-		Challenge func(childComplexity int) int
-		Errors    func(childComplexity int) int
-		Token     func(childComplexity int) int
-		Viewer    func(childComplexity int) int
+		Challenge   func(childComplexity int) int
+		DeviceToken func(childComplexity int) int
+		Errors      func(childComplexity int) int
+		Token       func(childComplexity int) int
+		Viewer      func(childComplexity int) int
 	}
 
 	LogoutPayload struct {
@@ -1892,6 +1894,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AlloyGroup.Unit(childComplexity), true
 
+	case "AnswerChallengePayload.deviceToken":
+		if e.ComplexityRoot.AnswerChallengePayload.DeviceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnswerChallengePayload.DeviceToken(childComplexity), true
 	case "AnswerChallengePayload.errors":
 		if e.ComplexityRoot.AnswerChallengePayload.Errors == nil {
 			break
@@ -3616,6 +3624,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LoginPayload.Challenge(childComplexity), true
+	case "LoginPayload.deviceToken":
+		if e.ComplexityRoot.LoginPayload.DeviceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginPayload.DeviceToken(childComplexity), true
 	case "LoginPayload.errors":
 		if e.ComplexityRoot.LoginPayload.Errors == nil {
 			break
@@ -8681,6 +8695,8 @@ type AnswerChallengePayload {
   viewer: Viewer
   "The session token, with ` + "`" + `BEARER` + "`" + ` only."
   token: String
+  "What the device is known by at the next login, as in ` + "`" + `LoginPayload` + "`" + `."
+  deviceToken: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -10491,6 +10507,11 @@ input LoginInput {
   organization: String
   "Cookie for browsers, bearer for everything else."
   transport: SessionTransport! = COOKIE
+  """
+  The ` + "`" + `deviceToken` + "`" + ` that an app got with an earlier login, where it keeps one; a browser has a cookie. Guesses from elsewhere
+  do not keep the user out then. One that does not fit changes nothing.
+  """
+  deviceToken: String
 }
 
 "Outcome of a login."
@@ -10499,6 +10520,11 @@ type LoginPayload {
   viewer: Viewer
   "The session token, with ` + "`" + `BEARER` + "`" + ` only. Whoever has it is the user: keep it secret."
   token: String
+  """
+  With ` + "`" + `BEARER` + "`" + ` only: what the device is known by at the next login, for 180 days, until the password changes or all other sessions
+  are ended. It opens nothing, and outlives the session: an app keeps it after a logout.
+  """
+  deviceToken: String
   "The second factor that is asked for, if any."
   challenge: LoginChallenge
   "What went wrong."
@@ -13128,6 +13154,8 @@ func (ec *executionContext) childFields_AnswerChallengePayload(ctx context.Conte
 		return ec.fieldContext_AnswerChallengePayload_viewer(ctx, field)
 	case "token":
 		return ec.fieldContext_AnswerChallengePayload_token(ctx, field)
+	case "deviceToken":
+		return ec.fieldContext_AnswerChallengePayload_deviceToken(ctx, field)
 	case "errors":
 		return ec.fieldContext_AnswerChallengePayload_errors(ctx, field)
 	}
@@ -14050,6 +14078,8 @@ func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field 
 		return ec.fieldContext_LoginPayload_viewer(ctx, field)
 	case "token":
 		return ec.fieldContext_LoginPayload_token(ctx, field)
+	case "deviceToken":
+		return ec.fieldContext_LoginPayload_deviceToken(ctx, field)
 	case "challenge":
 		return ec.fieldContext_LoginPayload_challenge(ctx, field)
 	case "errors":

@@ -104,6 +104,8 @@ type AnswerChallengePayload struct {
 	Viewer *Viewer `json:"viewer,omitempty"`
 	// The session token, with `BEARER` only.
 	Token *string `json:"token,omitempty"`
+	// What the device is known by at the next login, as in `LoginPayload`.
+	DeviceToken *string `json:"deviceToken,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -402,6 +404,9 @@ type LoginPayload struct {
 	Viewer *Viewer `json:"viewer,omitempty"`
 	// The session token, with `BEARER` only. Whoever has it is the user: keep it secret.
 	Token *string `json:"token,omitempty"`
+	// With `BEARER` only: what the device is known by at the next login, for 180 days, until the password changes or all other sessions
+	// are ended. It opens nothing, and outlives the session: an app keeps it after a logout.
+	DeviceToken *string `json:"deviceToken,omitempty"`
 	// The second factor that is asked for, if any.
 	Challenge *LoginChallenge `json:"challenge,omitempty"`
 	// What went wrong.

@@ -3,10 +3,13 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
 	"kontor/authz"
+	"kontor/ent"
+	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/live"
@@ -59,6 +62,9 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 		return nil, err
 	}
 	if in.AllOthers != nil && *in.AllOthers {
+		if err := s.cutOff(ctx, v); err != nil {
+			return nil, err
+		}
 		ended, err := s.Sessions.EndAll(ctx, v.User, v.Session)
 		if err != nil {
 			return nil, unavailable(err)
@@ -90,11 +96,27 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 	return s.OwnSessions(ctx)
 }
 
+// cutOff ends in the database what else there is of the viewer: its other sessions, logins that are
+// under way, and what its devices are known by.
+func (s *Service) cutOff(ctx context.Context, v *authz.Viewer) error {
+	system := authz.System(ctx)
+	_, err := db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
+		return struct{}{}, tx.User.UpdateOneID(v.User).SetSessionsValidAfter(s.moment()).SetSurvivingSession(v.Session).Exec(system)
+	})
+	if err != nil {
+		return fmt.Errorf("ending what else there is of a user: %w", err)
+	}
+	return s.stayKnown(ctx, v)
+}
+
 // stayAlone ends all sessions of the viewer but its own, after a change of privilege.
 // The database has cut them off already; this frees what Redis keeps.
 func (s *Service) stayAlone(ctx context.Context, v *authz.Viewer) error {
 	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
 		return unavailable(err)
+	}
+	if err := s.stayKnown(ctx, v); err != nil {
+		return err
 	}
 	return s.renew(ctx, v)
 }
