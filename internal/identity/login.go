@@ -74,13 +74,13 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 		return nil, err
 	}
 	checked := u
-	if !attempt.Allowed {
+	if !attempt.Allowed || s.initialIsOver(u) {
 		checked = nil // the same work, and the same answer whether the password is right or not
 	}
 	if err := s.verify(ctx, checked, in.Password); err != nil {
 		s.noteFailure(system, u, attempt.Decision, attempt.limits)
 		if refusal(err) {
-			s.refusedLogin(ctx, u, reasonOf(u, attempt.Allowed))
+			s.refusedLogin(ctx, u, s.reasonOf(u, attempt.Allowed))
 		}
 		return nil, err
 	}
@@ -190,6 +190,15 @@ func (s *Service) findForLogin(ctx context.Context, in LoginInput) (*ent.User, e
 	}
 	u.Edges.Tenant = t
 	return u, nil
+}
+
+// initialLifetime is how long an initial password that the operator chose lets its user in: both know it (AUTH-14).
+const initialLifetime = 10 * 24 * time.Hour
+
+// initialIsOver tells whether somebody has an initial password still, too long after it was made.
+// A new one comes by the mailed link.
+func (s *Service) initialIsOver(u *ent.User) bool {
+	return u != nil && u.MustChangePassword && !s.Now().Before(u.CreatedAt.Add(initialLifetime))
 }
 
 // verify checks the password, or does the same work for nobody.
