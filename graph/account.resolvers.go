@@ -55,14 +55,16 @@ func (r *mutationResolver) EnrolOtp(ctx context.Context) (*model.EnrolOtpPayload
 }
 
 func (r *mutationResolver) ConfirmOtp(ctx context.Context, input model.ConfirmOtpInput) (*model.ConfirmOtpPayload, error) {
+	ctx, renewed := renewing(ctx)
 	codes, err := r.identity.ConfirmOTP(ctx, input.Code)
 	errors, err := r.userErrors(ctx, err)
-	return &model.ConfirmOtpPayload{RecoveryCodes: codes, Errors: errors}, err
+	return &model.ConfirmOtpPayload{RecoveryCodes: codes, Token: renewed.Token, Errors: errors}, err
 }
 
 func (r *mutationResolver) DisableOtp(ctx context.Context, input identity.DisableOtpInput) (*model.DisableOtpPayload, error) {
+	ctx, renewed := renewing(ctx)
 	errors, err := r.userErrors(ctx, r.identity.DisableOTP(ctx, input))
-	return &model.DisableOtpPayload{Errors: errors}, err
+	return &model.DisableOtpPayload{Token: renewed.Token, Errors: errors}, err
 }
 
 func (r *mutationResolver) LinkCustomerCentre(ctx context.Context, input access.LinkCustomerCentreInput) (*model.LinkCustomerCentrePayload, error) {

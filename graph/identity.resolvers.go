@@ -48,8 +48,9 @@ func (r *mutationResolver) EndSessions(ctx context.Context, input identity.EndSe
 }
 
 func (r *mutationResolver) ChangePassword(ctx context.Context, input identity.ChangePasswordInput) (*model.ChangePasswordPayload, error) {
+	ctx, renewed := renewing(ctx)
 	errors, err := r.userErrors(ctx, r.identity.ChangePassword(ctx, input))
-	return &model.ChangePasswordPayload{Errors: errors}, err
+	return &model.ChangePasswordPayload{Token: renewed.Token, Errors: errors}, err
 }
 
 func (r *passwordRuleResolver) Description(ctx context.Context, obj *password.Rule) (string, error) {

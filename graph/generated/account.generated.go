@@ -347,6 +347,29 @@ func (ec *executionContext) fieldContext_ConfirmOtpPayload_recoveryCodes(_ conte
 	return graphql.NewScalarFieldContext("ConfirmOtpPayload", field, false, false, "String")
 }
 
+func (ec *executionContext) _ConfirmOtpPayload_token(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmOtpPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmOtpPayload_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmOtpPayload_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmOtpPayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _ConfirmOtpPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmOtpPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -492,6 +515,29 @@ func (ec *executionContext) _CustomerCentreLink_subject(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_CustomerCentreLink_subject(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CustomerCentreLink", field, false, false, "String")
+}
+
+func (ec *executionContext) _DisableOtpPayload_token(ctx context.Context, field graphql.CollectedField, obj *model.DisableOtpPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DisableOtpPayload_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DisableOtpPayload_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DisableOtpPayload", field, false, false, "String")
 }
 
 func (ec *executionContext) _DisableOtpPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.DisableOtpPayload) (ret graphql.Marshaler) {
@@ -1792,6 +1838,11 @@ func (ec *executionContext) _ConfirmOtpPayload(ctx context.Context, sel ast.Sele
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "token":
+			out.Values[i] = ec._ConfirmOtpPayload_token(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "errors":
 			out.Values[i] = ec._ConfirmOtpPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1933,6 +1984,11 @@ func (ec *executionContext) _DisableOtpPayload(ctx context.Context, sel ast.Sele
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("DisableOtpPayload")
+		case "token":
+			out.Values[i] = ec._DisableOtpPayload_token(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "errors":
 			out.Values[i] = ec._DisableOtpPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

@@ -76,6 +76,7 @@ var directSchema = direct.Schema{
 		Satisfies: actForPayloadImplementors,
 		Fields: map[string][]string{
 			"viewer": {"Viewer"},
+			"token":  nil,
 			"errors": {"UserError"},
 		},
 	},
@@ -301,6 +302,7 @@ var directSchema = direct.Schema{
 	"ChangePasswordPayload": {
 		Satisfies: changePasswordPayloadImplementors,
 		Fields: map[string][]string{
+			"token":  nil,
 			"errors": {"UserError"},
 		},
 	},
@@ -329,6 +331,7 @@ var directSchema = direct.Schema{
 		Satisfies: confirmOtpPayloadImplementors,
 		Fields: map[string][]string{
 			"recoveryCodes": nil,
+			"token":         nil,
 			"errors":        {"UserError"},
 		},
 	},
@@ -488,6 +491,7 @@ var directSchema = direct.Schema{
 	"DisableOtpPayload": {
 		Satisfies: disableOtpPayloadImplementors,
 		Fields: map[string][]string{
+			"token":  nil,
 			"errors": {"UserError"},
 		},
 	},
@@ -1798,6 +1802,8 @@ func fieldActForPayload(ctx context.Context, w *direct.Writer, f *direct.Field, 
 		return w.String("ActForPayload")
 	case "viewer":
 		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2384,6 +2390,8 @@ func fieldChangePasswordPayload(ctx context.Context, w *direct.Writer, f *direct
 	switch f.Name {
 	case "__typename":
 		return w.String("ChangePasswordPayload")
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2436,6 +2444,8 @@ func fieldConfirmOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 		return w.String("ConfirmOtpPayload")
 	case "recoveryCodes":
 		return writeOString2ᚕstringᚄ(ctx, w, f, obj.RecoveryCodes)
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2840,6 +2850,8 @@ func fieldDisableOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 	switch f.Name {
 	case "__typename":
 		return w.String("DisableOtpPayload")
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:

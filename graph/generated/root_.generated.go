@@ -110,6 +110,7 @@ type ComplexityRoot struct {
 
 	ActForPayload struct {
 		Errors func(childComplexity int) int
+		Token  func(childComplexity int) int
 		Viewer func(childComplexity int) int
 	}
 
@@ -307,6 +308,7 @@ type ComplexityRoot struct {
 
 	ChangePasswordPayload struct {
 		Errors func(childComplexity int) int
+		Token  func(childComplexity int) int
 	}
 
 	ChangeUsernamePayload struct {
@@ -327,6 +329,7 @@ type ComplexityRoot struct {
 	ConfirmOtpPayload struct {
 		Errors        func(childComplexity int) int
 		RecoveryCodes func(childComplexity int) int
+		Token         func(childComplexity int) int
 	}
 
 	ConfirmedEmail struct {
@@ -461,6 +464,7 @@ type ComplexityRoot struct {
 
 	DisableOtpPayload struct {
 		Errors func(childComplexity int) int
+		Token  func(childComplexity int) int
 	}
 
 	Document struct {
@@ -1682,6 +1686,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActForPayload.Errors(childComplexity), true
+	case "ActForPayload.token":
+		if e.ComplexityRoot.ActForPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActForPayload.Token(childComplexity), true
 	case "ActForPayload.viewer":
 		if e.ComplexityRoot.ActForPayload.Viewer == nil {
 			break
@@ -2447,6 +2457,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangePasswordPayload.Errors(childComplexity), true
+	case "ChangePasswordPayload.token":
+		if e.ComplexityRoot.ChangePasswordPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangePasswordPayload.Token(childComplexity), true
 
 	case "ChangeUsernamePayload.errors":
 		if e.ComplexityRoot.ChangeUsernamePayload.Errors == nil {
@@ -2499,6 +2515,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConfirmOtpPayload.RecoveryCodes(childComplexity), true
+	case "ConfirmOtpPayload.token":
+		if e.ComplexityRoot.ConfirmOtpPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmOtpPayload.Token(childComplexity), true
 
 	case "ConfirmedEmail.email":
 		if e.ComplexityRoot.ConfirmedEmail.Email == nil {
@@ -3000,6 +3022,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DisableOtpPayload.Errors(childComplexity), true
+	case "DisableOtpPayload.token":
+		if e.ComplexityRoot.DisableOtpPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisableOtpPayload.Token(childComplexity), true
 
 	case "Document.download":
 		if e.ComplexityRoot.Document.Download == nil {
@@ -8446,6 +8474,11 @@ input ActForInput {
 type ActForPayload {
   "The viewer; null when it did not work, and then everything is as it was."
   viewer: Viewer
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -8663,6 +8696,11 @@ input ConfirmOtpInput {
 type ConfirmOtpPayload {
   "Codes that replace the app when it is lost, each once. They are shown this once."
   recoveryCodes: [String!]
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -8677,6 +8715,11 @@ input DisableOtpInput {
 
 "Outcome of switching one-time codes off."
 type DisableOtpPayload {
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -10563,6 +10606,11 @@ input ChangePasswordInput {
 
 "Outcome of a password change. All other sessions of the user have ended."
 type ChangePasswordPayload {
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "Every broken rule, each with its code."
   errors: [UserError!]!
 }
@@ -13026,6 +13074,8 @@ func (ec *executionContext) childFields_ActForPayload(ctx context.Context, field
 	switch field.Name {
 	case "viewer":
 		return ec.fieldContext_ActForPayload_viewer(ctx, field)
+	case "token":
+		return ec.fieldContext_ActForPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_ActForPayload_errors(ctx, field)
 	}
@@ -13418,6 +13468,8 @@ func (ec *executionContext) childFields_ChangeEmailPayload(ctx context.Context, 
 
 func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "token":
+		return ec.fieldContext_ChangePasswordPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_ChangePasswordPayload_errors(ctx, field)
 	}
@@ -13458,6 +13510,8 @@ func (ec *executionContext) childFields_ConfirmOtpPayload(ctx context.Context, f
 	switch field.Name {
 	case "recoveryCodes":
 		return ec.fieldContext_ConfirmOtpPayload_recoveryCodes(ctx, field)
+	case "token":
+		return ec.fieldContext_ConfirmOtpPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_ConfirmOtpPayload_errors(ctx, field)
 	}
@@ -13726,6 +13780,8 @@ func (ec *executionContext) childFields_DeliveryAddress(ctx context.Context, fie
 
 func (ec *executionContext) childFields_DisableOtpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "token":
+		return ec.fieldContext_DisableOtpPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_DisableOtpPayload_errors(ctx, field)
 	}

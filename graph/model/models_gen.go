@@ -51,6 +51,9 @@ type AcceptQuotePayload struct {
 type ActForPayload struct {
 	// The viewer; null when it did not work, and then everything is as it was.
 	Viewer *Viewer `json:"viewer,omitempty"`
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -146,6 +149,9 @@ type ChangeEmailPayload struct {
 
 // Outcome of a password change. All other sessions of the user have ended.
 type ChangePasswordPayload struct {
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// Every broken rule, each with its code.
 	Errors []*UserError `json:"errors"`
 }
@@ -190,6 +196,9 @@ type ConfirmOtpInput struct {
 type ConfirmOtpPayload struct {
 	// Codes that replace the app when it is lost, each once. They are shown this once.
 	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -278,6 +287,9 @@ type DeleteSavedCartPayload struct {
 
 // Outcome of switching one-time codes off.
 type DisableOtpPayload struct {
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }

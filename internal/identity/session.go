@@ -134,11 +134,23 @@ func (s *Service) endFormer(ctx context.Context) error {
 	return nil
 }
 
-// renew gives a browser another token for its session, after a change of privilege.
-// An app keeps its token: no answer of these operations has a place for another one.
+// Renewed is the token that an app goes on with, where it got another one.
+type Renewed struct{ Token *string }
+
+type renewedKey struct{}
+
+// Renewing says that an app takes another token with the answer. Without it an app keeps the one it has: one
+// that it does not read would log it out.
+func Renewing(ctx context.Context, renewed *Renewed) context.Context {
+	return context.WithValue(ctx, renewedKey{}, renewed)
+}
+
+// renew gives a client another token for its session, after a change of privilege (AUTH-08): a browser, and an app that
+// takes one.
 func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
+	renewed, takes := ctx.Value(renewedKey{}).(*Renewed)
 	own, err := s.Sessions.Find(ctx, v.User, v.Session)
-	if err == nil && own.Transport != session.Cookie {
+	if err == nil && own.Transport == session.Bearer && !takes {
 		return nil
 	}
 	var fresh string
@@ -151,7 +163,11 @@ func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	clientOf(ctx).SetCookie(fresh, own.ExpiresAt)
+	if own.Transport == session.Bearer {
+		renewed.Token = &fresh
+	} else {
+		clientOf(ctx).SetCookie(fresh, own.ExpiresAt)
+	}
 	// Whoever listens by the old token hears no more.
 	s.Live.Tell(ctx, live.News{Kind: live.Session, User: v.User, Session: v.Session})
 	return nil
