@@ -45,8 +45,8 @@ func (r *mutationResolver) UpdateContactData(ctx context.Context, input identity
 	return &model.UpdateContactDataPayload{User: user, PendingSteps: pending, Errors: errors}, err
 }
 
-func (r *mutationResolver) EnrolOtp(ctx context.Context) (*model.EnrolOtpPayload, error) {
-	key, err := r.identity.EnrolOTP(ctx)
+func (r *mutationResolver) EnrolOtp(ctx context.Context, input *identity.EnrolOtpInput) (*model.EnrolOtpPayload, error) {
+	key, err := r.identity.EnrolOTP(ctx, input)
 	errors, err := r.userErrors(ctx, err)
 	if err != nil || len(errors) > 0 {
 		return &model.EnrolOtpPayload{Errors: errors}, err

@@ -1397,6 +1397,48 @@ func UnmarshalDisableOtpInput(ctx context.Context, raw any) (identity.DisableOtp
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputEnrolOtpInput(ctx context.Context, obj any) (identity.EnrolOtpInput, error) {
+	var it identity.EnrolOtpInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"currentPassword"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "currentPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPassword"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CurrentPassword = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEnrolOtpInput unmarshals raw into the EnrolOtpInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEnrolOtpInput(ctx context.Context, raw any) (identity.EnrolOtpInput, error) {
+	var out identity.EnrolOtpInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EnrolOtpInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputFinishCustomerCentreLoginInput(ctx context.Context, obj any) (access.FinishCustomerCentreLoginInput, error) {
 	var it access.FinishCustomerCentreLoginInput
 	if obj == nil {
@@ -2535,6 +2577,14 @@ func (ec *executionContext) marshalOCustomerCentreLink2ᚖkontorᚋinternalᚋac
 		return graphql.Null
 	}
 	return ec._CustomerCentreLink(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOEnrolOtpInput2ᚖkontorᚋinternalᚋidentityᚐEnrolOtpInput(ctx context.Context, v any) (*identity.EnrolOtpInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputEnrolOtpInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSuperior2ᚖkontorᚋentᚐUser(ctx context.Context, sel ast.SelectionSet, v *ent.User) graphql.Marshaler {

@@ -682,7 +682,7 @@ type ComplexityRoot struct {
 		DeleteSavedCart           func(childComplexity int, input model.DeleteSavedCartInput) int
 		DisableOtp                func(childComplexity int, input identity.DisableOtpInput) int
 		EndSessions               func(childComplexity int, input identity.EndSessionsInput) int
-		EnrolOtp                  func(childComplexity int) int
+		EnrolOtp                  func(childComplexity int, input *identity.EnrolOtpInput) int
 		FinishCustomerCentreLogin func(childComplexity int, input access.FinishCustomerCentreLoginInput) int
 		ImportData                func(childComplexity int, input model.ImportDataInput) int
 		InviteCompany             func(childComplexity int, input identity.InviteCompanyInput) int
@@ -3994,7 +3994,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Mutation.EnrolOtp(childComplexity), true
+		args, err := ec.field_Mutation_enrolOtp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EnrolOtp(childComplexity, args["input"].(*identity.EnrolOtpInput)), true
 	case "Mutation.finishCustomerCentreLogin":
 		if e.ComplexityRoot.Mutation.FinishCustomerCentreLogin == nil {
 			break
@@ -7946,6 +7951,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteSavedCartInput", ec.unmarshalInputDeleteSavedCartInput),
 			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
+			graphql.NewInputUnmarshaler("EnrolOtpInput", ec.unmarshalInputEnrolOtpInput),
 			graphql.NewInputUnmarshaler("FinishCustomerCentreLoginInput", ec.unmarshalInputFinishCustomerCentreLoginInput),
 			graphql.NewInputUnmarshaler("ImportDataInput", ec.unmarshalInputImportDataInput),
 			graphql.NewInputUnmarshaler("ImportRunFilter", ec.unmarshalInputImportRunFilter),
@@ -8676,6 +8682,12 @@ type UpdateContactDataPayload {
   errors: [UserError!]!
 }
 
+"Confirms who sets one-time codes up."
+input EnrolOtpInput {
+  "The current password; needed when the session's login is more than 15 minutes ago."
+  currentPassword: String
+}
+
 "What an authenticator app needs to make one-time codes (ID-18)."
 type EnrolOtpPayload {
   "The secret, in base32, to be typed. It is shown this once."
@@ -8777,8 +8789,11 @@ extend type Mutation {
   confirmEmail(input: ConfirmEmailInput!): ConfirmEmailPayload! @public
   "Change the viewer's contact data."
   updateContactData(input: UpdateContactDataInput!): UpdateContactDataPayload! @can(do: "contact.change")
-  "Begin to set up one-time codes; they count once a first code was confirmed."
-  enrolOtp: EnrolOtpPayload! @can(do: "otp.change")
+  """
+  Begin to set up one-time codes; they count once a first code was confirmed. Within 15 minutes after the login nothing else is
+  asked for, later the password.
+  """
+  enrolOtp(input: EnrolOtpInput): EnrolOtpPayload! @can(do: "otp.change")
   "Confirm the first code: from now on every login asks for one."
   confirmOtp(input: ConfirmOtpInput!): ConfirmOtpPayload! @can(do: "otp.change")
   "Switch one-time codes off, unless the portal demands them."
@@ -9495,6 +9510,7 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | --- | --- |
 | ` + "`" + `INVALID_CREDENTIALS` + "`" + ` | user name, password or organization is wrong; which one is not told |
 | ` + "`" + `PASSWORD_WRONG` + "`" + ` | the current password is not right |
+| ` + "`" + `LOGIN_TOO_OLD` + "`" + ` | the login is too long ago: send the current password, or log in again |
 | ` + "`" + `PASSWORD_TOO_SHORT` + "`" + ` ` + "`" + `PASSWORD_TOO_LONG` + "`" + ` ` + "`" + `PASSWORD_LETTER_MISSING` + "`" + ` ` + "`" + `PASSWORD_DIGIT_MISSING` + "`" + ` ` + "`" + `PASSWORD_SPECIAL_MISSING` + "`" + ` ` + "`" + `PASSWORD_FORBIDDEN_CHARACTER` + "`" + ` ` + "`" + `PASSWORD_CONTAINS_USERNAME` + "`" + ` ` + "`" + `PASSWORD_REUSED` + "`" + ` ` + "`" + `PASSWORD_COMMON` + "`" + ` ` + "`" + `PASSWORD_NOT_DIGITS` + "`" + ` | the rules of password policies; all broken ones come at once |
 | ` + "`" + `PRODUCT_UNKNOWN` + "`" + ` | no product with this number in the tenant's assortment |
 | ` + "`" + `PRODUCT_NOT_ORDERABLE` + "`" + ` | the product can no longer be ordered |

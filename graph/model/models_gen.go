@@ -825,6 +825,7 @@ type UpdateTenantSettingsPayload struct {
 // | --- | --- |
 // | `INVALID_CREDENTIALS` | user name, password or organization is wrong; which one is not told |
 // | `PASSWORD_WRONG` | the current password is not right |
+// | `LOGIN_TOO_OLD` | the login is too long ago: send the current password, or log in again |
 // | `PASSWORD_TOO_SHORT` `PASSWORD_TOO_LONG` `PASSWORD_LETTER_MISSING` `PASSWORD_DIGIT_MISSING` `PASSWORD_SPECIAL_MISSING` `PASSWORD_FORBIDDEN_CHARACTER` `PASSWORD_CONTAINS_USERNAME` `PASSWORD_REUSED` `PASSWORD_COMMON` `PASSWORD_NOT_DIGITS` | the rules of password policies; all broken ones come at once |
 // | `PRODUCT_UNKNOWN` | no product with this number in the tenant's assortment |
 // | `PRODUCT_NOT_ORDERABLE` | the product can no longer be ordered |
