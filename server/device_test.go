@@ -134,8 +134,10 @@ func TestAKnownDeviceStillNeedsACode(t *testing.T) {
 func TestAnUnknownDeviceIsNothing(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, k *servertest.Kontor, gerd *servertest.Client, device string) string{
-		"nothing":          func(*testing.T, *servertest.Kontor, *servertest.Client, string) string { return "" },
-		"what is no token": func(*testing.T, *servertest.Kontor, *servertest.Client, string) string { return strings.Repeat("ä;=", 2000) },
+		"nothing": func(*testing.T, *servertest.Kontor, *servertest.Client, string) string { return "" },
+		"what is no token": func(*testing.T, *servertest.Kontor, *servertest.Client, string) string {
+			return strings.Repeat("ä;=", 2000)
+		},
 		"a forged token": func(_ *testing.T, _ *servertest.Kontor, _ *servertest.Client, device string) string {
 			return map[bool]string{true: "B", false: "A"}[device[30] == 'A'] + device[1:]
 		},
