@@ -43,7 +43,8 @@ type Hasher struct {
 }
 
 // NewHasher hashes with DefaultParams, at most parallel at once; up to queue more
-// callers wait. A parallel below 1 stands for the number of CPUs, at most 8.
+// callers wait. A parallel below 1 stands for the number of CPUs, at most 8, without one: whoever is logged in goes
+// on working there, however many log in.
 func NewHasher(parallel, queue int) *Hasher {
 	return NewHasherWith(DefaultParams, parallel, queue)
 }
@@ -55,7 +56,7 @@ func NewHasherWith(params Params, parallel, queue int) *Hasher {
 		panic(fmt.Sprintf("password: %v", err))
 	}
 	if parallel < 1 {
-		parallel = min(runtime.GOMAXPROCS(0), maxParallel)
+		parallel = max(1, min(runtime.GOMAXPROCS(0)-1, maxParallel))
 	}
 	return &Hasher{
 		params:  params,
