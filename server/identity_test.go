@@ -248,6 +248,9 @@ func TestIdentityCookieOverHTTPS(t *testing.T) {
 	if len(set) != 1 || set[0].Name != "__Host-kontor" || !set[0].Secure || !set[0].HttpOnly || set[0].Path != "/" || set[0].Domain != "" {
 		t.Fatalf("the login sets %v", set)
 	}
+	if c := deviceCookie(login); c == nil || c.Name != "__Host-kontor-device" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" {
+		t.Errorf("as a known device the login sets %v", c)
+	}
 	if got := login.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
 		t.Errorf("Strict-Transport-Security is %q", got)
 	}
