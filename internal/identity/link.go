@@ -84,8 +84,9 @@ func (s *Service) revoke(ctx context.Context, tx *ent.Tx, u *ent.User, purposes 
 // revokeSent withdraws the open invitations that somebody sent: whoever must not come in any more lets nobody in either
 // (AUTH-12). Another administrator sends them again.
 func (s *Service) revokeSent(ctx context.Context, tx *ent.Tx, u *ent.User) error {
+	now := s.moment()
 	err := tx.OneTimeLink.Update().Where(onetimelink.SentByID(u.ID), onetimelink.PurposeEQ(onetimelink.PurposeINVITATION), onetimelink.UsedAtIsNil(),
-		onetimelink.RevokedAtIsNil()).SetRevokedAt(s.moment()).Exec(ctx)
+		onetimelink.RevokedAtIsNil(), onetimelink.ExpiresAtGT(now)).SetRevokedAt(now).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("withdrawing what somebody sent: %w", err)
 	}
