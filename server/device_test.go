@@ -139,7 +139,7 @@ func TestAnUnknownDeviceIsNothing(t *testing.T) {
 			return strings.Repeat("ä;=", 2000)
 		},
 		"a forged token": func(_ *testing.T, _ *servertest.Kontor, _ *servertest.Client, device string) string {
-			return map[bool]string{true: "B", false: "A"}[device[30] == 'A'] + device[1:]
+			return map[bool]string{true: "B", false: "A"}[device[0] == 'A'] + device[1:]
 		},
 		"a token for another time": func(_ *testing.T, _ *servertest.Kontor, _ *servertest.Client, device string) string {
 			return device[:len(device)-8] + "AAAAAAAA"
