@@ -24546,6 +24546,7 @@ type OneTimeLinkMutation struct {
 	purpose       *onetimelink.Purpose
 	token_hash    *string
 	email         *string
+	sent_by_id    *uuid.UUID
 	created_at    *time.Time
 	expires_at    *time.Time
 	used_at       *time.Time
@@ -24842,6 +24843,55 @@ func (m *OneTimeLinkMutation) ResetEmail() {
 	m.email = nil
 }
 
+// SetSentByID sets the "sent_by_id" field.
+func (m *OneTimeLinkMutation) SetSentByID(u uuid.UUID) {
+	m.sent_by_id = &u
+}
+
+// SentByID returns the value of the "sent_by_id" field in the mutation.
+func (m *OneTimeLinkMutation) SentByID() (r uuid.UUID, exists bool) {
+	v := m.sent_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSentByID returns the old "sent_by_id" field's value of the OneTimeLink entity.
+// If the OneTimeLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OneTimeLinkMutation) OldSentByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSentByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSentByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSentByID: %w", err)
+	}
+	return oldValue.SentByID, nil
+}
+
+// ClearSentByID clears the value of the "sent_by_id" field.
+func (m *OneTimeLinkMutation) ClearSentByID() {
+	m.sent_by_id = nil
+	m.clearedFields[onetimelink.FieldSentByID] = struct{}{}
+}
+
+// SentByIDCleared returns if the "sent_by_id" field was cleared in this mutation.
+func (m *OneTimeLinkMutation) SentByIDCleared() bool {
+	_, ok := m.clearedFields[onetimelink.FieldSentByID]
+	return ok
+}
+
+// ResetSentByID resets all changes to the "sent_by_id" field.
+func (m *OneTimeLinkMutation) ResetSentByID() {
+	m.sent_by_id = nil
+	delete(m.clearedFields, onetimelink.FieldSentByID)
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (m *OneTimeLinkMutation) SetCreatedAt(t time.Time) {
 	m.created_at = &t
@@ -25073,7 +25123,7 @@ func (m *OneTimeLinkMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OneTimeLinkMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 10)
 	if m.tenant_id != nil {
 		fields = append(fields, onetimelink.FieldTenantID)
 	}
@@ -25088,6 +25138,9 @@ func (m *OneTimeLinkMutation) Fields() []string {
 	}
 	if m.email != nil {
 		fields = append(fields, onetimelink.FieldEmail)
+	}
+	if m.sent_by_id != nil {
+		fields = append(fields, onetimelink.FieldSentByID)
 	}
 	if m.created_at != nil {
 		fields = append(fields, onetimelink.FieldCreatedAt)
@@ -25119,6 +25172,8 @@ func (m *OneTimeLinkMutation) Field(name string) (ent.Value, bool) {
 		return m.TokenHash()
 	case onetimelink.FieldEmail:
 		return m.Email()
+	case onetimelink.FieldSentByID:
+		return m.SentByID()
 	case onetimelink.FieldCreatedAt:
 		return m.CreatedAt()
 	case onetimelink.FieldExpiresAt:
@@ -25146,6 +25201,8 @@ func (m *OneTimeLinkMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldTokenHash(ctx)
 	case onetimelink.FieldEmail:
 		return m.OldEmail(ctx)
+	case onetimelink.FieldSentByID:
+		return m.OldSentByID(ctx)
 	case onetimelink.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	case onetimelink.FieldExpiresAt:
@@ -25197,6 +25254,13 @@ func (m *OneTimeLinkMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetEmail(v)
+		return nil
+	case onetimelink.FieldSentByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSentByID(v)
 		return nil
 	case onetimelink.FieldCreatedAt:
 		v, ok := value.(time.Time)
@@ -25256,6 +25320,9 @@ func (m *OneTimeLinkMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *OneTimeLinkMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(onetimelink.FieldSentByID) {
+		fields = append(fields, onetimelink.FieldSentByID)
+	}
 	if m.FieldCleared(onetimelink.FieldUsedAt) {
 		fields = append(fields, onetimelink.FieldUsedAt)
 	}
@@ -25276,6 +25343,9 @@ func (m *OneTimeLinkMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *OneTimeLinkMutation) ClearField(name string) error {
 	switch name {
+	case onetimelink.FieldSentByID:
+		m.ClearSentByID()
+		return nil
 	case onetimelink.FieldUsedAt:
 		m.ClearUsedAt()
 		return nil
@@ -25304,6 +25374,9 @@ func (m *OneTimeLinkMutation) ResetField(name string) error {
 		return nil
 	case onetimelink.FieldEmail:
 		m.ResetEmail()
+		return nil
+	case onetimelink.FieldSentByID:
+		m.ResetSentByID()
 		return nil
 	case onetimelink.FieldCreatedAt:
 		m.ResetCreatedAt()

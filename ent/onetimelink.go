@@ -29,6 +29,8 @@ type OneTimeLink struct {
 	TokenHash string `json:"-"`
 	// Email holds the value of the "email" field.
 	Email string `json:"email,omitempty"`
+	// SentByID holds the value of the "sent_by_id" field.
+	SentByID *uuid.UUID `json:"sent_by_id,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// ExpiresAt holds the value of the "expires_at" field.
@@ -70,6 +72,8 @@ func (*OneTimeLink) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case onetimelink.FieldSentByID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case onetimelink.FieldPurpose, onetimelink.FieldTokenHash, onetimelink.FieldEmail:
 			values[i] = new(sql.NullString)
 		case onetimelink.FieldCreatedAt, onetimelink.FieldExpiresAt, onetimelink.FieldUsedAt, onetimelink.FieldRevokedAt:
@@ -126,6 +130,13 @@ func (_m *OneTimeLink) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field email", values[i])
 			} else if value.Valid {
 				_m.Email = value.String
+			}
+		case onetimelink.FieldSentByID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field sent_by_id", values[i])
+			} else if value.Valid {
+				_m.SentByID = new(uuid.UUID)
+				*_m.SentByID = *value.S.(*uuid.UUID)
 			}
 		case onetimelink.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -207,6 +218,11 @@ func (_m *OneTimeLink) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("email=")
 	builder.WriteString(_m.Email)
+	builder.WriteString(", ")
+	if v := _m.SentByID; v != nil {
+		builder.WriteString("sent_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

@@ -55,6 +55,20 @@ func (_c *OneTimeLinkCreate) SetEmail(v string) *OneTimeLinkCreate {
 	return _c
 }
 
+// SetSentByID sets the "sent_by_id" field.
+func (_c *OneTimeLinkCreate) SetSentByID(v uuid.UUID) *OneTimeLinkCreate {
+	_c.mutation.SetSentByID(v)
+	return _c
+}
+
+// SetNillableSentByID sets the "sent_by_id" field if the given value is not nil.
+func (_c *OneTimeLinkCreate) SetNillableSentByID(v *uuid.UUID) *OneTimeLinkCreate {
+	if v != nil {
+		_c.SetSentByID(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *OneTimeLinkCreate) SetCreatedAt(v time.Time) *OneTimeLinkCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -244,6 +258,10 @@ func (_c *OneTimeLinkCreate) createSpec() (*OneTimeLink, *sqlgraph.CreateSpec) {
 		_spec.SetField(onetimelink.FieldEmail, field.TypeString, value)
 		_node.Email = value
 	}
+	if value, ok := _c.mutation.SentByID(); ok {
+		_spec.SetField(onetimelink.FieldSentByID, field.TypeUUID, value)
+		_node.SentByID = &value
+	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(onetimelink.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -396,6 +414,9 @@ func (u *OneTimeLinkUpsertOne) UpdateNewValues() *OneTimeLinkUpsertOne {
 		}
 		if _, exists := u.create.mutation.Email(); exists {
 			s.SetIgnore(onetimelink.FieldEmail)
+		}
+		if _, exists := u.create.mutation.SentByID(); exists {
+			s.SetIgnore(onetimelink.FieldSentByID)
 		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(onetimelink.FieldCreatedAt)
@@ -673,6 +694,9 @@ func (u *OneTimeLinkUpsertBulk) UpdateNewValues() *OneTimeLinkUpsertBulk {
 			}
 			if _, exists := b.mutation.Email(); exists {
 				s.SetIgnore(onetimelink.FieldEmail)
+			}
+			if _, exists := b.mutation.SentByID(); exists {
+				s.SetIgnore(onetimelink.FieldSentByID)
 			}
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(onetimelink.FieldCreatedAt)

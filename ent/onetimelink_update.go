@@ -127,6 +127,9 @@ func (_u *OneTimeLinkUpdate) sqlSave(ctx context.Context) (_node int, err error)
 			}
 		}
 	}
+	if _u.mutation.SentByIDCleared() {
+		_spec.ClearField(onetimelink.FieldSentByID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.UsedAt(); ok {
 		_spec.SetField(onetimelink.FieldUsedAt, field.TypeTime, value)
 	}
@@ -288,6 +291,9 @@ func (_u *OneTimeLinkUpdateOne) sqlSave(ctx context.Context) (_node *OneTimeLink
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.SentByIDCleared() {
+		_spec.ClearField(onetimelink.FieldSentByID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.UsedAt(); ok {
 		_spec.SetField(onetimelink.FieldUsedAt, field.TypeTime, value)

@@ -51,12 +51,13 @@ func (r *mutationResolver) SaveTransfers(ctx context.Context, input access.SaveT
 }
 
 func (r *mutationResolver) ActFor(ctx context.Context, input identity.ActForInput) (*model.ActForPayload, error) {
+	ctx, renewed := renewing(ctx)
 	viewer, err := r.identity.ActFor(ctx, input)
 	errors, err := r.userErrors(ctx, err)
 	if viewer == nil {
 		return &model.ActForPayload{Errors: errors}, err
 	}
-	return &model.ActForPayload{Viewer: viewerOf(viewer), Errors: errors}, err
+	return &model.ActForPayload{Viewer: viewerOf(viewer), Token: renewed.Token, Errors: errors}, err
 }
 
 func (r *queryResolver) TransferTarget(ctx context.Context, input access.TransferTargetInput) (*access.TransferTarget, error) {

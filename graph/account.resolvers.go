@@ -19,7 +19,7 @@ func (r *mutationResolver) AnswerChallenge(ctx context.Context, input identity.A
 	if login == nil {
 		return &model.AnswerChallengePayload{Errors: errors}, err
 	}
-	return &model.AnswerChallengePayload{Viewer: viewerOf(login.Viewer), Token: login.Token, Errors: errors}, err
+	return &model.AnswerChallengePayload{Viewer: viewerOf(login.Viewer), Token: login.Token, DeviceToken: login.DeviceToken, Errors: errors}, err
 }
 
 func (r *mutationResolver) ChangeUsername(ctx context.Context, input identity.ChangeUsernameInput) (*model.ChangeUsernamePayload, error) {
@@ -45,8 +45,8 @@ func (r *mutationResolver) UpdateContactData(ctx context.Context, input identity
 	return &model.UpdateContactDataPayload{User: user, PendingSteps: pending, Errors: errors}, err
 }
 
-func (r *mutationResolver) EnrolOtp(ctx context.Context) (*model.EnrolOtpPayload, error) {
-	key, err := r.identity.EnrolOTP(ctx)
+func (r *mutationResolver) EnrolOtp(ctx context.Context, input *identity.EnrolOtpInput) (*model.EnrolOtpPayload, error) {
+	key, err := r.identity.EnrolOTP(ctx, input)
 	errors, err := r.userErrors(ctx, err)
 	if err != nil || len(errors) > 0 {
 		return &model.EnrolOtpPayload{Errors: errors}, err
@@ -55,14 +55,16 @@ func (r *mutationResolver) EnrolOtp(ctx context.Context) (*model.EnrolOtpPayload
 }
 
 func (r *mutationResolver) ConfirmOtp(ctx context.Context, input model.ConfirmOtpInput) (*model.ConfirmOtpPayload, error) {
+	ctx, renewed := renewing(ctx)
 	codes, err := r.identity.ConfirmOTP(ctx, input.Code)
 	errors, err := r.userErrors(ctx, err)
-	return &model.ConfirmOtpPayload{RecoveryCodes: codes, Errors: errors}, err
+	return &model.ConfirmOtpPayload{RecoveryCodes: codes, Token: renewed.Token, Errors: errors}, err
 }
 
 func (r *mutationResolver) DisableOtp(ctx context.Context, input identity.DisableOtpInput) (*model.DisableOtpPayload, error) {
+	ctx, renewed := renewing(ctx)
 	errors, err := r.userErrors(ctx, r.identity.DisableOTP(ctx, input))
-	return &model.DisableOtpPayload{Errors: errors}, err
+	return &model.DisableOtpPayload{Token: renewed.Token, Errors: errors}, err
 }
 
 func (r *mutationResolver) LinkCustomerCentre(ctx context.Context, input access.LinkCustomerCentreInput) (*model.LinkCustomerCentrePayload, error) {

@@ -29,7 +29,7 @@ func (r *mutationResolver) Login(ctx context.Context, input identity.LoginInput)
 		waiting := &model.LoginChallenge{ID: gid.ID(login.Challenge.Name), Kind: model.ChallengeKindTotp, ExpiresAt: login.Challenge.ExpiresAt}
 		return &model.LoginPayload{Challenge: waiting, Errors: errors}, err
 	}
-	return &model.LoginPayload{Viewer: viewerOf(login.Viewer), Token: login.Token, Errors: errors}, err
+	return &model.LoginPayload{Viewer: viewerOf(login.Viewer), Token: login.Token, DeviceToken: login.DeviceToken, Errors: errors}, err
 }
 
 func (r *mutationResolver) Logout(ctx context.Context) (*model.LogoutPayload, error) {
@@ -48,8 +48,9 @@ func (r *mutationResolver) EndSessions(ctx context.Context, input identity.EndSe
 }
 
 func (r *mutationResolver) ChangePassword(ctx context.Context, input identity.ChangePasswordInput) (*model.ChangePasswordPayload, error) {
+	ctx, renewed := renewing(ctx)
 	errors, err := r.userErrors(ctx, r.identity.ChangePassword(ctx, input))
-	return &model.ChangePasswordPayload{Errors: errors}, err
+	return &model.ChangePasswordPayload{Token: renewed.Token, Errors: errors}, err
 }
 
 func (r *passwordRuleResolver) Description(ctx context.Context, obj *password.Rule) (string, error) {

@@ -2,6 +2,9 @@ package graph
 
 import (
 	"context"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"kontor/authz"
 	"kontor/graph/model"
@@ -35,6 +38,16 @@ func sessionsOf(ctx context.Context, all []session.Session) ([]*model.Session, e
 		}
 	}
 	return shown, nil
+}
+
+// renewing has an app take another token where the operation asks for one: the context is for what changes
+// privileges, and the token comes with it.
+func renewing(ctx context.Context) (context.Context, *identity.Renewed) {
+	renewed := &identity.Renewed{}
+	if slices.ContainsFunc(graphql.CollectFieldsCtx(ctx, nil), func(f graphql.CollectedField) bool { return f.Name == "token" }) {
+		ctx = identity.Renewing(ctx, renewed)
+	}
+	return ctx, renewed
 }
 
 // atHome is a context in which an agent is itself, whomever it acts for.

@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/argon2"
 
 	"kontor/internal/password"
 	"kontor/server/servertest"
@@ -79,6 +83,74 @@ func TestFloodOfLogins(t *testing.T) {
 			k.Clock.Advance(time.Hour) // the failures of the test have used up what its address has
 			if !loggedIn(t, k, "martha.hansen", servertest.DemoPassword) {
 				t.Error("after the rush nobody logs in")
+			}
+		})
+	}
+}
+
+// All that hash are held, and what may wait waits. Who is too many is told before any of it is done, and so is a
+// password too long to be hashed; other operations are answered meanwhile. No more are hashed at once than there are
+// workers, each in the memory that is foreseen, and so the memory is bounded, too. Nothing here is a matter of speed.
+//
+// Requirement: ID-19
+// Case: AUTH-07
+func TestWhoIsTooManyDoesNotWait(t *testing.T) {
+	t.Parallel()
+	for _, backend := range servertest.Backends {
+		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
+			const workers, queue, many = 2, 8, 40
+			var holding atomic.Bool
+			var now, most, begun, done atomic.Int64
+			var memory atomic.Uint32
+			release := make(chan struct{})
+			letGo := sync.OnceFunc(func() { close(release) })
+			defer letGo()
+			k := servertest.StartWith(t, backend, password.NewHasher(workers, queue).DerivingWith(
+				func(typed, salt []byte, time, kibibytes uint32, threads uint8, length uint32) []byte {
+					at := now.Add(1)
+					defer now.Add(-1)
+					for highest := most.Load(); at > highest && !most.CompareAndSwap(highest, at); highest = most.Load() {
+					}
+					memory.Store(max(memory.Load(), kibibytes))
+					if holding.Load() {
+						begun.Add(1)
+						<-release
+						done.Add(1)
+					}
+					return argon2.IDKey(typed, salt, time, 64, threads, length) // cheap: what it costs is not asked here
+				}))
+			martha := shopperAs(t, k, "martha.hansen")
+			holding.Store(true)
+			answers := make(chan *servertest.Answer, many)
+			for i := range many {
+				go func() { answers <- loginAs(t, k.Anonymous(), fmt.Sprint("niemand.", i), wrongPassword) }()
+			}
+			for range many - workers - queue {
+				answer := <-answers
+				if answer.Status != http.StatusTooManyRequests || answer.Code() != "RATE_LIMITED" || answer.Header.Get("Retry-After") == "" || answer.Data != nil {
+					t.Errorf("who is too many: %d %v %s", answer.Status, answer.Header, answer.Body)
+				}
+			}
+			if long := loginAs(t, k.Anonymous(), "niemand", strings.Repeat("p", password.MaxBytes+1)); !slices.Equal(long.Codes("login"), []string{"INVALID_CREDENTIALS"}) {
+				t.Errorf("a password of %d bytes: %s", password.MaxBytes+1, long.Body)
+			}
+			for range 50 {
+				martha.Operation(t, "spa/session", "Me", nil).OK(t)
+				martha.Operation(t, "spa/contracts", "Contracts", servertest.Vars{"first": 5, "format": "CSV"}).OK(t)
+			}
+			martha.add(item("TEL-DT-0101", "1")).OK(t)
+			if done.Load() != 0 || begun.Load() != workers || len(answers) != 0 {
+				t.Errorf("%d hashes were done, %d begun, and %d of those that wait answered: all that came before was to be answered first", done.Load(), begun.Load(), len(answers))
+			}
+			letGo()
+			for range workers + queue {
+				if answer := <-answers; !slices.Equal(answer.Codes("login"), []string{"INVALID_CREDENTIALS"}) {
+					t.Errorf("who waited: %d %s", answer.Status, answer.Body)
+				}
+			}
+			if most.Load() != workers || memory.Load() != 46<<10 {
+				t.Errorf("%d hashes at once, of %d KiB each", most.Load(), memory.Load())
 			}
 		})
 	}

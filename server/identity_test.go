@@ -184,8 +184,11 @@ func TestIdentityOneLoginForEachRequest(t *testing.T) {
 
 // sessionCookies are the session cookies that an answer sets.
 func sessionCookies(answer *servertest.Answer) []*http.Cookie {
-	return (&http.Response{Header: answer.Header}).Cookies()
+	return slices.DeleteFunc((&http.Response{Header: answer.Header}).Cookies(), isDevice)
 }
+
+// isDevice tells whether a cookie is that of a known device.
+func isDevice(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "-device") }
 
 // A browser gets its session in a cookie that no script reads, and never in the
 // answer; a logout takes it away with the same attributes.
@@ -244,6 +247,9 @@ func TestIdentityCookieOverHTTPS(t *testing.T) {
 	set := sessionCookies(login)
 	if len(set) != 1 || set[0].Name != "__Host-kontor" || !set[0].Secure || !set[0].HttpOnly || set[0].Path != "/" || set[0].Domain != "" {
 		t.Fatalf("the login sets %v", set)
+	}
+	if c := deviceCookie(login); c == nil || c.Name != "__Host-kontor-device" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" {
+		t.Errorf("as a known device the login sets %v", c)
 	}
 	if got := login.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
 		t.Errorf("Strict-Transport-Security is %q", got)

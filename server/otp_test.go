@@ -130,6 +130,58 @@ func TestOtpSetUp(t *testing.T) {
 	})
 }
 
+// Whoever finds an open session can set no codes up in it: a quarter of an hour after the login the password is asked
+// for, whatever the session did meanwhile, and a wrong one is told as such. A new login is as good, and what the
+// session had begun before stays as it was.
+//
+// Requirement: ID-18
+// Case: AUTH-10
+func TestOtpSetUpIsConfirmed(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		gerd, browser := k.As(t, "gerd.grau"), inBrowser(t, k, "gerd.grau")
+		enrol := func(c *servertest.Client, input map[string]any) *servertest.Answer {
+			return c.Do(t, `mutation($input: EnrolOtpInput) { enrolOtp(input: $input) { secret errors { code field message } } }`, servertest.Vars{"input": input})
+		}
+		k.Clock.Advance(15 * time.Minute)
+		browser.Operation(t, "spa/session", "Me", nil).OK(t)
+		first := gerd.Operation(t, "spa/account", "EnrolOtp", nil).OK(t).String(t, "enrolOtp.secret")
+		k.Clock.Advance(time.Second)
+		kept := `SELECT otp_secret FROM users WHERE username = 'gerd.grau'`
+		before := columnOf(t, k.SQL(t), kept)[0]
+		for name, each := range map[string]struct {
+			input map[string]any
+			want  string
+		}{
+			"no password":  {nil, "LOGIN_TOO_OLD currentPassword"},
+			"null":         {map[string]any{"currentPassword": nil}, "LOGIN_TOO_OLD currentPassword"},
+			"an empty one": {map[string]any{"currentPassword": ""}, "PASSWORD_WRONG currentPassword"},
+			"a wrong one":  {map[string]any{"currentPassword": wrongPassword}, "PASSWORD_WRONG currentPassword"},
+			"one of 1 KB":  {map[string]any{"currentPassword": strings.Repeat("p", 1000)}, "PASSWORD_WRONG currentPassword"},
+			"one that was": {map[string]any{"currentPassword": "Kontor-2025!"}, "PASSWORD_WRONG currentPassword"},
+		} {
+			for _, c := range []*servertest.Client{gerd, browser} {
+				answer := enrol(c, each.input)
+				if got := faultsOf(t, answer, "enrolOtp"); !slices.Equal(got, []string{each.want}) || answer.Get("enrolOtp.secret") != nil {
+					t.Errorf("%s: %s", name, answer.Body)
+				}
+			}
+		}
+		if after := columnOf(t, k.SQL(t), kept)[0]; after != before {
+			t.Error("a refusal changes the secret")
+		}
+		if got := faultsOf(t, enrol(k.As(t, "gerd.grau"), map[string]any{"currentPassword": wrongPassword}), "enrolOtp"); !slices.Equal(got, []string{"PASSWORD_WRONG currentPassword"}) {
+			t.Errorf("a wrong password right after the login: %v", got)
+		}
+		second := enrol(browser, map[string]any{"currentPassword": servertest.DemoPassword}).OK(t).String(t, "enrolOtp.secret")
+		third := k.As(t, "gerd.grau").Operation(t, "spa/account", "EnrolOtp", nil).OK(t).String(t, "enrolOtp.secret")
+		if first == second || second == third {
+			t.Error("a secret is given twice")
+		}
+		confirmOtp(t, gerd, authenticator{secret: third}.code(k)).OK(t)
+	})
+}
+
 // With codes switched on the password alone opens nothing: it gives a challenge, and
 // its answer the session, in the way that was asked for with the password.
 //
@@ -191,7 +243,7 @@ func TestOtpChangesEndOtherSessions(t *testing.T) {
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
 		before := func(c *servertest.Client) *servertest.Client {
 			old := k.Anonymous()
-			old.Header["Origin"], old.Header["Cookie"] = k.URL, "kontor="+c.HTTP.Jar.Cookies(nil)[0].Value
+			old.Header["Origin"], old.Header["Cookie"] = k.URL, "kontor="+cookieOf(c)
 			return old
 		}
 		browser, other := browserOf(t, k), k.As(t, "martha.hansen")

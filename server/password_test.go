@@ -295,6 +295,45 @@ func TestIdentityInitialPassword(t *testing.T) {
 	})
 }
 
+// An initial password lets in for ten days, to the second; then it is refused like any that is wrong, whatever the
+// user had come to before, and the mailed link is the way in.
+//
+// Requirement: ID-07
+// Requirement: ID-09
+// Case: AUTH-14
+func TestIdentityInitialPasswordsEnd(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		d := k.SQL(t)
+		alter(t, d, `UPDATE users SET must_change_password = true, created_at = '`+k.Clock.Now().UTC().Format("2006-01-02 15:04:05.999999-07:00")+`' WHERE username IN ('gerd.grau', 'greta.groth')`)
+		k.Clock.Advance(10*24*time.Hour - time.Second)
+		gerd := k.As(t, "gerd.grau")
+		changePassword(t, gerd, servertest.DemoPassword, "Neu-4711-Sicher!").OK(t)
+		if !loggedIn(t, k, "greta.groth", servertest.DemoPassword) {
+			t.Error("it ends before ten days are over")
+		}
+		k.Clock.Advance(time.Second)
+		want := refused(t, loginAs(t, k.Anonymous(), "greta.groth", wrongPassword))
+		if got := refused(t, loginAs(t, k.Anonymous(), "greta.groth", servertest.DemoPassword)); got != want {
+			t.Errorf("after ten days: %s, a wrong one: %s", got, want)
+		}
+		const noted = `SELECT after FROM audit_entries WHERE action = 'login' AND result = 'REFUSED' AND subject_label = 'greta.groth'`
+		for i := 0; len(columnOf(t, d, noted)) < 2 && i < 200; i++ {
+			time.Sleep(10 * time.Millisecond) // behind the answer
+		}
+		if got := columnOf(t, d, noted); !slices.Equal(got, []string{`{"reason":"EXPIRED"}`, `{"reason":"EXPIRED"}`}) {
+			t.Errorf("the audit log says %v", got)
+		}
+		if !loggedIn(t, k, "gerd.grau", "Neu-4711-Sicher!") {
+			t.Error("a password that the user chose ends, too")
+		}
+		resetByMail(t, k, "greta.groth@alster.example", "Zurueckgesetzt-1!")
+		if !loggedIn(t, k, "greta.groth", "Zurueckgesetzt-1!") {
+			t.Error("the mailed link does not help")
+		}
+	})
+}
+
 // Messages are in the language that the request asks for, otherwise the user's,
 // otherwise German.
 //

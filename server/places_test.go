@@ -224,8 +224,8 @@ var (
 		"emailDomain", "organizationId", // of a new company
 		"buyer",                                                               // of an operator's catalogue, who may import for all its companies
 		"note", "reason", "text", "provider", "portNumbers", "contractNumber", // about an order; the last names a contract of its own company
-		"action",                                             // of the audit log, the same for all
-		"token", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed
+		"action",                                                            // of the audit log, the same for all
+		"token", "deviceToken", "code", "activationCode", "oneTimePassword", // secrets, which name nothing that could be guessed
 		"accessNumber", "state", "iss", // of the customer centre, which is asked about them
 		"portfolio", "reference", "voiceSku", "dataSku", "smsSku", "skus", "ofProduct", // of the wizard's own portfolio: what is not in it does not fit, whether it is there or not
 		"prefix", "lastFour", "extension", "pin", "areaCode", "ending", // of its own company

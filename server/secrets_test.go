@@ -156,7 +156,9 @@ func flows(t *testing.T, k *servertest.Kontor, secrets vault) {
 	loginAs(t, k.Anonymous(), keep("name that is a password", "Marke-Vertippt-1!"), "martha.hansen")
 	loginAs(t, k.Anonymous(), "niemand", keep("password of nobody", "Marke-Niemand-1!"))
 	browser := browserOf(t, k)
-	keep("cookie", sessionCookies(loginAs(t, browser, "martha.hansen", password, "transport", "COOKIE").OK(t))[0].Value)
+	begun := loginAs(t, browser, "martha.hansen", password, "transport", "COOKIE").OK(t)
+	keep("cookie", sessionCookies(begun)[0].Value)
+	keep("known device", deviceCookie(begun).Value)
 	keep("cookie", sessionCookies(changePassword(t, browser, password, keep("password", "Marke-Neu-2!")).OK(t))[0].Value)
 	password = "Marke-Neu-2!"
 

@@ -197,9 +197,13 @@ func (s *Server) furnish(o options, sealer *seal.Sealer, known persisted.Manifes
 	if err != nil {
 		return err
 	}
+	devices, err := sealer.Signer("known devices")
+	if err != nil {
+		return err
+	}
 	ways := identity.New(identity.Needs{
 		DB: s.db, Sessions: sessions, Hasher: o.hasher, Throttle: attempts,
-		Sealer: sealer, Outbox: s.outbox, Audit: log, Live: news, BaseURL: base, Now: o.now, Log: s.log,
+		Sealer: sealer, Devices: devices, Outbox: s.outbox, Audit: log, Live: news, BaseURL: base, Now: o.now, Log: s.log,
 	})
 	orders := ordering.New(ordering.Needs{
 		DB: s.db, Cart: carts, Access: rights, Audit: log, Live: news, Outbox: s.outbox, Log: s.log, Again: ways.Again, Guess: ways.Guess, BaseURL: base,

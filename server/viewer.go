@@ -37,6 +37,10 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		ctx := identity.NewContext(r.Context(), identity.Client{
 			IPAddress: s.clientIP(r), Device: r.UserAgent(),
 			SetCookie: func(token string, expires time.Time) { s.setCookie(w, token, expires) },
+			KnownBy:   s.knownBy(r),
+			SetKnownBy: func(token string, expires time.Time) {
+				http.SetCookie(w, s.cookie(s.cookieName()+deviceSuffix, token, expires))
+			},
 		})
 		ctx = audit.NewContext(ctx, audit.Origin{IPAddress: s.clientIP(r), RequestID: requestID(r.Context())})
 		language := lang.Negotiate(r.Header.Get("Accept-Language"), lang.Languages[0])
@@ -94,15 +98,26 @@ func (s *Server) token(r *http.Request) (string, session.Transport, error) {
 // setCookie gives a browser its session. With an empty token it takes it away, and the browser forgets
 // what it keeps of the portal (AUTH-09); not its cookies, which other hosts of the domain may have set.
 func (s *Server) setCookie(w http.ResponseWriter, token string, expires time.Time) {
-	http.SetCookie(w, s.cookie(token, expires))
+	http.SetCookie(w, s.cookie(s.cookieName(), token, expires))
 	if token == "" {
 		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	}
 }
 
-func (s *Server) cookie(token string, expires time.Time) *http.Cookie {
+// deviceSuffix makes the name of the cookie by which a browser is known where it was logged in from
+// before. It outlives logouts, and is no session (AUTH-04).
+const deviceSuffix = "-device"
+
+func (s *Server) knownBy(r *http.Request) string {
+	if c := r.CookiesNamed(s.cookieName() + deviceSuffix); len(c) == 1 {
+		return c[0].Value
+	}
+	return ""
+}
+
+func (s *Server) cookie(name, token string, expires time.Time) *http.Cookie {
 	c := &http.Cookie{
-		Name: s.cookieName(), Value: token, Path: "/", Expires: expires,
+		Name: name, Value: token, Path: "/", Expires: expires,
 		Secure: s.config.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	if token == "" {

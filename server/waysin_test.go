@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -155,8 +156,9 @@ func TestInvitationStaysUntilItIsUsed(t *testing.T) {
 	})
 }
 
-// An invitation is the company's and not of whoever sent it: when that one is switched off, it makes one
-// account for the address that it was sent to, and for no other, until the others withdraw it.
+// An invitation ends with whoever sent it: when that one is switched off, its link makes no account any more, not even when
+// it is switched on again, until another administrator sends it again. It is for the address that it was sent to and no other.
+// What others sent stays.
 //
 // Requirement: ID-05
 // Requirement: ID-16
@@ -165,25 +167,73 @@ func TestInvitationWithoutItsInviter(t *testing.T) {
 	t.Parallel()
 	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
 		d, moritz, martha := k.SQL(t), k.As(t, "moritz.hansen"), k.As(t, "martha.hansen")
-		stays, goes := inviteAs(t, k, moritz, "bleibt", "hansa.example"), inviteAs(t, k, moritz, "geht", "hansa.example")
+		ends, used := inviteAs(t, k, moritz, "endet", "hansa.example"), inviteAs(t, k, moritz, "benutzt", "hansa.example")
+		resent, other := inviteAs(t, k, moritz, "erneuert", "hansa.example"), inviteAs(t, k, martha, "bleibt", "hansa.example")
+		acceptance(t, k.Anonymous(), used.token, goodPassword).OK(t)
+		administer(t, martha, "ResendInvitation", map[string]any{"id": resent.id}).OK(t)
 		deactivate(t, martha, userID(t, d, "moritz.hansen")).OK(t)
-		if answer := administer(t, moritz, "ResendInvitation", map[string]any{"id": stays.id}); answer.Code() != "UNAUTHENTICATED" {
+		if answer := administer(t, moritz, "ResendInvitation", map[string]any{"id": ends.id}); answer.Code() != "UNAUTHENTICATED" {
 			t.Errorf("whoever is switched off invites again: %s", answer.Body)
 		}
-		administer(t, martha, "RevokeInvitation", map[string]any{"id": goes.id}).OK(t)
-		expectEnd(t, "withdrawn", acceptance(t, k.Anonymous(), goes.token, goodPassword), "acceptInvitation", "LINK_REVOKED token", "Paul Lang")
+		for range 2 {
+			expectEnd(t, "without its inviter", acceptance(t, k.Anonymous(), ends.token, goodPassword), "acceptInvitation", "LINK_REVOKED token", "Paul Lang")
+			if page := lookAt(t, k.Anonymous(), ends.token); page.Get("invitation.status") != "REVOKED" || strings.Contains(string(page.Body), ends.email) {
+				t.Errorf("without its inviter the page says %s", page.Body)
+			}
+			reactivate(t, martha, userID(t, d, "moritz.hansen")).OK(t)
+		}
+		sent := martha.Operation(t, "spa/users", "Users", servertest.Vars{"first": 1, "where": map[string]any{"search": ends.email}}).OK(t)
+		if got := sent.Get("users.nodes.0.invitation.status"); got != "REVOKED" {
+			t.Errorf("administrators see it as %v", got)
+		}
+		expectEnd(t, "used before", acceptance(t, k.Anonymous(), used.token, goodPassword), "acceptInvitation", "LINK_USED token", "Paul Lang")
+		acceptance(t, k.Anonymous(), other.token, goodPassword).OK(t)
+		acceptance(t, k.Anonymous(), newest(t, k, resent.email).Token(t), goodPassword).OK(t)
+
+		administer(t, martha, "ResendInvitation", map[string]any{"id": ends.id}).OK(t)
+		again := newest(t, k, ends.email).Token(t)
 		for field, value := range map[string]any{"email": "fremd@evil.example", "username": "fremd.evil", "roles": []string{"MASTER_ADMIN"}} {
-			if answer := acceptance(t, k.Anonymous(), stays.token, goodPassword, field, value); answer.Data != nil || answer.Status != http.StatusBadRequest {
+			if answer := acceptance(t, k.Anonymous(), again, goodPassword, field, value); answer.Data != nil || answer.Status != http.StatusBadRequest {
 				t.Errorf("with another %s: %d %s", field, answer.Status, answer.Body)
 			}
 		}
-		acceptance(t, k.Anonymous(), stays.token, goodPassword).OK(t)
-		me := loginFor(t, k, stays.email, goodPassword).Operation(t, "spa/session", "Me", nil).OK(t)
-		if got := said(me, "viewer.user.email", "viewer.roles"); got != stays.email+" [GENERAL_USER]" {
+		acceptance(t, k.Anonymous(), again, goodPassword).OK(t)
+		me := loginFor(t, k, ends.email, goodPassword).Operation(t, "spa/session", "Me", nil).OK(t)
+		if got := said(me, "viewer.user.email", "viewer.roles"); got != ends.email+" [GENERAL_USER]" {
 			t.Errorf("the new user is %s", got)
 		}
 		if n := len(columnOf(t, d, `SELECT id FROM users WHERE email LIKE '%evil.example'`)); n != 0 {
 			t.Errorf("%d accounts are for another address", n)
+		}
+	})
+}
+
+// Of an invitation and the end of whoever sends it at the same time, either the one is refused or its link
+// has ended: no link is left open by somebody who is switched off.
+//
+// Requirement: ID-16
+// Case: AUTH-12
+func TestInvitationRacesWithTheEndOfItsInviter(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		d, martha := k.SQL(t), k.As(t, "martha.hansen")
+		id := userID(t, d, "moritz.hansen")
+		for round := range 10 {
+			moritz := k.As(t, "moritz.hansen")
+			k.Clock.Advance(time.Second)
+			atOnce(8, func(i int) bool {
+				if i == 4 {
+					deactivate(t, martha, id).OK(t)
+					return true
+				}
+				administer(t, moritz, "CreateUser", map[string]any{
+					"firstName": "Ida", "lastName": "Eilig", "email": fmt.Sprintf("eilig.%d.%d@hansa.example", round, i), "roles": []string{"GENERAL_USER"}})
+				return true
+			})
+			if open := columnOf(t, d, `SELECT email FROM one_time_links WHERE purpose = 'INVITATION' AND used_at IS NULL AND revoked_at IS NULL`); len(open) > 0 {
+				t.Fatalf("round %d: open are %v", round, open)
+			}
+			reactivate(t, martha, id).OK(t)
 		}
 	})
 }

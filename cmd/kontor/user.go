@@ -30,7 +30,7 @@ func userCreateCommand() *cli.Command {
 		Name:  "create",
 		Usage: "make a user with an initial password, or with a link to choose one",
 		Description: "The initial password is read from standard input, one line, so that it is in no process list and\n" +
-			"no shell history. The user must change it at the first login. With --link nobody knows a password: the command prints an\n" +
+			"no shell history. The user must change it at the first login, within ten days. With --link nobody knows a password: the command prints an\n" +
 			"address that works once, for 90 days, at which the user chooses one. That is the way for the first administrator.",
 		Flags: []cli.Flag{
 			databaseFlag(), secretFlag(), baseURLFlag(),
@@ -78,7 +78,7 @@ func userCreateCommand() *cli.Command {
 				case link != "":
 					fmt.Fprintln(os.Stdout, link)
 				default:
-					fmt.Fprintf(os.Stdout, "created %s; it must change its password at the first login\n", created.Username)
+					fmt.Fprintf(os.Stdout, "created %s; it must change its password at the first login, within ten days\n", created.Username)
 				}
 				return nil
 			})

@@ -700,6 +700,7 @@ var (
 		{Name: "purpose", Type: field.TypeEnum, Enums: []string{"INVITATION", "PASSWORD_RESET", "EMAIL_CHANGE"}},
 		{Name: "token_hash", Type: field.TypeString},
 		{Name: "email", Type: field.TypeString},
+		{Name: "sent_by_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "expires_at", Type: field.TypeTime},
 		{Name: "used_at", Type: field.TypeTime, Nullable: true},
@@ -714,7 +715,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "one_time_links_users_user",
-				Columns:    []*schema.Column{OneTimeLinksColumns[9]},
+				Columns:    []*schema.Column{OneTimeLinksColumns[10]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},

@@ -28,6 +28,8 @@ const (
 	FieldTokenHash = "token_hash"
 	// FieldEmail holds the string denoting the email field in the database.
 	FieldEmail = "email"
+	// FieldSentByID holds the string denoting the sent_by_id field in the database.
+	FieldSentByID = "sent_by_id"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldExpiresAt holds the string denoting the expires_at field in the database.
@@ -57,6 +59,7 @@ var Columns = []string{
 	FieldPurpose,
 	FieldTokenHash,
 	FieldEmail,
+	FieldSentByID,
 	FieldCreatedAt,
 	FieldExpiresAt,
 	FieldUsedAt,
@@ -140,6 +143,11 @@ func ByTokenHash(opts ...sql.OrderTermOption) OrderOption {
 // ByEmail orders the results by the email field.
 func ByEmail(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEmail, opts...).ToFunc()
+}
+
+// BySentByID orders the results by the sent_by_id field.
+func BySentByID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSentByID, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.

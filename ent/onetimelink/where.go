@@ -76,6 +76,11 @@ func Email(v string) predicate.OneTimeLink {
 	return predicate.OneTimeLink(sql.FieldEQ(FieldEmail, v))
 }
 
+// SentByID applies equality check predicate on the "sent_by_id" field. It's identical to SentByIDEQ.
+func SentByID(v uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldEQ(FieldSentByID, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.OneTimeLink {
 	return predicate.OneTimeLink(sql.FieldEQ(FieldCreatedAt, v))
@@ -304,6 +309,56 @@ func EmailEqualFold(v string) predicate.OneTimeLink {
 // EmailContainsFold applies the ContainsFold predicate on the "email" field.
 func EmailContainsFold(v string) predicate.OneTimeLink {
 	return predicate.OneTimeLink(sql.FieldContainsFold(FieldEmail, v))
+}
+
+// SentByIDEQ applies the EQ predicate on the "sent_by_id" field.
+func SentByIDEQ(v uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldEQ(FieldSentByID, v))
+}
+
+// SentByIDNEQ applies the NEQ predicate on the "sent_by_id" field.
+func SentByIDNEQ(v uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldNEQ(FieldSentByID, v))
+}
+
+// SentByIDIn applies the In predicate on the "sent_by_id" field.
+func SentByIDIn(vs ...uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldIn(FieldSentByID, vs...))
+}
+
+// SentByIDNotIn applies the NotIn predicate on the "sent_by_id" field.
+func SentByIDNotIn(vs ...uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldNotIn(FieldSentByID, vs...))
+}
+
+// SentByIDGT applies the GT predicate on the "sent_by_id" field.
+func SentByIDGT(v uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldGT(FieldSentByID, v))
+}
+
+// SentByIDGTE applies the GTE predicate on the "sent_by_id" field.
+func SentByIDGTE(v uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldGTE(FieldSentByID, v))
+}
+
+// SentByIDLT applies the LT predicate on the "sent_by_id" field.
+func SentByIDLT(v uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldLT(FieldSentByID, v))
+}
+
+// SentByIDLTE applies the LTE predicate on the "sent_by_id" field.
+func SentByIDLTE(v uuid.UUID) predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldLTE(FieldSentByID, v))
+}
+
+// SentByIDIsNil applies the IsNil predicate on the "sent_by_id" field.
+func SentByIDIsNil() predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldIsNull(FieldSentByID))
+}
+
+// SentByIDNotNil applies the NotNil predicate on the "sent_by_id" field.
+func SentByIDNotNil() predicate.OneTimeLink {
+	return predicate.OneTimeLink(sql.FieldNotNull(FieldSentByID))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.

@@ -24,6 +24,8 @@ func (OneTimeLink) Fields() []ent.Field {
 		field.String("token_hash").Sensitive().Immutable(),
 		// Where it was sent; for EMAIL_CHANGE this is the new address.
 		field.String("email").Immutable(),
+		// Who sent an invitation; nobody where a command made it.
+		field.UUID("sent_by_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.Time("created_at").Immutable(),
 		field.Time("expires_at").Immutable(),
 		field.Time("used_at").Optional().Nillable(),

@@ -97,6 +97,29 @@ func (ec *executionContext) fieldContext_ActForPayload_viewer(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _ActForPayload_token(ctx context.Context, field graphql.CollectedField, obj *model.ActForPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ActForPayload_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ActForPayload_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActForPayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _ActForPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ActForPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2084,6 +2107,11 @@ func (ec *executionContext) _ActForPayload(ctx context.Context, sel ast.Selectio
 			out.Values[i] = graphql.MarshalString("ActForPayload")
 		case "viewer":
 			out.Values[i] = ec._ActForPayload_viewer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "token":
+			out.Values[i] = ec._ActForPayload_token(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

@@ -86,6 +86,29 @@ func (ec *executionContext) fieldContext_AnswerChallengePayload_token(_ context.
 	return graphql.NewScalarFieldContext("AnswerChallengePayload", field, false, false, "String")
 }
 
+func (ec *executionContext) _AnswerChallengePayload_deviceToken(ctx context.Context, field graphql.CollectedField, obj *model.AnswerChallengePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AnswerChallengePayload_deviceToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeviceToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AnswerChallengePayload_deviceToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AnswerChallengePayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _AnswerChallengePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.AnswerChallengePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -324,6 +347,29 @@ func (ec *executionContext) fieldContext_ConfirmOtpPayload_recoveryCodes(_ conte
 	return graphql.NewScalarFieldContext("ConfirmOtpPayload", field, false, false, "String")
 }
 
+func (ec *executionContext) _ConfirmOtpPayload_token(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmOtpPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmOtpPayload_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmOtpPayload_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmOtpPayload", field, false, false, "String")
+}
+
 func (ec *executionContext) _ConfirmOtpPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmOtpPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -469,6 +515,29 @@ func (ec *executionContext) _CustomerCentreLink_subject(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_CustomerCentreLink_subject(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CustomerCentreLink", field, false, false, "String")
+}
+
+func (ec *executionContext) _DisableOtpPayload_token(ctx context.Context, field graphql.CollectedField, obj *model.DisableOtpPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DisableOtpPayload_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DisableOtpPayload_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DisableOtpPayload", field, false, false, "String")
 }
 
 func (ec *executionContext) _DisableOtpPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.DisableOtpPayload) (ret graphql.Marshaler) {
@@ -1328,6 +1397,48 @@ func UnmarshalDisableOtpInput(ctx context.Context, raw any) (identity.DisableOtp
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputEnrolOtpInput(ctx context.Context, obj any) (identity.EnrolOtpInput, error) {
+	var it identity.EnrolOtpInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"currentPassword"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "currentPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPassword"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CurrentPassword = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEnrolOtpInput unmarshals raw into the EnrolOtpInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEnrolOtpInput(ctx context.Context, raw any) (identity.EnrolOtpInput, error) {
+	var out identity.EnrolOtpInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EnrolOtpInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputFinishCustomerCentreLoginInput(ctx context.Context, obj any) (access.FinishCustomerCentreLoginInput, error) {
 	var it access.FinishCustomerCentreLoginInput
 	if obj == nil {
@@ -1576,6 +1687,11 @@ func (ec *executionContext) _AnswerChallengePayload(ctx context.Context, sel ast
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "deviceToken":
+			out.Values[i] = ec._AnswerChallengePayload_deviceToken(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "errors":
 			out.Values[i] = ec._AnswerChallengePayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1764,6 +1880,11 @@ func (ec *executionContext) _ConfirmOtpPayload(ctx context.Context, sel ast.Sele
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "token":
+			out.Values[i] = ec._ConfirmOtpPayload_token(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "errors":
 			out.Values[i] = ec._ConfirmOtpPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1905,6 +2026,11 @@ func (ec *executionContext) _DisableOtpPayload(ctx context.Context, sel ast.Sele
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("DisableOtpPayload")
+		case "token":
+			out.Values[i] = ec._DisableOtpPayload_token(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "errors":
 			out.Values[i] = ec._DisableOtpPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2451,6 +2577,14 @@ func (ec *executionContext) marshalOCustomerCentreLink2ᚖkontorᚋinternalᚋac
 		return graphql.Null
 	}
 	return ec._CustomerCentreLink(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOEnrolOtpInput2ᚖkontorᚋinternalᚋidentityᚐEnrolOtpInput(ctx context.Context, v any) (*identity.EnrolOtpInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputEnrolOtpInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSuperior2ᚖkontorᚋentᚐUser(ctx context.Context, sel ast.SelectionSet, v *ent.User) graphql.Marshaler {

@@ -50,7 +50,7 @@ type MutationResolver interface {
 	ChangeEmail(ctx context.Context, input identity.ChangeEmailInput) (*model.ChangeEmailPayload, error)
 	ConfirmEmail(ctx context.Context, input model.ConfirmEmailInput) (*model.ConfirmEmailPayload, error)
 	UpdateContactData(ctx context.Context, input identity.UpdateContactDataInput) (*model.UpdateContactDataPayload, error)
-	EnrolOtp(ctx context.Context) (*model.EnrolOtpPayload, error)
+	EnrolOtp(ctx context.Context, input *identity.EnrolOtpInput) (*model.EnrolOtpPayload, error)
 	ConfirmOtp(ctx context.Context, input model.ConfirmOtpInput) (*model.ConfirmOtpPayload, error)
 	DisableOtp(ctx context.Context, input identity.DisableOtpInput) (*model.DisableOtpPayload, error)
 	LinkCustomerCentre(ctx context.Context, input access.LinkCustomerCentreInput) (*model.LinkCustomerCentrePayload, error)
@@ -516,6 +516,20 @@ func (ec *executionContext) field_Mutation_endSessions_args(ctx context.Context,
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (identity.EndSessionsInput, error) {
 			return ec.unmarshalNEndSessionsInput2kontorᚋinternalᚋidentityᚐEndSessionsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_enrolOtp_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (*identity.EnrolOtpInput, error) {
+			return ec.unmarshalOEnrolOtpInput2ᚖkontorᚋinternalᚋidentityᚐEnrolOtpInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2564,7 +2578,8 @@ func (ec *executionContext) _Mutation_enrolOtp(ctx context.Context, field graphq
 			return ec.fieldContext_Mutation_enrolOtp(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Mutation().EnrolOtp(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EnrolOtp(ctx, fc.Args["input"].(*identity.EnrolOtpInput))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -2592,7 +2607,7 @@ func (ec *executionContext) _Mutation_enrolOtp(ctx context.Context, field graphq
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Mutation_enrolOtp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Mutation_enrolOtp(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Mutation",
 		Field:      field,
@@ -2601,6 +2616,17 @@ func (ec *executionContext) fieldContext_Mutation_enrolOtp(_ context.Context, fi
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_EnrolOtpPayload(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_enrolOtp_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }

@@ -76,6 +76,7 @@ var directSchema = direct.Schema{
 		Satisfies: actForPayloadImplementors,
 		Fields: map[string][]string{
 			"viewer": {"Viewer"},
+			"token":  nil,
 			"errors": {"UserError"},
 		},
 	},
@@ -156,9 +157,10 @@ var directSchema = direct.Schema{
 	"AnswerChallengePayload": {
 		Satisfies: answerChallengePayloadImplementors,
 		Fields: map[string][]string{
-			"viewer": {"Viewer"},
-			"token":  nil,
-			"errors": {"UserError"},
+			"viewer":      {"Viewer"},
+			"token":       nil,
+			"deviceToken": nil,
+			"errors":      {"UserError"},
 		},
 	},
 	"ApprovalRule": {
@@ -300,6 +302,7 @@ var directSchema = direct.Schema{
 	"ChangePasswordPayload": {
 		Satisfies: changePasswordPayloadImplementors,
 		Fields: map[string][]string{
+			"token":  nil,
 			"errors": {"UserError"},
 		},
 	},
@@ -328,6 +331,7 @@ var directSchema = direct.Schema{
 		Satisfies: confirmOtpPayloadImplementors,
 		Fields: map[string][]string{
 			"recoveryCodes": nil,
+			"token":         nil,
 			"errors":        {"UserError"},
 		},
 	},
@@ -487,6 +491,7 @@ var directSchema = direct.Schema{
 	"DisableOtpPayload": {
 		Satisfies: disableOtpPayloadImplementors,
 		Fields: map[string][]string{
+			"token":  nil,
 			"errors": {"UserError"},
 		},
 	},
@@ -703,10 +708,11 @@ var directSchema = direct.Schema{
 	"LoginPayload": {
 		Satisfies: loginPayloadImplementors,
 		Fields: map[string][]string{
-			"viewer":    {"Viewer"},
-			"token":     nil,
-			"challenge": {"LoginChallenge"},
-			"errors":    {"UserError"},
+			"viewer":      {"Viewer"},
+			"token":       nil,
+			"deviceToken": nil,
+			"challenge":   {"LoginChallenge"},
+			"errors":      {"UserError"},
 		},
 	},
 	"LogoutPayload": {
@@ -1796,6 +1802,8 @@ func fieldActForPayload(ctx context.Context, w *direct.Writer, f *direct.Field, 
 		return w.String("ActForPayload")
 	case "viewer":
 		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -1998,6 +2006,8 @@ func fieldAnswerChallengePayload(ctx context.Context, w *direct.Writer, f *direc
 		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
 	case "token":
 		return writeOString2ᚖstring(ctx, w, f, obj.Token)
+	case "deviceToken":
+		return writeOString2ᚖstring(ctx, w, f, obj.DeviceToken)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2380,6 +2390,8 @@ func fieldChangePasswordPayload(ctx context.Context, w *direct.Writer, f *direct
 	switch f.Name {
 	case "__typename":
 		return w.String("ChangePasswordPayload")
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2432,6 +2444,8 @@ func fieldConfirmOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 		return w.String("ConfirmOtpPayload")
 	case "recoveryCodes":
 		return writeOString2ᚕstringᚄ(ctx, w, f, obj.RecoveryCodes)
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -2836,6 +2850,8 @@ func fieldDisableOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Fie
 	switch f.Name {
 	case "__typename":
 		return w.String("DisableOtpPayload")
+	case "token":
+		return writeOString2ᚖstring(ctx, w, f, obj.Token)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -3391,6 +3407,8 @@ func fieldLoginPayload(ctx context.Context, w *direct.Writer, f *direct.Field, o
 		return writeOViewer2ᚖkontorᚋgraphᚋmodelᚐViewer(ctx, w, f, obj.Viewer)
 	case "token":
 		return writeOString2ᚖstring(ctx, w, f, obj.Token)
+	case "deviceToken":
+		return writeOString2ᚖstring(ctx, w, f, obj.DeviceToken)
 	case "challenge":
 		return writeOLoginChallenge2ᚖkontorᚋgraphᚋmodelᚐLoginChallenge(ctx, w, f, obj.Challenge)
 	case "errors":

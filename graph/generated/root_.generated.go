@@ -110,6 +110,7 @@ type ComplexityRoot struct {
 
 	ActForPayload struct {
 		Errors func(childComplexity int) int
+		Token  func(childComplexity int) int
 		Viewer func(childComplexity int) int
 	}
 
@@ -172,9 +173,10 @@ type ComplexityRoot struct {
 	}
 
 	AnswerChallengePayload struct {
-		Errors func(childComplexity int) int
-		Token  func(childComplexity int) int
-		Viewer func(childComplexity int) int
+		DeviceToken func(childComplexity int) int
+		Errors      func(childComplexity int) int
+		Token       func(childComplexity int) int
+		Viewer      func(childComplexity int) int
 	}
 
 	ApprovalRule struct {
@@ -306,6 +308,7 @@ type ComplexityRoot struct {
 
 	ChangePasswordPayload struct {
 		Errors func(childComplexity int) int
+		Token  func(childComplexity int) int
 	}
 
 	ChangeUsernamePayload struct {
@@ -326,6 +329,7 @@ type ComplexityRoot struct {
 	ConfirmOtpPayload struct {
 		Errors        func(childComplexity int) int
 		RecoveryCodes func(childComplexity int) int
+		Token         func(childComplexity int) int
 	}
 
 	ConfirmedEmail struct {
@@ -460,6 +464,7 @@ type ComplexityRoot struct {
 
 	DisableOtpPayload struct {
 		Errors func(childComplexity int) int
+		Token  func(childComplexity int) int
 	}
 
 	Document struct {
@@ -633,10 +638,11 @@ type ComplexityRoot struct {
 	}
 
 	LoginPayload struct {
-		Challenge func(childComplexity int) int
-		Errors    func(childComplexity int) int
-		Token     func(childComplexity int) int
-		Viewer    func(childComplexity int) int
+		Challenge   func(childComplexity int) int
+		DeviceToken func(childComplexity int) int
+		Errors      func(childComplexity int) int
+		Token       func(childComplexity int) int
+		Viewer      func(childComplexity int) int
 	}
 
 	LogoutPayload struct {
@@ -676,7 +682,7 @@ type ComplexityRoot struct {
 		DeleteSavedCart           func(childComplexity int, input model.DeleteSavedCartInput) int
 		DisableOtp                func(childComplexity int, input identity.DisableOtpInput) int
 		EndSessions               func(childComplexity int, input identity.EndSessionsInput) int
-		EnrolOtp                  func(childComplexity int) int
+		EnrolOtp                  func(childComplexity int, input *identity.EnrolOtpInput) int
 		FinishCustomerCentreLogin func(childComplexity int, input access.FinishCustomerCentreLoginInput) int
 		ImportData                func(childComplexity int, input model.ImportDataInput) int
 		InviteCompany             func(childComplexity int, input identity.InviteCompanyInput) int
@@ -1680,6 +1686,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ActForPayload.Errors(childComplexity), true
+	case "ActForPayload.token":
+		if e.ComplexityRoot.ActForPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActForPayload.Token(childComplexity), true
 	case "ActForPayload.viewer":
 		if e.ComplexityRoot.ActForPayload.Viewer == nil {
 			break
@@ -1892,6 +1904,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AlloyGroup.Unit(childComplexity), true
 
+	case "AnswerChallengePayload.deviceToken":
+		if e.ComplexityRoot.AnswerChallengePayload.DeviceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AnswerChallengePayload.DeviceToken(childComplexity), true
 	case "AnswerChallengePayload.errors":
 		if e.ComplexityRoot.AnswerChallengePayload.Errors == nil {
 			break
@@ -2439,6 +2457,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangePasswordPayload.Errors(childComplexity), true
+	case "ChangePasswordPayload.token":
+		if e.ComplexityRoot.ChangePasswordPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangePasswordPayload.Token(childComplexity), true
 
 	case "ChangeUsernamePayload.errors":
 		if e.ComplexityRoot.ChangeUsernamePayload.Errors == nil {
@@ -2491,6 +2515,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConfirmOtpPayload.RecoveryCodes(childComplexity), true
+	case "ConfirmOtpPayload.token":
+		if e.ComplexityRoot.ConfirmOtpPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmOtpPayload.Token(childComplexity), true
 
 	case "ConfirmedEmail.email":
 		if e.ComplexityRoot.ConfirmedEmail.Email == nil {
@@ -2992,6 +3022,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DisableOtpPayload.Errors(childComplexity), true
+	case "DisableOtpPayload.token":
+		if e.ComplexityRoot.DisableOtpPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisableOtpPayload.Token(childComplexity), true
 
 	case "Document.download":
 		if e.ComplexityRoot.Document.Download == nil {
@@ -3616,6 +3652,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LoginPayload.Challenge(childComplexity), true
+	case "LoginPayload.deviceToken":
+		if e.ComplexityRoot.LoginPayload.DeviceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginPayload.DeviceToken(childComplexity), true
 	case "LoginPayload.errors":
 		if e.ComplexityRoot.LoginPayload.Errors == nil {
 			break
@@ -3952,7 +3994,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Mutation.EnrolOtp(childComplexity), true
+		args, err := ec.field_Mutation_enrolOtp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EnrolOtp(childComplexity, args["input"].(*identity.EnrolOtpInput)), true
 	case "Mutation.finishCustomerCentreLogin":
 		if e.ComplexityRoot.Mutation.FinishCustomerCentreLogin == nil {
 			break
@@ -7904,6 +7951,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteSavedCartInput", ec.unmarshalInputDeleteSavedCartInput),
 			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
+			graphql.NewInputUnmarshaler("EnrolOtpInput", ec.unmarshalInputEnrolOtpInput),
 			graphql.NewInputUnmarshaler("FinishCustomerCentreLoginInput", ec.unmarshalInputFinishCustomerCentreLoginInput),
 			graphql.NewInputUnmarshaler("ImportDataInput", ec.unmarshalInputImportDataInput),
 			graphql.NewInputUnmarshaler("ImportRunFilter", ec.unmarshalInputImportRunFilter),
@@ -8432,6 +8480,11 @@ input ActForInput {
 type ActForPayload {
   "The viewer; null when it did not work, and then everything is as it was."
   viewer: Viewer
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -8629,6 +8682,12 @@ type UpdateContactDataPayload {
   errors: [UserError!]!
 }
 
+"Confirms who sets one-time codes up."
+input EnrolOtpInput {
+  "The current password; needed when the session's login is more than 15 minutes ago."
+  currentPassword: String
+}
+
 "What an authenticator app needs to make one-time codes (ID-18)."
 type EnrolOtpPayload {
   "The secret, in base32, to be typed. It is shown this once."
@@ -8649,6 +8708,11 @@ input ConfirmOtpInput {
 type ConfirmOtpPayload {
   "Codes that replace the app when it is lost, each once. They are shown this once."
   recoveryCodes: [String!]
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -8663,6 +8727,11 @@ input DisableOtpInput {
 
 "Outcome of switching one-time codes off."
 type DisableOtpPayload {
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -8681,6 +8750,8 @@ type AnswerChallengePayload {
   viewer: Viewer
   "The session token, with ` + "`" + `BEARER` + "`" + ` only."
   token: String
+  "What the device is known by at the next login, as in ` + "`" + `LoginPayload` + "`" + `."
+  deviceToken: String
   "What went wrong."
   errors: [UserError!]!
 }
@@ -8718,8 +8789,11 @@ extend type Mutation {
   confirmEmail(input: ConfirmEmailInput!): ConfirmEmailPayload! @public
   "Change the viewer's contact data."
   updateContactData(input: UpdateContactDataInput!): UpdateContactDataPayload! @can(do: "contact.change")
-  "Begin to set up one-time codes; they count once a first code was confirmed."
-  enrolOtp: EnrolOtpPayload! @can(do: "otp.change")
+  """
+  Begin to set up one-time codes; they count once a first code was confirmed. Within 15 minutes after the login nothing else is
+  asked for, later the password.
+  """
+  enrolOtp(input: EnrolOtpInput): EnrolOtpPayload! @can(do: "otp.change")
   "Confirm the first code: from now on every login asks for one."
   confirmOtp(input: ConfirmOtpInput!): ConfirmOtpPayload! @can(do: "otp.change")
   "Switch one-time codes off, unless the portal demands them."
@@ -9436,6 +9510,7 @@ What a person can put right: a broken rule, a wrong state. Codes that this API g
 | --- | --- |
 | ` + "`" + `INVALID_CREDENTIALS` + "`" + ` | user name, password or organization is wrong; which one is not told |
 | ` + "`" + `PASSWORD_WRONG` + "`" + ` | the current password is not right |
+| ` + "`" + `LOGIN_TOO_OLD` + "`" + ` | the login is too long ago: send the current password, or log in again |
 | ` + "`" + `PASSWORD_TOO_SHORT` + "`" + ` ` + "`" + `PASSWORD_TOO_LONG` + "`" + ` ` + "`" + `PASSWORD_LETTER_MISSING` + "`" + ` ` + "`" + `PASSWORD_DIGIT_MISSING` + "`" + ` ` + "`" + `PASSWORD_SPECIAL_MISSING` + "`" + ` ` + "`" + `PASSWORD_FORBIDDEN_CHARACTER` + "`" + ` ` + "`" + `PASSWORD_CONTAINS_USERNAME` + "`" + ` ` + "`" + `PASSWORD_REUSED` + "`" + ` ` + "`" + `PASSWORD_COMMON` + "`" + ` ` + "`" + `PASSWORD_NOT_DIGITS` + "`" + ` | the rules of password policies; all broken ones come at once |
 | ` + "`" + `PRODUCT_UNKNOWN` + "`" + ` | no product with this number in the tenant's assortment |
 | ` + "`" + `PRODUCT_NOT_ORDERABLE` + "`" + ` | the product can no longer be ordered |
@@ -10491,6 +10566,11 @@ input LoginInput {
   organization: String
   "Cookie for browsers, bearer for everything else."
   transport: SessionTransport! = COOKIE
+  """
+  The ` + "`" + `deviceToken` + "`" + ` that an app got with an earlier login, where it keeps one; a browser has a cookie. Guesses from elsewhere
+  do not keep the user out then. One that does not fit changes nothing.
+  """
+  deviceToken: String
 }
 
 "Outcome of a login."
@@ -10499,6 +10579,11 @@ type LoginPayload {
   viewer: Viewer
   "The session token, with ` + "`" + `BEARER` + "`" + ` only. Whoever has it is the user: keep it secret."
   token: String
+  """
+  With ` + "`" + `BEARER` + "`" + ` only: what the device is known by at the next login, for 180 days, until the password changes or all other sessions
+  are ended. It opens nothing, and outlives the session: an app keeps it after a logout.
+  """
+  deviceToken: String
   "The second factor that is asked for, if any."
   challenge: LoginChallenge
   "What went wrong."
@@ -10537,6 +10622,11 @@ input ChangePasswordInput {
 
 "Outcome of a password change. All other sessions of the user have ended."
 type ChangePasswordPayload {
+  """
+  The session token from now on, with ` + "`" + `BEARER` + "`" + ` only: the one so far has ended, whoever has seen it. It changes where this field
+  is asked for; null says to go on with the one so far.
+  """
+  token: String
   "Every broken rule, each with its code."
   errors: [UserError!]!
 }
@@ -13000,6 +13090,8 @@ func (ec *executionContext) childFields_ActForPayload(ctx context.Context, field
 	switch field.Name {
 	case "viewer":
 		return ec.fieldContext_ActForPayload_viewer(ctx, field)
+	case "token":
+		return ec.fieldContext_ActForPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_ActForPayload_errors(ctx, field)
 	}
@@ -13128,6 +13220,8 @@ func (ec *executionContext) childFields_AnswerChallengePayload(ctx context.Conte
 		return ec.fieldContext_AnswerChallengePayload_viewer(ctx, field)
 	case "token":
 		return ec.fieldContext_AnswerChallengePayload_token(ctx, field)
+	case "deviceToken":
+		return ec.fieldContext_AnswerChallengePayload_deviceToken(ctx, field)
 	case "errors":
 		return ec.fieldContext_AnswerChallengePayload_errors(ctx, field)
 	}
@@ -13390,6 +13484,8 @@ func (ec *executionContext) childFields_ChangeEmailPayload(ctx context.Context, 
 
 func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "token":
+		return ec.fieldContext_ChangePasswordPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_ChangePasswordPayload_errors(ctx, field)
 	}
@@ -13430,6 +13526,8 @@ func (ec *executionContext) childFields_ConfirmOtpPayload(ctx context.Context, f
 	switch field.Name {
 	case "recoveryCodes":
 		return ec.fieldContext_ConfirmOtpPayload_recoveryCodes(ctx, field)
+	case "token":
+		return ec.fieldContext_ConfirmOtpPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_ConfirmOtpPayload_errors(ctx, field)
 	}
@@ -13698,6 +13796,8 @@ func (ec *executionContext) childFields_DeliveryAddress(ctx context.Context, fie
 
 func (ec *executionContext) childFields_DisableOtpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "token":
+		return ec.fieldContext_DisableOtpPayload_token(ctx, field)
 	case "errors":
 		return ec.fieldContext_DisableOtpPayload_errors(ctx, field)
 	}
@@ -14050,6 +14150,8 @@ func (ec *executionContext) childFields_LoginPayload(ctx context.Context, field 
 		return ec.fieldContext_LoginPayload_viewer(ctx, field)
 	case "token":
 		return ec.fieldContext_LoginPayload_token(ctx, field)
+	case "deviceToken":
+		return ec.fieldContext_LoginPayload_deviceToken(ctx, field)
 	case "challenge":
 		return ec.fieldContext_LoginPayload_challenge(ctx, field)
 	case "errors":

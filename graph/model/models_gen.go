@@ -51,6 +51,9 @@ type AcceptQuotePayload struct {
 type ActForPayload struct {
 	// The viewer; null when it did not work, and then everything is as it was.
 	Viewer *Viewer `json:"viewer,omitempty"`
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -104,6 +107,8 @@ type AnswerChallengePayload struct {
 	Viewer *Viewer `json:"viewer,omitempty"`
 	// The session token, with `BEARER` only.
 	Token *string `json:"token,omitempty"`
+	// What the device is known by at the next login, as in `LoginPayload`.
+	DeviceToken *string `json:"deviceToken,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -144,6 +149,9 @@ type ChangeEmailPayload struct {
 
 // Outcome of a password change. All other sessions of the user have ended.
 type ChangePasswordPayload struct {
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// Every broken rule, each with its code.
 	Errors []*UserError `json:"errors"`
 }
@@ -188,6 +196,9 @@ type ConfirmOtpInput struct {
 type ConfirmOtpPayload struct {
 	// Codes that replace the app when it is lost, each once. They are shown this once.
 	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -276,6 +287,9 @@ type DeleteSavedCartPayload struct {
 
 // Outcome of switching one-time codes off.
 type DisableOtpPayload struct {
+	// The session token from now on, with `BEARER` only: the one so far has ended, whoever has seen it. It changes where this field
+	// is asked for; null says to go on with the one so far.
+	Token *string `json:"token,omitempty"`
 	// What went wrong.
 	Errors []*UserError `json:"errors"`
 }
@@ -402,6 +416,9 @@ type LoginPayload struct {
 	Viewer *Viewer `json:"viewer,omitempty"`
 	// The session token, with `BEARER` only. Whoever has it is the user: keep it secret.
 	Token *string `json:"token,omitempty"`
+	// With `BEARER` only: what the device is known by at the next login, for 180 days, until the password changes or all other sessions
+	// are ended. It opens nothing, and outlives the session: an app keeps it after a logout.
+	DeviceToken *string `json:"deviceToken,omitempty"`
 	// The second factor that is asked for, if any.
 	Challenge *LoginChallenge `json:"challenge,omitempty"`
 	// What went wrong.
@@ -808,6 +825,7 @@ type UpdateTenantSettingsPayload struct {
 // | --- | --- |
 // | `INVALID_CREDENTIALS` | user name, password or organization is wrong; which one is not told |
 // | `PASSWORD_WRONG` | the current password is not right |
+// | `LOGIN_TOO_OLD` | the login is too long ago: send the current password, or log in again |
 // | `PASSWORD_TOO_SHORT` `PASSWORD_TOO_LONG` `PASSWORD_LETTER_MISSING` `PASSWORD_DIGIT_MISSING` `PASSWORD_SPECIAL_MISSING` `PASSWORD_FORBIDDEN_CHARACTER` `PASSWORD_CONTAINS_USERNAME` `PASSWORD_REUSED` `PASSWORD_COMMON` `PASSWORD_NOT_DIGITS` | the rules of password policies; all broken ones come at once |
 // | `PRODUCT_UNKNOWN` | no product with this number in the tenant's assortment |
 // | `PRODUCT_NOT_ORDERABLE` | the product can no longer be ordered |

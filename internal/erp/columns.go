@@ -60,7 +60,7 @@ var tables = map[Kind]*table{
 			{Name: "language", Type: oneOf("de", "en"), Meaning: "language of messages and mails; empty: that of the tenant", Example: "de"},
 			{Name: "roles", Required: true, Type: someOf("MASTER_ADMIN", "SUB_ADMIN", "GENERAL_USER", "APPROVER", "PARTNER_AGENT", "SERVICE_AGENT"), Meaning: "what the user may do", Example: "GENERAL_USER|APPROVER"},
 			{Name: "superior", Type: textOf(6, 32), Meaning: "username of the master admin of a sub admin", Example: "martha.hansen"},
-			{Name: "password", Type: secret(128), Meaning: "initial password, to be changed at the first login; only for new users", Example: "Anfang-2026!"},
+			{Name: "password", Type: secret(128), Meaning: "initial password, to be changed at the first login, within ten days; only for new users", Example: "Anfang-2026!"},
 		},
 	},
 	Products: {

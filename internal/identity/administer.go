@@ -155,7 +155,7 @@ func (s *Service) Create(ctx context.Context, in CreateUserInput) (*ent.User, er
 		if err != nil {
 			return nil, err
 		}
-		if _, err = s.invite(system, tx, mail.UserInvited, added, t, creator.DisplayName()); err != nil {
+		if _, err = s.invite(system, tx, mail.UserInvited, added, t, creator); err != nil {
 			return nil, err
 		}
 		return added, s.record(system, tx, "user.create", added, nil, fields{"email": added.Email, "roles": roles})
@@ -262,7 +262,7 @@ func (s *Service) tell(ctx context.Context, c change, what mail.Template, more m
 }
 
 // Deactivate switches a user off: its sessions end at once, everywhere, and its open
-// links die (ID-15, ID-16). Its link to the customer centre ends, so that whoever comes
+// links die, with those of whom it invited (ID-15, ID-16). Its link to the customer centre ends, so that whoever comes
 // after it can link the same identity (AC-12).
 func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.User, error) {
 	changed, err := s.change(ctx, in.ID, func(ctx context.Context, c change) (*ent.User, error) {
@@ -284,6 +284,9 @@ func (s *Service) Deactivate(ctx context.Context, in DeactivateUserInput) (*ent.
 		changed, err := c.tx.User.UpdateOneID(c.user.ID).SetStatus(user.StatusDEACTIVATED).SetSessionsValidAfter(s.moment()).SetSurvivingSession("").Save(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("switching a user off: %w", err)
+		}
+		if err := s.revokeSent(ctx, c.tx, c.user); err != nil {
+			return nil, err
 		}
 		if err := s.record(ctx, c.tx, "user.deactivate", c.user, fields{"status": c.user.Status}, fields{"status": changed.Status}); err != nil {
 			return nil, err
@@ -325,7 +328,7 @@ func (s *Service) Reactivate(ctx context.Context, id gid.ID) (*ent.User, error) 
 			return u, nil
 		case u.PasswordHash == "":
 			status = user.StatusINVITED
-			if _, err := s.invite(ctx, c.tx, mail.UserInvited, u, u.Edges.Tenant, c.by.DisplayName()); err != nil {
+			if _, err := s.invite(ctx, c.tx, mail.UserInvited, u, u.Edges.Tenant, c.by); err != nil {
 				return nil, err
 			}
 		default:
@@ -384,7 +387,7 @@ func (s *Service) Resend(ctx context.Context, id gid.ID) (*ent.User, error) {
 		if err := invited(c.user); err != nil {
 			return nil, err
 		}
-		if _, err := s.invite(ctx, c.tx, mail.UserInvited, c.user, c.user.Edges.Tenant, c.by.DisplayName()); err != nil {
+		if _, err := s.invite(ctx, c.tx, mail.UserInvited, c.user, c.user.Edges.Tenant, c.by); err != nil {
 			return nil, err
 		}
 		return c.user, s.record(ctx, c.tx, "user.invite", c.user, nil, fields{"email": c.user.Email})

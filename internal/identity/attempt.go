@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"kontor/ent"
 	"kontor/ent/user"
 	"kontor/internal/audit"
@@ -49,18 +51,36 @@ func (s *Service) Guess(ctx context.Context) (right func(context.Context) error,
 	return func(ctx context.Context) error { return unavailable(s.Throttle.Return(ctx, slot)) }, nil
 }
 
+// attempt is one to log in, counted with others of the same user, or with those from the same
+// known device.
+type attempt struct {
+	throttle.Decision
+	limits throttle.Limits
+	device uuid.UUID // the known device, or uuid.Nil
+}
+
 // attempt counts an attempt to log in before anything is checked, so that many at once
-// cannot slip past. Somebody unknown is counted like a user.
-func (s *Service) attempt(ctx context.Context, u *ent.User, name string) (throttle.Decision, error) {
+// cannot slip past. Somebody unknown is counted like a user. A device that guessed too often is
+// known no longer.
+func (s *Service) attempt(ctx context.Context, u *ent.User, name string, device uuid.UUID) (attempt, error) {
+	if device != uuid.Nil {
+		d, err := s.Throttle.Reserve(ctx, "device", u.ID.String()+" "+device.String(), deviceLimits)
+		if err != nil {
+			return attempt{}, unavailable(err)
+		}
+		if d.Allowed || d.Failures < deviceLimits.Hard {
+			return attempt{d, deviceLimits, device}, nil
+		}
+	}
 	key := "nobody " + Key(name)
 	if u != nil {
 		key = u.ID.String()
 	}
 	d, err := s.Throttle.Reserve(ctx, "login", key, loginLimits)
 	if err != nil {
-		return d, unavailable(err)
+		return attempt{}, unavailable(err)
 	}
-	return d, nil
+	return attempt{d, loginLimits, uuid.Nil}, nil
 }
 
 // passed forgets the failures of whoever turned out right.

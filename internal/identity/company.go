@@ -85,7 +85,7 @@ func (s *Service) InviteCompany(ctx context.Context, in InviteCompanyInput) (*In
 		if err != nil {
 			return nil, err
 		}
-		sent, err := s.invite(system, tx, mail.CompanyInvited, u, founded, agent.DisplayName())
+		sent, err := s.invite(system, tx, mail.CompanyInvited, u, founded, agent)
 		return &InvitedCompany{Tenant: founded.Unwrap(), Invitation: sent}, err
 	})
 }

@@ -30,6 +30,7 @@ type Service struct {
 	// notes are entries of the audit log that may be too many; locks keep accounts safe, and do not
 	// wait for notes.
 	notes, locks *behind
+	devices      devices
 }
 
 // Needs are what the room works with.
@@ -39,9 +40,11 @@ type Needs struct {
 	Hasher   *password.Hasher
 	Throttle *throttle.Throttle
 	Sealer   *seal.Sealer
-	Outbox   *mail.Outbox
-	Audit    *audit.Log
-	Live     *live.Hub
+	// Devices signs what known devices are known by.
+	Devices *seal.Signer
+	Outbox  *mail.Outbox
+	Audit   *audit.Log
+	Live    *live.Hub
 	// BaseURL is the portal's public address, the only source of links in mails.
 	BaseURL string
 	// Now is the one clock, by which everything expires.
@@ -54,7 +57,10 @@ func New(n Needs) *Service {
 	if n.Log == nil {
 		n.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{Needs: n, viewerQuery: viewerQuery(n.DB.Dialect), notes: newBehind(n.Log, n.Now), locks: newBehind(n.Log, n.Now)}
+	return &Service{
+		Needs: n, viewerQuery: viewerQuery(n.DB.Dialect), notes: newBehind(n.Log, n.Now), locks: newBehind(n.Log, n.Now),
+		devices: devices{n.Devices, n.Now},
+	}
 }
 
 // Close waits a little for what is done behind answers.
@@ -88,6 +94,10 @@ type Client struct {
 	Device    string // as it named itself
 	// SetCookie gives a browser its session; an empty token takes it away.
 	SetCookie func(token string, expires time.Time)
+	// KnownBy is what a browser's device is known by, where it was logged in from before.
+	KnownBy string
+	// SetKnownBy gives a browser what its device is known by from now on.
+	SetKnownBy func(token string, expires time.Time)
 }
 
 type clientKey struct{}
@@ -101,6 +111,9 @@ func clientOf(ctx context.Context) Client {
 	c, _ := ctx.Value(clientKey{}).(Client)
 	if c.SetCookie == nil {
 		c.SetCookie = func(string, time.Time) {}
+	}
+	if c.SetKnownBy == nil {
+		c.SetKnownBy = func(string, time.Time) {}
 	}
 	return c
 }

@@ -49,7 +49,7 @@ func (s *Service) ChangeEmail(ctx context.Context, in ChangeEmailInput) error {
 		if owner != nil {
 			return struct{}{}, s.Outbox.Put(system, tx, mail.AlreadyRegistered, mail.Content{User: owner, Tenant: owner.Edges.Tenant, At: now, Link: s.BaseURL})
 		}
-		link, until, err := s.issue(system, tx, u, onetimelink.PurposeEMAIL_CHANGE, address)
+		link, until, err := s.issue(system, tx, u, onetimelink.PurposeEMAIL_CHANGE, address, nil)
 		if err != nil {
 			return struct{}{}, err
 		}

@@ -128,12 +128,12 @@ func (s *Service) AcceptInvitation(ctx context.Context, in AcceptInvitationInput
 }
 
 // invite mails a user its invitation, in the transaction that makes it.
-func (s *Service) invite(ctx context.Context, tx *ent.Tx, which mail.Template, u *ent.User, t *ent.Tenant, by string) (*SentInvitation, error) {
-	link, until, err := s.issue(ctx, tx, u, onetimelink.PurposeINVITATION, u.Email)
+func (s *Service) invite(ctx context.Context, tx *ent.Tx, which mail.Template, u *ent.User, t *ent.Tenant, by *ent.User) (*SentInvitation, error) {
+	link, until, err := s.issue(ctx, tx, u, onetimelink.PurposeINVITATION, u.Email, by)
 	if err != nil {
 		return nil, err
 	}
-	err = s.Outbox.Put(ctx, tx, which, mail.Content{User: u, Tenant: t, At: s.moment(), By: by, Link: link, Until: until})
+	err = s.Outbox.Put(ctx, tx, which, mail.Content{User: u, Tenant: t, At: s.moment(), By: by.DisplayName(), Link: link, Until: until})
 	return &SentInvitation{Email: u.Email, Status: LinkOpen, ExpiresAt: until}, err
 }
 

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"kontor/ent"
 	"kontor/ent/onetimelink"
 	"kontor/ent/user"
+	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/token"
 )
@@ -35,8 +38,20 @@ var links = map[onetimelink.Purpose]struct {
 }
 
 // issue makes a link for a user and withdraws the open ones of the same purpose:
-// only the newest works.
-func (s *Service) issue(ctx context.Context, tx *ent.Tx, u *ent.User, purpose onetimelink.Purpose, address string) (link string, until time.Time, err error) {
+// only the newest works. It is nobody's who sends it, or that one's: then it is held until the end of the transaction, so that
+// whoever switches it off meanwhile finds the link.
+func (s *Service) issue(ctx context.Context, tx *ent.Tx, u *ent.User, purpose onetimelink.Purpose, address string, by *ent.User) (link string, until time.Time, err error) {
+	var sender *uuid.UUID
+	if by != nil {
+		_, err := db.ForUpdate(s.DB, tx.User.Query().Where(user.ID(by.ID), user.StatusNEQ(user.StatusDEACTIVATED)), db.KeepingKeys).OnlyID(ctx)
+		if ent.IsNotFound(err) {
+			return "", time.Time{}, fault.ErrForbidden
+		}
+		if err != nil {
+			return "", time.Time{}, fmt.Errorf("holding whoever invites: %w", err)
+		}
+		sender = &by.ID
+	}
 	if err := s.revoke(ctx, tx, u, purpose); err != nil {
 		return "", time.Time{}, err
 	}
@@ -47,7 +62,7 @@ func (s *Service) issue(ctx context.Context, tx *ent.Tx, u *ent.User, purpose on
 	now := s.moment()
 	until = now.Add(links[purpose].lifetime)
 	err = tx.OneTimeLink.Create().SetTenantID(u.TenantID).SetUserID(u.ID).SetPurpose(purpose).SetTokenHash(hash).
-		SetEmail(address).SetCreatedAt(now).SetExpiresAt(until).Exec(ctx)
+		SetEmail(address).SetNillableSentByID(sender).SetCreatedAt(now).SetExpiresAt(until).Exec(ctx)
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("keeping a link: %w", err)
 	}
@@ -62,6 +77,18 @@ func (s *Service) revoke(ctx context.Context, tx *ent.Tx, u *ent.User, purposes 
 	}
 	if err := update.SetRevokedAt(s.moment()).Exec(ctx); err != nil {
 		return fmt.Errorf("withdrawing links: %w", err)
+	}
+	return nil
+}
+
+// revokeSent withdraws the open invitations that somebody sent: whoever must not come in any more lets nobody in either
+// (AUTH-12). Another administrator sends them again.
+func (s *Service) revokeSent(ctx context.Context, tx *ent.Tx, u *ent.User) error {
+	now := s.moment()
+	err := tx.OneTimeLink.Update().Where(onetimelink.SentByID(u.ID), onetimelink.PurposeEQ(onetimelink.PurposeINVITATION), onetimelink.UsedAtIsNil(),
+		onetimelink.RevokedAtIsNil(), onetimelink.ExpiresAtGT(now)).SetRevokedAt(now).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("withdrawing what somebody sent: %w", err)
 	}
 	return nil
 }

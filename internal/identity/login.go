@@ -26,6 +26,8 @@ type LoginInput struct {
 	Password     string
 	Organization *string
 	Transport    session.Transport
+	// DeviceToken is what an app's device is known by; a browser has a cookie.
+	DeviceToken *string
 }
 
 // Login is a login that worked, or one that waits for a second factor.
@@ -35,6 +37,8 @@ type Login struct {
 	Challenge *Challenge
 	// Token is set for the transport BEARER only; a browser gets a cookie.
 	Token *string
+	// DeviceToken is for the transport BEARER only, too.
+	DeviceToken *string
 }
 
 // ErrBusy says that too many passwords are being checked at the moment; the API
@@ -61,31 +65,37 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	attempt, err := s.attempt(ctx, u, in.Username)
+	knownBy := clientOf(ctx).KnownBy
+	if in.DeviceToken != nil {
+		knownBy = *in.DeviceToken
+	}
+	attempt, err := s.attempt(ctx, u, in.Username, s.devices.read(u, knownBy))
 	if err != nil {
 		return nil, err
 	}
 	checked := u
-	if !attempt.Allowed {
+	if !attempt.Allowed || s.initialIsOver(u) {
 		checked = nil // the same work, and the same answer whether the password is right or not
 	}
 	if err := s.verify(ctx, checked, in.Password); err != nil {
-		s.noteFailure(system, u, attempt, loginLimits)
+		s.noteFailure(system, u, attempt.Decision, attempt.limits)
 		if refusal(err) {
-			s.refusedLogin(ctx, u, reasonOf(u, attempt.Allowed))
+			s.refusedLogin(ctx, u, s.reasonOf(u, attempt.Allowed))
 		}
 		return nil, err
 	}
 	refused := fault.New("INVALID_CREDENTIALS")
-	if u.Status != user.StatusACTIVE {
+	if !mayLogIn(u, attempt.device) {
 		s.refusedLogin(ctx, u, "STATUS")
 		return nil, refused
 	}
-	if err := s.passed(ctx, slot, attempt); err != nil {
+	if err := s.passed(ctx, slot, attempt.Decision); err != nil {
 		return nil, err
 	}
 	if u.OtpEnabled {
-		name, waiting, err := s.Sessions.StartChallenge(ctx, session.Challenge{UserID: u.ID, Transport: in.Transport, ValidAfter: u.SessionsValidAfter})
+		name, waiting, err := s.Sessions.StartChallenge(ctx, session.Challenge{
+			UserID: u.ID, Transport: in.Transport, ValidAfter: u.SessionsValidAfter, Device: attempt.device,
+		})
 		if err != nil {
 			return nil, unavailable(err)
 		}
@@ -94,7 +104,7 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 	if err := s.rehash(system, u, in.Password); err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, u, in.Transport, refused)
+	return s.begin(ctx, u, in.Transport, attempt.device, refused)
 }
 
 // AnswerChallengeInput is the answer to a challenge.
@@ -131,7 +141,7 @@ func (s *Service) AnswerChallenge(ctx context.Context, in AnswerChallengeInput) 
 	if err != nil {
 		return nil, fmt.Errorf("reading who answers a challenge: %w", err)
 	}
-	if u.Status != user.StatusACTIVE || !u.OtpEnabled || !u.SessionsValidAfter.Equal(waiting.ValidAfter) {
+	if !mayLogIn(u, waiting.Device) || !u.OtpEnabled || !u.SessionsValidAfter.Equal(waiting.ValidAfter) {
 		return nil, gone
 	}
 	if err := s.spend(ctx, u, in.Code); err != nil {
@@ -148,7 +158,7 @@ func (s *Service) AnswerChallenge(ctx context.Context, in AnswerChallengeInput) 
 	if err := s.passed(ctx, slot, tries); err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, u, waiting.Transport, gone)
+	return s.begin(ctx, u, waiting.Transport, waiting.Device, gone)
 }
 
 // findForLogin is the user that the input names, with its company, or nil; it never
@@ -180,6 +190,15 @@ func (s *Service) findForLogin(ctx context.Context, in LoginInput) (*ent.User, e
 	}
 	u.Edges.Tenant = t
 	return u, nil
+}
+
+// initialLifetime is how long an initial password that the operator chose lets its user in: both know it (AUTH-14).
+const initialLifetime = 10 * 24 * time.Hour
+
+// initialIsOver tells whether somebody has an initial password still, too long after it was made.
+// A new one comes by the mailed link.
+func (s *Service) initialIsOver(u *ent.User) bool {
+	return u != nil && u.MustChangePassword && !s.Now().Before(u.CreatedAt.Add(initialLifetime))
 }
 
 // verify checks the password, or does the same work for nobody.
@@ -223,8 +242,8 @@ func (s *Service) rehash(ctx context.Context, u *ent.User, typed string) error {
 }
 
 // begin starts a session and gives it to the client in the way it asked for. It fails
-// with outdated for a user who has changed since it was read.
-func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Transport, outdated error) (*Login, error) {
+// with outdated for a user who has changed since it was read. From now on the device is a known one.
+func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Transport, device uuid.UUID, outdated error) (*Login, error) {
 	client, t := clientOf(ctx), u.Edges.Tenant
 	fresh := session.Session{
 		UserID: u.ID, TenantID: u.TenantID, Transport: transport, Device: client.Device, IPAddress: client.IPAddress,
@@ -239,7 +258,7 @@ func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Tran
 	}
 	// Only now, or a change that comes in between would look for sessions before this
 	// one is there to be ended.
-	if err := s.noteLogin(ctx, u, outdated); err != nil {
+	if err := s.noteLogin(ctx, u, device, outdated); err != nil {
 		return nil, errors.Join(err, unavailable(s.Sessions.EndToken(context.WithoutCancel(ctx), token)))
 	}
 	v, _, err := s.viewer(ctx, begun)
@@ -253,6 +272,9 @@ func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Tran
 		return nil, err
 	}
 	login := &Login{Viewer: v, Session: begun}
+	if login.DeviceToken, err = s.remember(ctx, u, device, transport); err != nil {
+		return nil, err
+	}
 	if transport == session.Cookie {
 		client.SetCookie(token, begun.ExpiresAt)
 	} else {
@@ -263,14 +285,14 @@ func (s *Service) begin(ctx context.Context, u *ent.User, transport session.Tran
 
 // noteLogin keeps when a user logged in, unless another password, a second factor or
 // a deactivation has ended its sessions since it was read.
-func (s *Service) noteLogin(ctx context.Context, u *ent.User, outdated error) error {
+func (s *Service) noteLogin(ctx context.Context, u *ent.User, device uuid.UUID, outdated error) error {
 	system := authz.System(ctx)
 	_, err := db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
 		now, err := tx.User.UpdateOneID(u.ID).SetLastLoginAt(s.moment()).Save(system)
 		if err != nil {
 			return struct{}{}, fmt.Errorf("noting a login: %w", err)
 		}
-		if now.Status != user.StatusACTIVE || !now.SessionsValidAfter.Equal(u.SessionsValidAfter) {
+		if !mayLogIn(now, device) || !now.SessionsValidAfter.Equal(u.SessionsValidAfter) {
 			return struct{}{}, outdated
 		}
 		return struct{}{}, s.Audit.Record(ctx, tx, security("login", u, nil))

@@ -25,15 +25,27 @@ var otpLimits = throttle.Limits{Free: 5, First: 30 * time.Second, Longest: 15 * 
 // DisableOtpInput switches one-time codes off.
 type DisableOtpInput struct{ CurrentPassword, Code string }
 
+// recentLogin is how long after a login one-time codes can be set up without the password.
+const recentLogin = 15 * time.Minute
+
+// EnrolOtpInput confirms that it is the user who sets one-time codes up.
+type EnrolOtpInput struct{ CurrentPassword *string }
+
 // EnrolOTP makes the secret of one-time codes for the viewer. They count once a first
 // code was confirmed (ID-18).
-func (s *Service) EnrolOTP(ctx context.Context) (otp.Key, error) {
+func (s *Service) EnrolOTP(ctx context.Context, in *EnrolOtpInput) (otp.Key, error) {
 	u, err := s.self(ctx)
 	if err != nil {
 		return otp.Key{}, err
 	}
 	if u.OtpEnabled {
 		return otp.Key{}, fault.New("OTP_ALREADY_ENABLED")
+	}
+	if in == nil {
+		in = &EnrolOtpInput{}
+	}
+	if err := s.recent(ctx, u, in.CurrentPassword); err != nil {
+		return otp.Key{}, err
 	}
 	key, err := otp.New(u.Edges.Tenant.Name, u.Username)
 	if err != nil {
@@ -54,6 +66,22 @@ func (s *Service) EnrolOTP(ctx context.Context) (otp.Key, error) {
 		return otp.Key{}, fault.New("OTP_ALREADY_ENABLED")
 	}
 	return key, nil
+}
+
+// recent refuses whoever neither logged in a short time ago nor types the password: who finds an open screen
+// must not bind the account to an authenticator of its own (AUTH-10).
+func (s *Service) recent(ctx context.Context, u *ent.User, typed *string) error {
+	if typed != nil {
+		return s.confirm(ctx, u, *typed)
+	}
+	own, err := s.OwnSession(ctx)
+	if err != nil {
+		return err
+	}
+	if s.Now().Sub(own.CreatedAt) > recentLogin {
+		return fault.New("LOGIN_TOO_OLD", "currentPassword")
+	}
+	return nil
 }
 
 // ConfirmOTP switches one-time codes on by a first code, ends all other sessions and

@@ -54,7 +54,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, typed string) error 
 }
 
 func (s *Service) mailReset(ctx context.Context, tx *ent.Tx, u *ent.User) error {
-	link, until, err := s.issue(ctx, tx, u, onetimelink.PurposePASSWORD_RESET, u.Email)
+	link, until, err := s.issue(ctx, tx, u, onetimelink.PurposePASSWORD_RESET, u.Email, nil)
 	if err != nil {
 		return err
 	}

@@ -90,12 +90,14 @@ func refusal(err error) bool {
 }
 
 // reasonOf is why a password did not let somebody in.
-func reasonOf(u *ent.User, allowed bool) string {
+func (s *Service) reasonOf(u *ent.User, allowed bool) string {
 	switch {
 	case u == nil:
 		return "UNKNOWN"
 	case !allowed:
 		return "THROTTLED"
+	case s.initialIsOver(u):
+		return "EXPIRED"
 	default:
 		return "PASSWORD"
 	}

@@ -3,10 +3,13 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
 	"kontor/authz"
+	"kontor/ent"
+	"kontor/internal/db"
 	"kontor/internal/fault"
 	"kontor/internal/gid"
 	"kontor/internal/live"
@@ -59,6 +62,9 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 		return nil, err
 	}
 	if in.AllOthers != nil && *in.AllOthers {
+		if err := s.cutOff(ctx, v); err != nil {
+			return nil, err
+		}
 		ended, err := s.Sessions.EndAll(ctx, v.User, v.Session)
 		if err != nil {
 			return nil, unavailable(err)
@@ -90,11 +96,27 @@ func (s *Service) EndSessions(ctx context.Context, in EndSessionsInput) ([]sessi
 	return s.OwnSessions(ctx)
 }
 
+// cutOff ends in the database what else there is of the viewer: its other sessions, logins that are
+// under way, and what its devices are known by.
+func (s *Service) cutOff(ctx context.Context, v *authz.Viewer) error {
+	system := authz.System(ctx)
+	_, err := db.InTx(system, s.DB, func(tx *ent.Tx) (struct{}, error) {
+		return struct{}{}, tx.User.UpdateOneID(v.User).SetSessionsValidAfter(s.moment()).SetSurvivingSession(v.Session).Exec(system)
+	})
+	if err != nil {
+		return fmt.Errorf("ending what else there is of a user: %w", err)
+	}
+	return s.stayKnown(ctx, v)
+}
+
 // stayAlone ends all sessions of the viewer but its own, after a change of privilege.
 // The database has cut them off already; this frees what Redis keeps.
 func (s *Service) stayAlone(ctx context.Context, v *authz.Viewer) error {
 	if _, err := s.Sessions.EndAll(ctx, v.User, v.Session); err != nil {
 		return unavailable(err)
+	}
+	if err := s.stayKnown(ctx, v); err != nil {
+		return err
 	}
 	return s.renew(ctx, v)
 }
@@ -112,11 +134,23 @@ func (s *Service) endFormer(ctx context.Context) error {
 	return nil
 }
 
-// renew gives a browser another token for its session, after a change of privilege.
-// An app keeps its token: no answer of these operations has a place for another one.
+// Renewed is the token that an app goes on with, where it got another one.
+type Renewed struct{ Token *string }
+
+type renewedKey struct{}
+
+// Renewing says that an app takes another token with the answer. Without it an app keeps the one it has: one
+// that it does not read would log it out.
+func Renewing(ctx context.Context, renewed *Renewed) context.Context {
+	return context.WithValue(ctx, renewedKey{}, renewed)
+}
+
+// renew gives a client another token for its session, after a change of privilege (AUTH-08): a browser, and an app that
+// takes one.
 func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
+	renewed, takes := ctx.Value(renewedKey{}).(*Renewed)
 	own, err := s.Sessions.Find(ctx, v.User, v.Session)
-	if err == nil && own.Transport != session.Cookie {
+	if err == nil && own.Transport == session.Bearer && !takes {
 		return nil
 	}
 	var fresh string
@@ -129,7 +163,11 @@ func (s *Service) renew(ctx context.Context, v *authz.Viewer) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	clientOf(ctx).SetCookie(fresh, own.ExpiresAt)
+	if own.Transport == session.Bearer {
+		renewed.Token = &fresh
+	} else {
+		clientOf(ctx).SetCookie(fresh, own.ExpiresAt)
+	}
 	// Whoever listens by the old token hears no more.
 	s.Live.Tell(ctx, live.News{Kind: live.Session, User: v.User, Session: v.Session})
 	return nil

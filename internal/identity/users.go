@@ -76,7 +76,7 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (created *ent.User,
 			}
 		}
 		if status == user.StatusINVITED {
-			if link, _, err = s.issue(ctx, tx, created, onetimelink.PurposeINVITATION, n.Email); err != nil {
+			if link, _, err = s.issue(ctx, tx, created, onetimelink.PurposeINVITATION, n.Email, nil); err != nil {
 				return nil, err
 			}
 		}

@@ -39,11 +39,12 @@ type Hasher struct {
 	places  chan struct{}
 	workers chan struct{}
 	// derive is argon2.IDKey; tests watch it.
-	derive func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte
+	derive Derive
 }
 
 // NewHasher hashes with DefaultParams, at most parallel at once; up to queue more
-// callers wait. A parallel below 1 stands for the number of CPUs, at most 8.
+// callers wait. A parallel below 1 stands for the number of CPUs, at most 8, without one: whoever is logged in goes
+// on working there, however many log in.
 func NewHasher(parallel, queue int) *Hasher {
 	return NewHasherWith(DefaultParams, parallel, queue)
 }
@@ -55,7 +56,7 @@ func NewHasherWith(params Params, parallel, queue int) *Hasher {
 		panic(fmt.Sprintf("password: %v", err))
 	}
 	if parallel < 1 {
-		parallel = min(runtime.GOMAXPROCS(0), maxParallel)
+		parallel = max(1, min(runtime.GOMAXPROCS(0)-1, maxParallel))
 	}
 	return &Hasher{
 		params:  params,
@@ -63,6 +64,16 @@ func NewHasherWith(params Params, parallel, queue int) *Hasher {
 		workers: make(chan struct{}, parallel),
 		derive:  argon2.IDKey,
 	}
+}
+
+// Derive derives a key as argon2.IDKey does.
+type Derive func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte
+
+// DerivingWith is a hasher that derives keys in another way: a test sees and holds what is hashed.
+func (h *Hasher) DerivingWith(derive Derive) *Hasher {
+	other := *h
+	other.derive = derive
+	return &other
 }
 
 // Hash returns the hash of a new password in PHC format, with a fresh salt.

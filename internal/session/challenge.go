@@ -24,7 +24,9 @@ type Challenge struct {
 	// ValidAfter is from when on sessions of the user counted as the password was
 	// checked: what ends its sessions ends the challenge.
 	ValidAfter time.Time
-	ExpiresAt  time.Time
+	// Device is the known device that the password came from, or uuid.Nil.
+	Device    uuid.UUID
+	ExpiresAt time.Time
 }
 
 func challengeKey(hash string) string { return "kontor:challenge:" + hash }
