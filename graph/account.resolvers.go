@@ -73,6 +73,15 @@ func (r *mutationResolver) LinkCustomerCentre(ctx context.Context, input access.
 	return &model.LinkCustomerCentrePayload{Link: link, Errors: errors}, err
 }
 
+func (r *mutationResolver) ExportMyData(ctx context.Context, input identity.ExportMyDataInput) (*model.ExportMyDataPayload, error) {
+	errors, err := r.userErrors(ctx, r.identity.ConfirmSelf(ctx, input))
+	if err != nil || len(errors) > 0 {
+		return &model.ExportMyDataPayload{Errors: errors}, err
+	}
+	download, err := r.files.Copy(ctx)
+	return &model.ExportMyDataPayload{Download: download, Errors: errors}, err
+}
+
 func (r *mutationResolver) StartCustomerCentreLogin(ctx context.Context) (*model.StartCustomerCentreLoginPayload, error) {
 	address, err := r.access.StartCentreLogin(ctx)
 	errors, err := r.userErrors(ctx, err)

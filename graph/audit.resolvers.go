@@ -14,6 +14,8 @@ import (
 	"kontor/graph/model"
 	"kontor/graph/scalar"
 	"kontor/internal/audit"
+
+	"github.com/google/uuid"
 )
 
 func (r *auditEntryResolver) Kind(ctx context.Context, obj *ent.AuditEntry) (auditentry.Class, error) {
@@ -49,7 +51,11 @@ func (r *queryResolver) AuditLog(ctx context.Context, first *int, after *string,
 		return nil, err
 	}
 	newest := &ent.AuditEntryOrder{Direction: descending, Field: ent.AuditEntryOrderFieldAt}
-	return r.audit.Entries(where).Paginate(ctx, from, first, to, last, ent.WithAuditEntryOrder(newest))
+	entries, err := r.audit.Entries(where).Paginate(ctx, from, first, to, last, ent.WithAuditEntryOrder(newest))
+	if err != nil {
+		return nil, err
+	}
+	return entries, r.identity.NoteReading(ctx, "audit", func(ctx context.Context) (map[uuid.UUID]bool, error) { return r.audit.Of(ctx, entries) })
 }
 
 func (r *Resolver) AuditEntry() generated.AuditEntryResolver { return &auditEntryResolver{r} }

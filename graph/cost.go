@@ -31,7 +31,7 @@ const (
 )
 
 // confirmed are the actions that take a password or a code of whoever is logged in.
-var confirmed = []string{"password.change", "account.change", "otp.change", "right.connect", "centre.link"}
+var confirmed = []string{"password.change", "account.change", "account.copy", "otp.change", "right.connect", "centre.link"}
 
 // isTry tells whether a field is one at which secrets could be guessed: a mutation
 // that nobody needs to be logged in for, or that has the viewer confirm who it is.

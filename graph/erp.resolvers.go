@@ -17,6 +17,10 @@ func (r *importReasonResolver) Column(ctx context.Context, obj *ent.ImportReason
 	return unlessEmpty(obj.Column), nil
 }
 
+func (r *importRunResolver) Position(ctx context.Context, obj *ent.ImportRun) (*int, error) {
+	return r.imports.Position(ctx, obj)
+}
+
 func (r *importRunResolver) Progress(ctx context.Context, obj *ent.ImportRun) (float64, error) {
 	return erp.Progress(obj), nil
 }

@@ -57,6 +57,8 @@ type Files interface {
 	Link(ctx context.Context, list string, format model.ExportFormat, where any) (*model.Download, error)
 	// Document is a link to a document that is open to the viewer of the context.
 	Document(ctx context.Context, d *ent.Document) (*model.Download, error)
+	// Copy is a link to all that is kept about the viewer of the context, who has just shown who it is.
+	Copy(ctx context.Context) (*model.Download, error)
 }
 
 // NewResolver is the API over its rooms.

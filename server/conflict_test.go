@@ -133,19 +133,36 @@ func TestTheSameFileAtOnce(t *testing.T) {
 		for i := range 200 {
 			fmt.Fprintf(&rows, "GLEICH-%03d;Gleich;Neues;piece\n", i)
 		}
+		// Another import of the kind is going on meanwhile.
+		going := uuid.Must(uuid.NewV7()).String()
+		alter(t, k.SQL(t), `INSERT INTO import_runs (id, tenant_id, kind, format, mode, state, filename, size, sha256, blob_key, buyer, read_bytes, records, created, updated, unchanged, refused, failure, takes, queued_at, leased_until)
+			SELECT $1, id, 'PRODUCTS', 'CSV', 'GOOD_ROWS', 'RUNNING', 'other.csv', 1, '', 'other', '', 0, 0, 0, 0, 0, 0, '', 1, '2026-11-23 08:00:00+00:00', '2026-11-23 10:00:00+00:00' FROM tenants WHERE organization_id = 'SERVICE'`, going)
 		answers := atOnce(4, func(i int) *servertest.Answer {
 			return importing(t, sabine.On(replicas[i%len(replicas)]), "PRODUCTS", "CSV", "GOOD_ROWS", rows.String())
 		})
+		for _, answer := range answers {
+			if got := said(answer.OK(t), "importData.run.id", "importData.run.state"); got != answers[0].String(t, "importData.run.id")+" QUEUED" {
+				t.Errorf("the same file at once: %s", answer.Body)
+			}
+		}
+		waits := sabine.Do(t, `query($id: ID!) { node(id: $id) { ... on ImportRun { position } } importRuns(first: 5) { nodes { position } } }`, servertest.Vars{"id": answers[0].Get("importData.run.id")}).OK(t)
+		if got := said(waits, "node.position", "importRuns.nodes.0.position", "importRuns.nodes.1.position"); got != "1 1 <nil>" {
+			t.Errorf("it waits behind one: %s", waits.Body)
+		}
+		alter(t, k.SQL(t), `DELETE FROM import_runs WHERE id = $1`, going)
 		for _, replica := range replicas {
 			replica.Import(t)
 		}
+		if again := importing(t, sabine, "PRODUCTS", "CSV", "GOOD_ROWS", rows.String()).OK(t); again.Get("importData.run.id") == answers[0].Get("importData.run.id") {
+			t.Errorf("the same file later: %s", again.Body)
+		}
 		sums := columnOf(t, k.SQL(t), `SELECT COUNT(*) || ' ' || SUM(created) || ' ' || SUM(unchanged) || ' ' || SUM(refused) FROM import_runs WHERE state = 'COMPLETED'`)[0]
-		if sums != "4 200 600 0" {
-			t.Errorf("four imports of one file: %s", sums)
+		if sums != "2 200 200 0" {
+			t.Errorf("a file four times at once, and once more: %s", sums)
 		}
 		id := answers[0].OK(t).String(t, "importData.run.id")
 		polls := atOnce(50, func(i int) *servertest.Answer {
-			return sabine.On(replicas[i%len(replicas)]).Do(t, `query($id: ID!) { node(id: $id) { ... on ImportRun { state progress records created unchanged } } }`, servertest.Vars{"id": id})
+			return sabine.On(replicas[i%len(replicas)]).Do(t, `query($id: ID!) { node(id: $id) { ... on ImportRun { state position progress records created unchanged } } }`, servertest.Vars{"id": id})
 		})
 		for _, poll := range polls {
 			if string(poll.OK(t).Body) != string(polls[0].Body) {
@@ -158,10 +175,10 @@ func TestTheSameFileAtOnce(t *testing.T) {
 			alter(t, k.SQL(t), `INSERT INTO import_runs (id, tenant_id, kind, format, mode, state, filename, size, sha256, blob_key, buyer, read_bytes, records, created, updated, unchanged, refused, failure, takes, queued_at)
 				SELECT $1, tenant_id, kind, format, mode, 'QUEUED', filename, size, sha256, blob_key, buyer, 0, 0, 0, 0, 0, 0, '', 0, queued_at FROM import_runs WHERE id = $2`, uuid.Must(uuid.NewV7()).String(), keyOf(t, id))
 		}
-		for _, want := range []string{"", "TOO_MANY_IMPORTS"} {
-			answer := importing(t, sabine, "PRODUCTS", "CSV", "GOOD_ROWS", rows.String())
-			if got := strings.Join(answer.Codes("importData"), " "); got != want || want == "" && answer.Get("importData.run.state") != "QUEUED" {
-				t.Errorf("beside one that goes on and others that wait: %s", answer.Body)
+		for _, each := range []struct{ more, want string }{{"EINE", ""}, {"EINE", ""}, {"NOCH-EINE", "TOO_MANY_IMPORTS"}} {
+			answer := importing(t, sabine, "PRODUCTS", "CSV", "GOOD_ROWS", rows.String()+each.more+";Gleich;Neues;piece\n")
+			if got := strings.Join(answer.Codes("importData"), " "); got != each.want || each.want == "" && answer.Get("importData.run.state") != "QUEUED" {
+				t.Errorf("%s, beside one that goes on and others that wait: %s", each.more, answer.Body)
 			}
 		}
 		if running := columnOf(t, k.SQL(t), `SELECT COUNT(*) FROM import_runs WHERE state = 'RUNNING'`)[0]; running != "1" {

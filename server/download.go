@@ -128,6 +128,11 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	leave, entered := s.enterExport(ctx, w, v, l)
+	if !entered {
+		return
+	}
+	defer leave()
 	// The server's times are those of a short request; the one for reading would end the context.
 	control := http.NewResponseController(w)
 	if err := errors.Join(control.SetWriteDeadline(time.Now().Add(downloadTimeout)), control.SetReadDeadline(time.Time{})); err != nil {
@@ -166,6 +171,9 @@ func (s *Server) write(ctx context.Context, w io.Writer, l link) error {
 			return err
 		}
 		return export.WriteDocument(w, d)
+	}
+	if l.List == copyOfUser {
+		return s.writeCopy(ctx, w)
 	}
 	table, err := s.table(ctx, l)
 	if err != nil {

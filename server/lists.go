@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
 
 	"kontor/ent"
 	"kontor/ent/auditentry"
@@ -80,6 +81,7 @@ var orderColumns = []string{"number", "placed_at", "state", "business_case", "ch
 func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, language string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		var last *ent.Order
+		noted := map[uuid.UUID]bool{}
 		for {
 			q, err := s.rooms.Ordering.Orders(ctx, where)
 			if err != nil {
@@ -92,6 +94,14 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 			batch, err := q.Order(order.ByPlacedAt(sql.OrderDesc()), order.ByID(sql.OrderDesc())).WithContract().Limit(batchRows).All(ctx)
 			if err != nil {
 				yield(nil, fmt.Errorf("reading orders: %w", err))
+				return
+			}
+			if err := s.noteReading(ctx, "orders", noted, func(of func(uuid.UUID)) {
+				for _, o := range batch {
+					of(o.TenantID)
+				}
+			}); err != nil {
+				yield(nil, err)
 				return
 			}
 			for _, o := range batch {
@@ -112,6 +122,19 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 	}
 }
 
+// noteReading notes of which companies there are rows, before they leave: of each once, however many rows it has.
+func (s *Server) noteReading(ctx context.Context, list string, noted map[uuid.UUID]bool, each func(of func(uuid.UUID))) error {
+	return s.rooms.Identity.NoteReading(ctx, list, func(context.Context) (map[uuid.UUID]bool, error) {
+		more := map[uuid.UUID]bool{}
+		each(func(of uuid.UUID) {
+			if !noted[of] {
+				noted[of], more[of] = true, true
+			}
+		})
+		return more, nil
+	})
+}
+
 func orderRow(o *ent.Order, placedBy *ent.User, language string) []any {
 	about := ""
 	if o.Edges.Contract != nil {
@@ -129,6 +152,7 @@ var contractColumns = []string{"number", "access_number", "type", "state", "vali
 func (s *Server) contractRows(ctx context.Context, where *company.ContractFilter, language string) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		var last *ent.Contract
+		noted := map[uuid.UUID]bool{}
 		for {
 			q, err := s.rooms.Company.Contracts(ctx, where)
 			if err != nil {
@@ -141,6 +165,14 @@ func (s *Server) contractRows(ctx context.Context, where *company.ContractFilter
 			batch, err := q.Order(contract.ByNumber(), contract.ByID()).WithCustomerNumber().WithProduct().Limit(batchRows).All(ctx)
 			if err != nil {
 				yield(nil, fmt.Errorf("reading contracts: %w", err))
+				return
+			}
+			if err := s.noteReading(ctx, "contracts", noted, func(of func(uuid.UUID)) {
+				for _, c := range batch {
+					of(c.TenantID)
+				}
+			}); err != nil {
+				yield(nil, err)
 				return
 			}
 			for _, c := range batch {
@@ -182,6 +214,7 @@ var auditColumns = []string{"at", "action", "actor", "actor_tenant", "subject", 
 func (s *Server) auditRows(ctx context.Context, where *audit.Filter) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		var last *ent.AuditEntry
+		noted := map[uuid.UUID]bool{}
 		for {
 			q := s.rooms.Audit.Entries(where)
 			if last != nil {
@@ -190,6 +223,14 @@ func (s *Server) auditRows(ctx context.Context, where *audit.Filter) iter.Seq2[[
 			batch, err := q.Order(auditentry.ByAt(sql.OrderDesc()), auditentry.ByID(sql.OrderDesc())).Limit(batchRows).All(ctx)
 			if err != nil {
 				yield(nil, fmt.Errorf("reading the audit log: %w", err))
+				return
+			}
+			if err := s.noteReading(ctx, "audit", noted, func(of func(uuid.UUID)) {
+				for _, e := range batch {
+					of(e.TenantID)
+				}
+			}); err != nil {
+				yield(nil, err)
 				return
 			}
 			for _, e := range batch {

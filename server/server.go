@@ -64,6 +64,8 @@ type Server struct {
 	draining atomic.Bool
 	closers  []func() error
 	gate     gate
+	// exporting are the lists that companies take out.
+	exporting *budget.Places
 	// telemetry measures all of it.
 	telemetry *telemetry.Telemetry
 	// downloading counts the files that are being sent.
@@ -175,6 +177,7 @@ func (s *Server) furnish(o options, sealer *seal.Sealer, known persisted.Manifes
 	s.live, s.closers = news, append(s.closers, news.Close)
 	log, attempts := audit.New(s.db, sealer, o.now, news), throttle.New(s.redis, o.now)
 	s.privacy = privacy.New(s.db, log, o.now)
+	s.exporting = budget.NewPlaces(s.redis, "export", maxExports)
 	sessions := session.NewStore(s.redis, o.now)
 	sessions.WhenBegun(s.telemetry.SessionBegun)
 	sessions.WhenEnded(func(ctx context.Context, user uuid.UUID, id string) {

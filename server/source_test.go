@@ -128,7 +128,7 @@ func TestSourceNeedsARequestForEachTry(t *testing.T) {
 		c := k.As(t, "martha.hansen")
 		fields := takingSecrets(t)
 		for _, name := range []string{"login", "answerChallenge", "confirmOtp", "disableOtp", "activateAccount", "resetPassword", "acceptInvitation",
-			"confirmEmail", "changePassword", "changeEmail", "changeUsername"} {
+			"confirmEmail", "changePassword", "changeEmail", "changeUsername", "exportMyData"} {
 			if fields[name] == "" {
 				t.Errorf("%s is not known to take a secret", name)
 			}

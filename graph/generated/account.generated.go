@@ -650,6 +650,70 @@ func (ec *executionContext) fieldContext_EnrolOtpPayload_errors(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _ExportMyDataPayload_download(ctx context.Context, field graphql.CollectedField, obj *model.ExportMyDataPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExportMyDataPayload_download(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Download, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Download) graphql.Marshaler {
+			return ec.marshalODownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ExportMyDataPayload_download(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExportMyDataPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Download(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ExportMyDataPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ExportMyDataPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ExportMyDataPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ExportMyDataPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ExportMyDataPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _FinishCustomerCentreLoginPayload_link(ctx context.Context, field graphql.CollectedField, obj *model.FinishCustomerCentreLoginPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1439,6 +1503,55 @@ func UnmarshalEnrolOtpInput(ctx context.Context, raw any) (identity.EnrolOtpInpu
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputExportMyDataInput(ctx context.Context, obj any) (identity.ExportMyDataInput, error) {
+	var it identity.ExportMyDataInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"currentPassword", "code"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "currentPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPassword"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CurrentPassword = data
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalExportMyDataInput unmarshals raw into the ExportMyDataInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalExportMyDataInput(ctx context.Context, raw any) (identity.ExportMyDataInput, error) {
+	var out identity.ExportMyDataInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ExportMyDataInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputFinishCustomerCentreLoginInput(ctx context.Context, obj any) (access.FinishCustomerCentreLoginInput, error) {
 	var it access.FinishCustomerCentreLoginInput
 	if obj == nil {
@@ -2105,6 +2218,53 @@ func (ec *executionContext) _EnrolOtpPayload(ctx context.Context, sel ast.Select
 	return out
 }
 
+var exportMyDataPayloadImplementors = []string{"ExportMyDataPayload"}
+
+func (ec *executionContext) _ExportMyDataPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ExportMyDataPayload) graphql.Marshaler {
+	answer, parts := direct.Object(ctx, ec.plans, "ExportMyDataPayload", sel, obj, fieldExportMyDataPayload)
+	if answer != nil {
+		return answer
+	}
+
+	fields := graphql.CollectFields(ec.OperationContext, sel, exportMyDataPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		if parts.Put(out, i) {
+			continue
+		}
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExportMyDataPayload")
+		case "download":
+			out.Values[i] = ec._ExportMyDataPayload_download(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ExportMyDataPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var finishCustomerCentreLoginPayloadImplementors = []string{"FinishCustomerCentreLoginPayload"}
 
 func (ec *executionContext) _FinishCustomerCentreLoginPayload(ctx context.Context, sel ast.SelectionSet, obj *model.FinishCustomerCentreLoginPayload) graphql.Marshaler {
@@ -2508,6 +2668,19 @@ func (ec *executionContext) marshalNEnrolOtpPayload2ᚖkontorᚋgraphᚋmodelᚐ
 		return graphql.Null
 	}
 	return ec._EnrolOtpPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNExportMyDataInput2kontorᚋinternalᚋidentityᚐExportMyDataInput(ctx context.Context, v any) (identity.ExportMyDataInput, error) {
+	res, err := ec.unmarshalInputExportMyDataInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNExportMyDataPayload2ᚖkontorᚋgraphᚋmodelᚐExportMyDataPayload(ctx context.Context, sel ast.SelectionSet, v *model.ExportMyDataPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ExportMyDataPayload!")
+		return graphql.Null
+	}
+	return ec._ExportMyDataPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNFinishCustomerCentreLoginInput2kontorᚋinternalᚋaccessᚐFinishCustomerCentreLoginInput(ctx context.Context, v any) (access.FinishCustomerCentreLoginInput, error) {

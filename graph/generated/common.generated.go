@@ -54,6 +54,7 @@ type MutationResolver interface {
 	ConfirmOtp(ctx context.Context, input model.ConfirmOtpInput) (*model.ConfirmOtpPayload, error)
 	DisableOtp(ctx context.Context, input identity.DisableOtpInput) (*model.DisableOtpPayload, error)
 	LinkCustomerCentre(ctx context.Context, input access.LinkCustomerCentreInput) (*model.LinkCustomerCentrePayload, error)
+	ExportMyData(ctx context.Context, input identity.ExportMyDataInput) (*model.ExportMyDataPayload, error)
 	StartCustomerCentreLogin(ctx context.Context) (*model.StartCustomerCentreLoginPayload, error)
 	FinishCustomerCentreLogin(ctx context.Context, input access.FinishCustomerCentreLoginInput) (*model.FinishCustomerCentreLoginPayload, error)
 	UnlinkCustomerCentre(ctx context.Context) (*model.UnlinkCustomerCentrePayload, error)
@@ -530,6 +531,20 @@ func (ec *executionContext) field_Mutation_enrolOtp_args(ctx context.Context, ra
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (*identity.EnrolOtpInput, error) {
 			return ec.unmarshalOEnrolOtpInput2ᚖkontorᚋinternalᚋidentityᚐEnrolOtpInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_exportMyData_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (identity.ExportMyDataInput, error) {
+			return ec.unmarshalNExportMyDataInput2kontorᚋinternalᚋidentityᚐExportMyDataInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2811,6 +2826,68 @@ func (ec *executionContext) fieldContext_Mutation_linkCustomerCentre(ctx context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_linkCustomerCentre_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_exportMyData(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_exportMyData(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ExportMyData(ctx, fc.Args["input"].(identity.ExportMyDataInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				do, err := ec.unmarshalNString2string(ctx, "account.copy")
+				if err != nil {
+					var zeroVal *model.ExportMyDataPayload
+					return zeroVal, err
+				}
+				if ec.Directives.Can == nil {
+					var zeroVal *model.ExportMyDataPayload
+					return zeroVal, errors.New("directive can is not implemented")
+				}
+				return ec.Directives.Can(ctx, nil, directive0, do)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ExportMyDataPayload) graphql.Marshaler {
+			return ec.marshalNExportMyDataPayload2ᚖkontorᚋgraphᚋmodelᚐExportMyDataPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_exportMyData(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExportMyDataPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_exportMyData_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -8379,6 +8456,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "linkCustomerCentre":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_linkCustomerCentre(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "exportMyData":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_exportMyData(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

@@ -3517,6 +3517,13 @@ func (ec *executionContext) marshalOCustomerNumberLine2ᚖkontorᚋentᚋcustome
 	return v
 }
 
+func (ec *executionContext) marshalODownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx context.Context, sel ast.SelectionSet, v *model.Download) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Download(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOOnlineBillingReason2ᚖkontorᚋinternalᚋaccessᚐBillingObstacle(ctx context.Context, v any) (*access.BillingObstacle, error) {
 	if v == nil {
 		return nil, nil

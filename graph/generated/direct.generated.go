@@ -554,6 +554,13 @@ var directSchema = direct.Schema{
 			"errors":     {"UserError"},
 		},
 	},
+	"ExportMyDataPayload": {
+		Satisfies: exportMyDataPayloadImplementors,
+		Fields: map[string][]string{
+			"download": {"Download"},
+			"errors":   {"UserError"},
+		},
+	},
 	"FinishCustomerCentreLoginPayload": {
 		Satisfies: finishCustomerCentreLoginPayloadImplementors,
 		Fields: map[string][]string{
@@ -3011,6 +3018,19 @@ func fieldEnrolOtpPayload(ctx context.Context, w *direct.Writer, f *direct.Field
 		return writeOString2ᚖstring(ctx, w, f, obj.Secret)
 	case "otpauthUri":
 		return writeOString2ᚖstring(ctx, w, f, obj.OtpauthURI)
+	case "errors":
+		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
+	default:
+		return false
+	}
+}
+
+func fieldExportMyDataPayload(ctx context.Context, w *direct.Writer, f *direct.Field, obj *model.ExportMyDataPayload) bool {
+	switch f.Name {
+	case "__typename":
+		return w.String("ExportMyDataPayload")
+	case "download":
+		return writeODownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx, w, f, obj.Download)
 	case "errors":
 		return writeNUserError2ᚕᚖkontorᚋgraphᚋmodelᚐUserErrorᚄ(ctx, w, f, obj.Errors)
 	default:
@@ -7557,6 +7577,13 @@ func writeODeliveryAddress2ᚖkontorᚋinternalᚋaccountᚐAddress(ctx context.
 		return w.Null()
 	}
 	return selectionDeliveryAddress(ctx, w, f.Plans[0], v)
+}
+
+func writeODownload2ᚖkontorᚋgraphᚋmodelᚐDownload(ctx context.Context, w *direct.Writer, f *direct.Field, v *model.Download) bool {
+	if v == nil {
+		return w.Null()
+	}
+	return selectionDownload(ctx, w, f.Plans[0], v)
 }
 
 func writeOEndUser2ᚖkontorᚋentᚐEndUser(ctx context.Context, w *direct.Writer, f *direct.Field, v *ent.EndUser) bool {

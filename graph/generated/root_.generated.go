@@ -514,6 +514,11 @@ type ComplexityRoot struct {
 		Secret     func(childComplexity int) int
 	}
 
+	ExportMyDataPayload struct {
+		Download func(childComplexity int) int
+		Errors   func(childComplexity int) int
+	}
+
 	FinishCustomerCentreLoginPayload struct {
 		Errors func(childComplexity int) int
 		Link   func(childComplexity int) int
@@ -555,6 +560,7 @@ type ComplexityRoot struct {
 		GlobalID  func(childComplexity int) int
 		Kind      func(childComplexity int) int
 		Mode      func(childComplexity int) int
+		Position  func(childComplexity int) int
 		Progress  func(childComplexity int) int
 		QueuedAt  func(childComplexity int) int
 		Records   func(childComplexity int) int
@@ -683,6 +689,7 @@ type ComplexityRoot struct {
 		DisableOtp                func(childComplexity int, input identity.DisableOtpInput) int
 		EndSessions               func(childComplexity int, input identity.EndSessionsInput) int
 		EnrolOtp                  func(childComplexity int, input *identity.EnrolOtpInput) int
+		ExportMyData              func(childComplexity int, input identity.ExportMyDataInput) int
 		FinishCustomerCentreLogin func(childComplexity int, input access.FinishCustomerCentreLoginInput) int
 		ImportData                func(childComplexity int, input model.ImportDataInput) int
 		InviteCompany             func(childComplexity int, input identity.InviteCompanyInput) int
@@ -3192,6 +3199,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EnrolOtpPayload.Secret(childComplexity), true
 
+	case "ExportMyDataPayload.download":
+		if e.ComplexityRoot.ExportMyDataPayload.Download == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExportMyDataPayload.Download(childComplexity), true
+	case "ExportMyDataPayload.errors":
+		if e.ComplexityRoot.ExportMyDataPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExportMyDataPayload.Errors(childComplexity), true
+
 	case "FinishCustomerCentreLoginPayload.errors":
 		if e.ComplexityRoot.FinishCustomerCentreLoginPayload.Errors == nil {
 			break
@@ -3330,6 +3350,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ImportRun.Mode(childComplexity), true
+	case "ImportRun.position":
+		if e.ComplexityRoot.ImportRun.Position == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRun.Position(childComplexity), true
 	case "ImportRun.progress":
 		if e.ComplexityRoot.ImportRun.Progress == nil {
 			break
@@ -4000,6 +4026,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EnrolOtp(childComplexity, args["input"].(*identity.EnrolOtpInput)), true
+	case "Mutation.exportMyData":
+		if e.ComplexityRoot.Mutation.ExportMyData == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_exportMyData_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ExportMyData(childComplexity, args["input"].(identity.ExportMyDataInput)), true
 	case "Mutation.finishCustomerCentreLogin":
 		if e.ComplexityRoot.Mutation.FinishCustomerCentreLogin == nil {
 			break
@@ -7952,6 +7989,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DisableOtpInput", ec.unmarshalInputDisableOtpInput),
 			graphql.NewInputUnmarshaler("EndSessionsInput", ec.unmarshalInputEndSessionsInput),
 			graphql.NewInputUnmarshaler("EnrolOtpInput", ec.unmarshalInputEnrolOtpInput),
+			graphql.NewInputUnmarshaler("ExportMyDataInput", ec.unmarshalInputExportMyDataInput),
 			graphql.NewInputUnmarshaler("FinishCustomerCentreLoginInput", ec.unmarshalInputFinishCustomerCentreLoginInput),
 			graphql.NewInputUnmarshaler("ImportDataInput", ec.unmarshalInputImportDataInput),
 			graphql.NewInputUnmarshaler("ImportRunFilter", ec.unmarshalInputImportRunFilter),
@@ -8736,6 +8774,22 @@ type DisableOtpPayload {
   errors: [UserError!]!
 }
 
+"Who asks for what is kept about it, confirmed with the current password (PRIV-04)."
+input ExportMyDataInput {
+  "The current password."
+  currentPassword: String!
+  "A one-time code or a recovery code, where one-time codes are set up."
+  code: String
+}
+
+"Outcome of asking for what is kept about the viewer."
+type ExportMyDataPayload {
+  "A JSON file with all that is kept about the viewer, for this session and a few minutes; null when it did not work."
+  download: Download
+  "What went wrong."
+  errors: [UserError!]!
+}
+
 "The answer to a challenge."
 input AnswerChallengeInput {
   "The challenge of the login."
@@ -8800,6 +8854,11 @@ extend type Mutation {
   disableOtp(input: DisableOtpInput!): DisableOtpPayload! @can(do: "otp.change")
   "Link the viewer's account to the customer centre by access number and personal password."
   linkCustomerCentre(input: LinkCustomerCentreInput!): LinkCustomerCentrePayload! @can(do: "centre.link")
+  """
+  Ask for all that is kept about the viewer: rows of every table that are about it, without what is secret or about others. Each
+  time that it is given out is in the audit log of the viewer's company.
+  """
+  exportMyData(input: ExportMyDataInput!): ExportMyDataPayload! @can(do: "account.copy")
   """
   Begin a login at the customer centre. The browser goes to ` + "`" + `authorizationUrl` + "`" + ` and comes back to ` + "`" + `/customer-centre/callback` + "`" + `,
   which links the account of the session cookie. An app with a bearer token takes the parameters of that address and sends them
@@ -10239,6 +10298,8 @@ type ImportRun implements Node {
   filename: String!
   "Size of the file, in bytes."
   size: Int!
+  "How many imports of its kind come before it; null once it was begun."
+  position: Int
   "How much of the file is done, from 0 to 1."
   progress: Float!
   "How many rows are done."
@@ -10351,7 +10412,8 @@ extend type Query {
 extend type Mutation {
   """
   Import a file of the operator's ERP: master data, contracts, prices, orders, bookings, documents. Bad rows are told with line and reason. One import at a
-  time is done of each kind, the next ones wait; it goes on where it was when its replica is gone.
+  time is done of each kind, the next ones wait; it goes on where it was when its replica is gone. The same file once more, while it waits or is
+  done, is the same import.
   """
   importData(input: ImportDataInput!): ImportDataPayload! @can(do: "data.import")
 }
@@ -13898,6 +13960,16 @@ func (ec *executionContext) childFields_EnrolOtpPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type EnrolOtpPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ExportMyDataPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "download":
+		return ec.fieldContext_ExportMyDataPayload_download(ctx, field)
+	case "errors":
+		return ec.fieldContext_ExportMyDataPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExportMyDataPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_FinishCustomerCentreLoginPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "link":
@@ -13978,6 +14050,8 @@ func (ec *executionContext) childFields_ImportRun(ctx context.Context, field gra
 		return ec.fieldContext_ImportRun_filename(ctx, field)
 	case "size":
 		return ec.fieldContext_ImportRun_size(ctx, field)
+	case "position":
+		return ec.fieldContext_ImportRun_position(ctx, field)
 	case "progress":
 		return ec.fieldContext_ImportRun_progress(ctx, field)
 	case "records":

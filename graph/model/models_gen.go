@@ -322,6 +322,14 @@ type EnrolOtpPayload struct {
 	Errors []*UserError `json:"errors"`
 }
 
+// Outcome of asking for what is kept about the viewer.
+type ExportMyDataPayload struct {
+	// A JSON file with all that is kept about the viewer, for this session and a few minutes; null when it did not work.
+	Download *Download `json:"download,omitempty"`
+	// What went wrong.
+	Errors []*UserError `json:"errors"`
+}
+
 // Outcome of finishing a login at the customer centre.
 type FinishCustomerCentreLoginPayload struct {
 	// The link; null when it did not work.

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,4 +55,25 @@ func (l *Log) Entries(where *Filter) *ent.AuditEntryQuery {
 		q.Where(auditentry.AtLT(*where.To))
 	}
 	return q
+}
+
+// Of are the companies in whose logs the entries of a page are.
+func (l *Log) Of(ctx context.Context, page *ent.AuditEntryConnection) (map[uuid.UUID]bool, error) {
+	ids, companies := make([]uuid.UUID, len(page.Edges)), map[uuid.UUID]bool{}
+	for i, e := range page.Edges {
+		ids[i] = e.Node.ID
+	}
+	if len(ids) == 0 {
+		return companies, nil
+	}
+	var found []struct {
+		TenantID uuid.UUID `json:"tenant_id"`
+	}
+	if err := l.db.Client.AuditEntry.Query().Where(auditentry.IDIn(ids...)).GroupBy(auditentry.FieldTenantID).Scan(ctx, &found); err != nil {
+		return nil, fmt.Errorf("reading whose audit logs are read: %w", err)
+	}
+	for _, each := range found {
+		companies[each.TenantID] = true
+	}
+	return companies, nil
 }

@@ -108,8 +108,10 @@ func (r *Runs) enterHere(ctx context.Context, n NewRun, operator *ent.Tenant, co
 		left, err = r.begin(ctx, left)
 		return left, taken(n, err)
 	}
-	run, err := r.enter(ctx, n, func(create *ent.ImportRunCreate) {
-		create.SetTenantID(operator.ID).SetSize(size).SetSha256(hash).SetBuyer(payer(n)).SetState(importrun.StateRUNNING).SetStartedAt(now).SetLeasedUntil(now.Add(lease))
+	run, err := db.InTx(ctx, r.DB, func(tx *ent.Tx) (*ent.ImportRun, error) {
+		return r.enter(ctx, tx, n, func(create *ent.ImportRunCreate) {
+			create.SetTenantID(operator.ID).SetSize(size).SetSha256(hash).SetBuyer(payer(n)).SetState(importrun.StateRUNNING).SetStartedAt(now).SetLeasedUntil(now.Add(lease))
+		})
 	})
 	return run, taken(n, err)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"kontor/ent/importreason"
 	"kontor/ent/importrun"
 	"kontor/ent/predicate"
+	"kontor/ent/tenant"
 	"kontor/ent/user"
 	"kontor/internal/audit"
 	"kontor/internal/blobs"
@@ -103,13 +105,6 @@ func (r *Runs) Start(ctx context.Context, n NewRun) (*ent.ImportRun, error) {
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	waiting, err := r.DB.Client.ImportRun.Query().Where(importrun.EndedAtIsNil()).Count(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("counting imports: %w", err)
-	}
-	if waiting >= maxOpen {
-		return nil, fault.New("TOO_MANY_IMPORTS")
-	}
 	id := uuid.Must(uuid.NewV7())
 	content, err := r.Store.Stash(ctx, id.String(), n.From)
 	if err != nil {
@@ -118,11 +113,20 @@ func (r *Runs) Start(ctx context.Context, n NewRun) (*ent.ImportRun, error) {
 	if content.Size == 0 {
 		return nil, errors.Join(fault.New("FILE_EMPTY", "file"), r.Store.Drop(ctx, content.Key))
 	}
-	run, err := r.enter(ctx, n, func(create *ent.ImportRunCreate) {
-		create.SetBuyer(buyer).SetID(id).SetTenantID(v.Tenant).SetStartedByID(v.User).SetBlobKey(content.Key).SetSize(content.Size).SetSha256(content.SHA256)
+	run, err := db.InTx(ctx, r.DB, func(tx *ent.Tx) (*ent.ImportRun, error) {
+		same, err := r.open(ctx, tx, v.Tenant, importrun.KindEQ(n.Kind), importrun.FormatEQ(n.Format), importrun.ModeEQ(n.Mode), importrun.Buyer(buyer), importrun.Sha256(content.SHA256))
+		if err != nil || same != nil {
+			return same, err
+		}
+		return r.enter(ctx, tx, n, func(create *ent.ImportRunCreate) {
+			create.SetBuyer(buyer).SetID(id).SetTenantID(v.Tenant).SetStartedByID(v.User).SetBlobKey(content.Key).SetSize(content.Size).SetSha256(content.SHA256)
+		})
 	})
-	if err != nil {
-		return nil, errors.Join(err, r.Store.Drop(context.WithoutCancel(ctx), content.Key))
+	if err != nil || run.ID != id {
+		if err = errors.Join(err, r.Store.Drop(context.WithoutCancel(ctx), content.Key)); err != nil {
+			return nil, err
+		}
+		return r.await(ctx, run)
 	}
 	r.working.Go(func() {
 		if err := r.Process(r.context); err != nil && r.context.Err() == nil {
@@ -132,19 +136,36 @@ func (r *Runs) Start(ctx context.Context, n NewRun) (*ent.ImportRun, error) {
 	return r.await(ctx, run)
 }
 
+// open finds the import of an operator that is the same and has not ended, so that a file that is sent twice at once is one
+// import; nil where there is none. Then there is room for another one. Others of the operator wait for the transaction.
+func (r *Runs) open(ctx context.Context, tx *ent.Tx, operator uuid.UUID, same ...predicate.ImportRun) (*ent.ImportRun, error) {
+	system := authz.System(ctx)
+	if _, err := db.ForUpdate(r.DB, tx.Tenant.Query().Where(tenant.ID(operator)), db.KeepingKeys).OnlyID(system); err != nil {
+		return nil, fmt.Errorf("locking the operator of an import: %w", err)
+	}
+	mine := []predicate.ImportRun{importrun.TenantID(operator), importrun.EndedAtIsNil()}
+	run, err := tx.ImportRun.Query().Where(mine...).Where(same...).Where(importrun.BlobKeyNEQ("")).Order(importrun.ByQueuedAt(), importrun.ByID()).First(system)
+	if err == nil || !ent.IsNotFound(err) {
+		return run, wrap(err, "looking for the same import")
+	}
+	waiting, err := tx.ImportRun.Query().Where(mine...).Count(system)
+	if err == nil && waiting >= maxOpen {
+		err = fault.New("TOO_MANY_IMPORTS")
+	}
+	return nil, wrap(err, "counting imports")
+}
+
 // enter writes a new run, and that into the audit log.
-func (r *Runs) enter(ctx context.Context, n NewRun, change func(*ent.ImportRunCreate)) (*ent.ImportRun, error) {
-	return db.InTx(ctx, r.DB, func(tx *ent.Tx) (*ent.ImportRun, error) {
-		create := tx.ImportRun.Create().SetKind(n.Kind).SetFormat(n.Format).SetMode(n.Mode).
-			SetFilename(shortened(n.Filename)).SetQueuedAt(db.Moment(r.Now()))
-		change(create)
-		run, err := create.Save(authz.System(ctx))
-		if err != nil {
-			return nil, fmt.Errorf("putting an import into the queue: %w", err)
-		}
-		return run, r.Audit.Record(ctx, tx, audit.Change{Tenant: run.TenantID, Action: "data.import", Kind: "ImportRun", Subject: run.ID, Label: run.Filename,
-			After: map[string]any{"kind": run.Kind, "format": run.Format, "mode": run.Mode, "sha256": run.Sha256}})
-	})
+func (r *Runs) enter(ctx context.Context, tx *ent.Tx, n NewRun, change func(*ent.ImportRunCreate)) (*ent.ImportRun, error) {
+	create := tx.ImportRun.Create().SetKind(n.Kind).SetFormat(n.Format).SetMode(n.Mode).
+		SetFilename(shortened(n.Filename)).SetQueuedAt(db.Moment(r.Now()))
+	change(create)
+	run, err := create.Save(authz.System(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("putting an import into the queue: %w", err)
+	}
+	return run, r.Audit.Record(ctx, tx, audit.Change{Tenant: run.TenantID, Action: "data.import", Kind: "ImportRun", Subject: run.ID, Label: run.Filename,
+		After: map[string]any{"kind": run.Kind, "format": run.Format, "mode": run.Mode, "sha256": run.Sha256}})
 }
 
 // shortened is the name of a file without its folders, as far as it is shown.
@@ -260,6 +281,32 @@ func (r *Runs) StartedBy(ctx context.Context, run *ent.ImportRun) (*ent.User, er
 		return nil, err
 	}
 	return people[*run.StartedByID], nil
+}
+
+// Position is how many imports of its kind come before a run that waits; nil once it was begun.
+func (r *Runs) Position(ctx context.Context, run *ent.ImportRun) (*int, error) {
+	before, err := ent.Load(ctx, run.Siblings(), "position", func(ctx context.Context, runs []*ent.ImportRun) (map[uuid.UUID]*int, error) {
+		places := map[uuid.UUID]*int{}
+		if !slices.ContainsFunc(runs, func(run *ent.ImportRun) bool { return run.State == importrun.StateQUEUED }) {
+			return places, nil
+		}
+		// At most maxOpen of each operator are open.
+		open, err := r.DB.Client.ImportRun.Query().Where(importrun.EndedAtIsNil()).Order(importrun.ByQueuedAt(), importrun.ByID()).All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("looking which imports come before: %w", err)
+		}
+		before := map[line]int{}
+		for _, run := range open {
+			of := line{run.TenantID, run.Kind}
+			if run.State == importrun.StateQUEUED {
+				n := before[of]
+				places[run.ID] = &n
+			}
+			before[of]++
+		}
+		return places, nil
+	})
+	return before[run.ID], err
 }
 
 // Progress is the share of a run that is done, from 0 to 1.

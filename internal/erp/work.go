@@ -93,14 +93,16 @@ func (r *Runs) take(ctx context.Context) (*ent.ImportRun, error) {
 	return next.run, err
 }
 
+// line is where imports wait for each other.
+type line struct {
+	tenant uuid.UUID
+	kind   importrun.Kind
+}
+
 // choose picks the next run of those that are open. What the command line began and did not end is
 // over: nobody else has its file.
 func (r *Runs) choose(ctx context.Context, tx *ent.Tx, runs []*ent.ImportRun) (*ent.ImportRun, error) {
 	now := db.Moment(r.Now())
-	type line struct {
-		tenant uuid.UUID
-		kind   importrun.Kind
-	}
 	busy := map[line]bool{}
 	var left *ent.ImportRun
 	for _, run := range runs {

@@ -32,12 +32,13 @@ const (
 	CSV  Format = "CSV"
 	XLSX Format = "XLSX"
 	PDF  Format = "PDF"
+	JSON Format = "JSON" // of what is no table
 )
 
 // MediaType is the format's media type.
 func (f Format) MediaType() string {
 	return map[Format]string{
-		CSV: "text/csv; charset=utf-8", PDF: "application/pdf",
+		CSV: "text/csv; charset=utf-8", PDF: "application/pdf", JSON: "application/json",
 		XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 	}[f]
 }

@@ -83,6 +83,27 @@ func (s *Service) confirm(ctx context.Context, u *ent.User, typed string) error 
 	return s.succeed(ctx, attempt)
 }
 
+// ExportMyDataInput confirms who asks for what is kept about it.
+type ExportMyDataInput struct {
+	CurrentPassword string
+	Code            *string
+}
+
+// ConfirmSelf has the viewer show once more who it is: by the password, and by a code where it has set codes up (PRIV-04).
+func (s *Service) ConfirmSelf(ctx context.Context, in ExportMyDataInput) error {
+	u, err := s.self(ctx)
+	if err != nil {
+		return err
+	}
+	if u.OtpEnabled && (in.Code == nil || *in.Code == "") {
+		return fault.New("VALUE_REQUIRED", "code")
+	}
+	if err := s.confirm(ctx, u, in.CurrentPassword); err != nil || !u.OtpEnabled {
+		return err
+	}
+	return s.spend(ctx, u, *in.Code)
+}
+
 // newPassword is the hash of a new password, or every rule that it breaks together
 // with what else is wrong with the form.
 func (s *Service) newPassword(ctx context.Context, u *ent.User, typed, field string, former []string, faults fault.List) (string, error) {

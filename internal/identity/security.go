@@ -48,7 +48,11 @@ func (s *Service) refusedLogin(ctx context.Context, u *ent.User, reason string) 
 
 // onceAMinute notes what may be repeated without end: the first time in a minute, on whichever replica.
 func (s *Service) onceAMinute(ctx context.Context, key []string, note func() error) error {
-	slot, err := s.Throttle.Take(ctx, "noted", strings.Join(key, " "), throttle.Allowance{Burst: 1, Refill: time.Minute})
+	return s.onceIn(ctx, time.Minute, key, note)
+}
+
+func (s *Service) onceIn(ctx context.Context, span time.Duration, key []string, note func() error) error {
+	slot, err := s.Throttle.Take(ctx, "noted", strings.Join(key, " "), throttle.Allowance{Burst: 1, Refill: span})
 	if err != nil {
 		return unavailable(err)
 	}
@@ -66,6 +70,33 @@ func (s *Service) NoteOnceAMinute(ctx context.Context, doing string, key []strin
 	s.notes.put(ctx, doing, func(ctx context.Context) error {
 		return s.onceAMinute(ctx, key, func() error { return s.Audit.Note(ctx, c) })
 	})
+}
+
+// NoteReading notes in the log of each of these companies that an agent takes a list with something of it out without acting for
+// it: once an hour, for each list (PRIV-08). What an agent reads while it acts is below the entry that says so.
+func (s *Service) NoteReading(ctx context.Context, list string, of func(context.Context) (map[uuid.UUID]bool, error)) error {
+	v, err := authz.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	if v.ActsFor() || !v.Has(authz.ServiceAgent) && !v.Has(authz.PartnerAgent) {
+		return nil
+	}
+	companies, err := of(ctx)
+	if err != nil {
+		return err
+	}
+	for of := range companies {
+		if of == v.Tenant {
+			continue
+		}
+		c := audit.Change{Tenant: of, Action: "data.read", Kind: "File", Label: list, Security: true}
+		err := s.onceIn(ctx, time.Hour, []string{c.Action, v.User.String(), of.String(), list}, func() error { return s.Audit.Note(ctx, c) })
+		if err != nil {
+			return fmt.Errorf("noting that a company's data is read: %w", err)
+		}
+	}
+	return nil
 }
 
 // noteEnd notes that somebody ended its sessions. A session of an agent is of its own company.

@@ -33,6 +33,19 @@ func (r *Room) Copy(ctx context.Context, organization, username string) (Copy, e
 	if err != nil {
 		return Copy{}, err
 	}
+	return r.copy(ctx, u)
+}
+
+// CopyOf is Copy for the user itself.
+func (r *Room) CopyOf(ctx context.Context, id uuid.UUID) (Copy, error) {
+	u, err := r.db.Client.User.Get(ctx, id)
+	if err != nil {
+		return Copy{}, fmt.Errorf("finding a user: %w", err)
+	}
+	return r.copy(ctx, u)
+}
+
+func (r *Room) copy(ctx context.Context, u *ent.User) (Copy, error) {
 	inventory, err := Inventory()
 	if err != nil {
 		return Copy{}, err
