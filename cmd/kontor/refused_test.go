@@ -72,7 +72,7 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 func TestAnExportOfAUserWritesOverNothing(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	environment := []string{"KONTOR_DATABASE_URL=sqlite://" + filepath.Join(folder, "kontor.db"), "KONTOR_BLOB_URL=file://" + filepath.Join(folder, "blobs")}
+	environment := []string{"KONTOR_DATABASE_URL=sqlite://" + filepath.Join(folder, "kontor.db"), "KONTOR_BLOB_URL=file://" + filepath.Join(folder, "blobs"), "KONTOR_SECRET=0123456789abcdef0123456789abcdef"}
 	path, err := binary()
 	if err != nil {
 		t.Fatalf("building the binary: %v", err)
