@@ -46,7 +46,7 @@ func importCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			content, err := openImport(path)
+			content, err := openInput(path, "the file to import")
 			if err != nil {
 				return err
 			}
@@ -110,15 +110,15 @@ func newRun(path string, c *cli.Command) (erp.NewRun, error) {
 	return what, nil
 }
 
-// openImport opens the file to import. What comes on standard input is written down first: it is
-// read more than once.
-func openImport(path string) (*os.File, error) {
+// openInput opens a file that a command reads; what says what it is. What comes on standard input is written
+// down first: it is read more than once.
+func openInput(path, what string) (*os.File, error) {
 	if path == "-" {
 		return erp.Spool(os.Stdin)
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening the file to import: %w", err)
+		return nil, fmt.Errorf("opening %s: %w", what, err)
 	}
 	return file, nil
 }

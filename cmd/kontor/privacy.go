@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -44,8 +45,12 @@ func userExportCommand() *cli.Command {
 		ArgsUsage: "[FILE] (standard output unless told)",
 		Description: "For whoever asks what is kept about it: the rows about the user of every table, without what is secret and without what is\n" +
 			"about others. That it was given out is in the audit log of the user's company.",
-		Flags: personFlags(),
+		Flags: append(personFlags(), &cli.BoolFlag{Name: "force", Usage: "write over a file that is there"}),
 		Action: func(ctx context.Context, c *cli.Command) error {
+			// Before anything is read: that a copy was given out is noted, and cannot be taken back.
+			if err := unwritten(c.Args().First()); err != nil && !c.Bool("force") {
+				return err
+			}
 			return withPrivacy(ctx, c, func(ctx context.Context, room *privacy.Room) error {
 				all, err := room.Copy(ctx, c.String("organization"), c.String("username"))
 				if err != nil {
@@ -58,6 +63,21 @@ func userExportCommand() *cli.Command {
 				})
 			})
 		},
+	}
+}
+
+// unwritten refuses a file that is there: the copy of one person must not be lost to that of another.
+func unwritten(name string) error {
+	if name == "" || name == "-" {
+		return nil
+	}
+	switch _, err := os.Lstat(name); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("looking for the file to export to: %w", err)
+	default:
+		return fmt.Errorf("%s is there already: name another file, or say --force to write over it", name)
 	}
 }
 
@@ -95,7 +115,7 @@ func erasuresCommand() *cli.Command {
 				if c.Args().Len() != 1 {
 					return errors.New("name one file with erasures, or - for standard input")
 				}
-				list, err := openImport(c.Args().First())
+				list, err := openInput(c.Args().First(), "the list of erasures")
 				if err != nil {
 					return err
 				}

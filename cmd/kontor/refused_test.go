@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -62,5 +63,43 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The copy of what is kept about one person is not lost to that of another, and a missing file is called what it is.
+//
+// Case: PRIV-04
+func TestAnExportOfAUserWritesOverNothing(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	environment := []string{"KONTOR_DATABASE_URL=sqlite://" + filepath.Join(folder, "kontor.db"), "KONTOR_BLOB_URL=file://" + filepath.Join(folder, "blobs"), "KONTOR_SECRET=0123456789abcdef0123456789abcdef"}
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("building the binary: %v", err)
+	}
+	run(t, environment, path, "migrate")
+	run(t, environment, path, "demo")
+	file := filepath.Join(folder, "copy.json")
+	of := func(username string, flags ...string) []string {
+		return append(append([]string{"user", "export", "--organization", "HANSA", "--username", username}, flags...), file)
+	}
+	copied := func() string {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	run(t, environment, path, of("anna.abel")...)
+	first := copied()
+	if said := refused(t, environment, of("gerd.grau")...); !strings.Contains(said, "--force") || copied() != first {
+		t.Errorf("a second copy is refused with %s", said)
+	}
+	run(t, environment, path, of("gerd.grau", "--force")...)
+	if second := copied(); second == first || !strings.Contains(second, "gerd.grau") {
+		t.Errorf("with --force the copy is %.300s", second)
+	}
+	if said := refused(t, environment, "erasures", "apply", filepath.Join(folder, "none")); !strings.Contains(said, "opening the list of erasures") {
+		t.Errorf("without a list it says %s", said)
 	}
 }
