@@ -41,9 +41,9 @@ func (r *importRunResolver) StartedBy(ctx context.Context, obj *ent.ImportRun) (
 }
 
 func (r *mutationResolver) ImportData(ctx context.Context, input model.ImportDataInput) (*model.ImportDataPayload, error) {
-	content, name := input.File.Open()
+	content, name, size := input.File.Open()
 	run, err := r.imports.Start(ctx, erp.NewRun{
-		Kind: input.Kind, Format: input.Format, Mode: input.Mode, Buyer: input.Buyer.Value(), Filename: name, From: content,
+		Kind: input.Kind, Format: input.Format, Mode: input.Mode, Buyer: input.Buyer.Value(), Filename: name, From: content, Size: size,
 	})
 	errors, err := r.userErrors(ctx, err)
 	return &model.ImportDataPayload{Run: run, Errors: errors}, err

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"kontor/authz"
@@ -138,13 +138,27 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	if err := errors.Join(control.SetWriteDeadline(time.Now().Add(downloadTimeout)), control.SetReadDeadline(time.Time{})); err != nil {
 		s.log.WarnContext(ctx, "a long download may break off", "requestId", requestID(ctx), "error", err)
 	}
+	turn, err := s.gate.enter(ctx)
+	if err != nil {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, lang.Text(l.Language, graph.CodeUnavailable, nil), http.StatusServiceUnavailable)
+		return
+	}
+	turn = sync.OnceFunc(turn)
+	defer turn()
 	s.downloading.Add(1)
 	defer s.downloading.Add(-1)
-	file := &fileWriter{ResponseWriter: w, link: l, note: func() error { return s.noteDownload(ctx, v, l) }}
+	file := &fileWriter{ResponseWriter: w, leave: turn, note: func(status int) error { return s.noteDownload(ctx, v, l, fromStart(r, status, w.Header())) }}
 	if l.List == "document" {
-		err = s.sendDocument(ctx, w, r, l)
+		err = s.sendDocument(ctx, file, r, l)
 	} else {
+		attach(file, l.Format.MediaType(), l.filename())
 		err = s.write(ctx, file, l)
+	}
+	if err != nil && !file.begun { // what is sent instead is no file
+		for _, name := range []string{"Content-Disposition", "Content-Security-Policy", "Content-Range", "ETag", "Last-Modified", "Accept-Ranges"} {
+			w.Header().Del(name)
+		}
 	}
 	switch {
 	case err == nil:
@@ -162,8 +176,9 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// write writes the file behind a link: a list, or the cart or a quote as a document.
-func (s *Server) write(ctx context.Context, w io.Writer, l link) error {
+// write writes the file behind a link: a list, or the cart or a quote as a document. A long list gives its
+// place at the gate back after its first rows, also where a file is made as a whole before it is sent.
+func (s *Server) write(ctx context.Context, w *fileWriter, l link) error {
 	document := map[string]func(context.Context, link) (export.Document, error){"cart": s.cartDocument, "quote": s.quoteDocument, "order": s.orderDocument}[l.List]
 	if document != nil && l.Format == export.PDF {
 		d, err := document(ctx, l)
@@ -179,33 +194,68 @@ func (s *Server) write(ctx context.Context, w io.Writer, l link) error {
 	if err != nil {
 		return err
 	}
+	rows, n := table.Rows, 0
+	table.Rows = func(yield func([]any, error) bool) {
+		for row, err := range rows {
+			if n++; n == batchRows {
+				w.leave()
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
 	return export.Write(w, l.Format, table)
 }
 
-// fileWriter sends the headers of a file with its first bytes, so that until then
-// an error can be told.
+// fileWriter sends a file, from its headers on, once it is noted that it is fetched: until then an error can
+// be told. Before the content goes out, which takes as long as the client likes, it leaves the gate.
 type fileWriter struct {
 	http.ResponseWriter
-	link  link
+	note  func(status int) error
+	leave func()
 	begun bool
-	note  func() error // that it is fetched, before anything of it leaves
+	err   error // why it was not noted
+}
+
+func (f *fileWriter) WriteHeader(status int) {
+	if f.begun || f.err != nil {
+		return
+	}
+	if f.err = f.note(status); f.err != nil {
+		return
+	}
+	f.begun = true
+	f.leave()
+	f.ResponseWriter.WriteHeader(status)
 }
 
 func (f *fileWriter) Write(content []byte) (int, error) {
-	if !f.begun {
-		if err := f.note(); err != nil {
-			return 0, err
-		}
-		f.begun = true
-		attach(f, f.link.Format.MediaType(), f.link.filename())
+	f.WriteHeader(http.StatusOK)
+	if f.err != nil {
+		return 0, f.err
 	}
 	return f.ResponseWriter.Write(content)
 }
 
+// fromStart tells whether an answer has the content of a file from its beginning. Several ranges in one answer
+// are taken for that, too.
+func fromStart(r *http.Request, status int, answer http.Header) bool {
+	if r.Method == http.MethodHead {
+		return false
+	}
+	part := answer.Get("Content-Range")
+	return status == http.StatusOK || status == http.StatusPartialContent && (part == "" || strings.HasPrefix(part, "bytes 0-"))
+}
+
 // noteDownload notes in the audit log of the company that the viewer works for that a file is
-// fetched (PRIV-03). What cannot be noted is not sent. The filter is not in it: it may name people.
-func (s *Server) noteDownload(ctx context.Context, v *authz.Viewer, l link) error {
-	if err := s.rooms.Audit.Note(ctx, downloadOf(v, l)); err != nil {
+// fetched (PRIV-03): once each time that it is sent from its beginning. Further parts of it, and questions
+// whether it has changed, belong to that: alone they are noted once an hour. What cannot be noted is not sent.
+// The filter is not in it: it may name people.
+func (s *Server) noteDownload(ctx context.Context, v *authz.Viewer, l link, whole bool) error {
+	c := downloadOf(v, l)
+	key := []string{c.Action, l.Tenant, l.User, l.Session, l.List, string(l.Format), string(l.Where)}
+	if err := s.rooms.Identity.NoteOnceAnHour(ctx, key, whole, c); err != nil {
 		return fmt.Errorf("noting a download: %w", err)
 	}
 	return nil

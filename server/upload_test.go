@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -120,11 +122,53 @@ func TestUploadsLeaveNothingBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		// One more of 4 GiB that wait is refused, and not kept.
+		alter(t, d, `UPDATE import_runs SET size = 4294967296 WHERE id = $1`, keyOf(t, waits.String(t, "importData.run.id")))
+		if got := strings.Join(importing(t, sabine, "PRODUCTS", "CSV", "GOOD_ROWS", "sku\n").Codes("importData"), " "); got != "TOO_MANY_IMPORTS" {
+			t.Errorf("beside 4 GiB that wait: %q", got)
+		}
 		k.Import(t)
 		for name := range left {
 			if _, err := os.Stat(filepath.Join(folder, name)); (err == nil) != (name != "old") {
 				t.Errorf("the %s one: %v", name, err)
 			}
+		}
+	})
+}
+
+// Contents that a killed server has kept for an import of all rows or none are gone once another one has
+// gone on with it and the file is refused.
+//
+// Requirement: CO-05
+// Case: IO-11
+func TestKilledImportsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		sabine, d := k.As(t, "sabine.kurz"), k.SQL(t)
+		before := filesIn(t, k.Blobs)
+		const killed = "%PDF-1.4 killed"
+		begun := keyOf(t, importing(t, sabine, "DOCUMENTS", "CSV", "GOOD_ROWS", "no archive").OK(t).String(t, "importData.run.id"))
+		alter(t, d, `UPDATE import_runs SET state = 'RUNNING', ended_at = NULL, leased_until = '2026-11-23 10:00:00+00:00' WHERE id = $1`, begun)
+		run := keyOf(t, importing(t, sabine, "DOCUMENTS", "CSV", "ALL_OR_NONE", zipped(t, map[string]string{
+			"documents.csv": "organization_id;kind;number;issued_on;contract_number;file\nHANSA;OTHER;V-1;2026-01-01;SV-100001;a.pdf\nHANSA;OTHER;V-2;2026-01-01;SV-NONE;a.pdf\n",
+			"a.pdf":         killed,
+		})).OK(t).String(t, "importData.run.id"))
+		alter(t, d, `UPDATE import_runs SET state = 'FAILED', ended_at = queued_at, leased_until = NULL WHERE id = $1`, begun)
+		// The server that began with it is gone, and its transaction; what it kept is there.
+		alter(t, d, `UPDATE import_runs SET state = 'RUNNING', takes = 1, started_at = queued_at, leased_until = queued_at WHERE id = $1`, run)
+		tenant := columnOf(t, d, `SELECT id FROM tenants WHERE organization_id = 'HANSA'`)[0]
+		sum := sha256.Sum256([]byte(killed))
+		path := filepath.Join(k.Blobs, tenant, hex.EncodeToString(sum[:]))
+		if err := os.WriteFile(path, []byte(killed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k.Clock.Advance(time.Minute)
+		k.Import(t)
+		if state := columnOf(t, d, `SELECT state FROM import_runs WHERE id = $1`, run)[0]; state != "REJECTED" {
+			t.Fatalf("the import that was gone on with is %s", state)
+		}
+		if after := filesIn(t, k.Blobs); len(after) != len(before) {
+			t.Errorf("%d files became %d", len(before), len(after))
 		}
 	})
 }

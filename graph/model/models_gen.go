@@ -854,7 +854,7 @@ type UpdateTenantSettingsPayload struct {
 // | `VALUE_INVALID` | contains characters that are not allowed, such as control characters |
 // | `TOO_MANY_ITEMS` | more than can be handled at once |
 // | `NUMBER_OUT_OF_RANGE` | smaller or larger than is possible |
-// | `TOO_MANY_IMPORTS` | twenty imports wait or are being done: wait until one has ended |
+// | `TOO_MANY_IMPORTS` | twenty imports, or files of 4 GiB, wait or are being done: wait until one has ended |
 // | `FILE_MISSING` | a file is sent as multipart/form-data: `operations` with null in its place, `map`, and the file |
 // | `FILE_EMPTY` | a file without content |
 // | `IMPORT_KIND_REFUSED` | such rows are imported by the command line only |

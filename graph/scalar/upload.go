@@ -21,9 +21,9 @@ func (u *Upload) UnmarshalGQL(value any) error {
 func (u Upload) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, "null") }
 
 // Open gives the content, and the name that the file had where it came from; nil where no file came.
-func (u Upload) Open() (content io.Reader, name string) {
+func (u Upload) Open() (content io.Reader, name string, size int64) {
 	if u.sent == nil {
-		return nil, ""
+		return nil, "", 0
 	}
-	return u.sent.File, u.sent.Filename
+	return u.sent.File, u.sent.Filename, u.sent.Size
 }

@@ -35,11 +35,15 @@ var (
 type Store struct {
 	bucket *blob.Bucket
 	folder *os.Root // what bucket is in; nil where it is elsewhere
-	wrote  *[]string
+	put    *[]string
+	found  bool // are those that were there noted, too
 }
 
-// Noting is the store, which notes the keys of contents that Put writes because they were not there.
-func (s *Store) Noting(keys *[]string) *Store { return &Store{s.bucket, s.folder, keys} }
+// Noting is the store, which notes the keys of contents that Put writes because they were not there; found:
+// also of those that were.
+func (s *Store) Noting(keys *[]string, found bool) *Store {
+	return &Store{s.bucket, s.folder, keys, found}
+}
 
 // Kept is what is to be remembered of a content: where it is, and what it was.
 type Kept struct {
@@ -92,14 +96,17 @@ func (s *Store) Put(ctx context.Context, tenant uuid.UUID, content []byte) (Kept
 	}
 	k := Name(tenant, content)
 	if s.check(ctx, k) == nil {
+		if s.put != nil && s.found {
+			*s.put = append(*s.put, k.Key)
+		}
 		return k, nil
 	}
 	// Written beside and renamed: a content is there as a whole or not at all.
 	if err := s.bucket.WriteAll(ctx, k.Key, content, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
 		return Kept{}, fmt.Errorf("keeping a content: %w", err)
 	}
-	if s.wrote != nil {
-		*s.wrote = append(*s.wrote, k.Key)
+	if s.put != nil {
+		*s.put = append(*s.put, k.Key)
 	}
 	return k, nil
 }

@@ -106,6 +106,8 @@ type Importer struct {
 	// folder has the files that rows name, and store is where they are kept.
 	folder fs.FS
 	store  *blobs.Store
+	// goesOn is set where somebody else has begun with the import.
+	goesOn bool
 	// buyer is who pays the prices of BMEcat files; empty: whom they name.
 	buyer string
 }

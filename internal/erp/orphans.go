@@ -15,16 +15,17 @@ import (
 )
 
 // inTx runs a transaction of an import. The store knows nothing of transactions: contents that were
-// written for rows that did not go in are dropped afterwards.
+// written for rows that did not go in are dropped afterwards, also those that somebody wrote whose import
+// this one goes on with.
 func (i *Importer) inTx(ctx context.Context, do func(i *Importer, tx *ent.Tx) error) error {
-	var wrote []string
+	var put []string
 	noting := *i
 	if i.store != nil {
-		noting.store = i.store.Noting(&wrote)
+		noting.store = i.store.Noting(&put, i.goesOn)
 	}
 	_, err := db.InTx(ctx, i.db, func(tx *ent.Tx) (struct{}, error) { return struct{}{}, do(&noting, tx) })
-	if len(wrote) > 0 && ctx.Err() == nil { // else somebody goes on with the import, and needs them
-		if failed := i.dropUnused(ctx, wrote); failed != nil {
+	if len(put) > 0 && ctx.Err() == nil { // else somebody goes on with the import, and needs them
+		if failed := i.dropUnused(ctx, put); failed != nil {
 			slog.WarnContext(ctx, "contents of documents that were not let in are left over", "error", failed)
 		}
 	}

@@ -77,10 +77,15 @@ type NewRun struct {
 	Filename string
 	// From is the content; nil where none came.
 	From io.Reader
+	Size int64 // of the content, in bytes; 0 where it is not known
 }
 
-// maxOpen bounds the imports of an operator that wait or are being done: each keeps its file.
-const maxOpen = 20
+// maxOpen bounds the imports of an operator that wait or are being done, and maxOpenBytes what is in their
+// files, in bytes: each is kept until its import has ended.
+const (
+	maxOpen      = 20
+	maxOpenBytes = 4 << 30
+)
 
 // MaxFilename bounds the names of files, in characters.
 const MaxFilename = 200
@@ -104,6 +109,17 @@ func (r *Runs) Start(ctx context.Context, n NewRun) (*ent.ImportRun, error) {
 	}
 	if len(faults) > 0 {
 		return nil, faults
+	}
+	open, err := r.DB.Client.ImportRun.Query().Where(importrun.EndedAtIsNil()).Select(importrun.FieldSize).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the imports that are open: %w", err)
+	}
+	together := n.Size
+	for _, run := range open {
+		together += run.Size
+	}
+	if together > maxOpenBytes {
+		return nil, fault.New("TOO_MANY_IMPORTS")
 	}
 	id := uuid.Must(uuid.NewV7())
 	content, err := r.Store.Stash(ctx, id.String(), n.From)

@@ -193,7 +193,7 @@ func (r *Runs) carryOut(ctx context.Context, run *ent.ImportRun, content *os.Fil
 		return fmt.Errorf("finding the operator of an import: %w", err)
 	}
 	importer := NewImporter(r.DB, r.Hasher, r.Now)
-	importer.within, importer.changed = operator, r.Changed
+	importer.within, importer.changed, importer.goesOn = operator, r.Changed, run.Takes > 1
 	if Kind(run.Kind) == Documents {
 		rows, within, err := archive(content, run.Size, Format(run.Format))
 		if err != nil {

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bufio"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -12,11 +13,13 @@ import (
 // writeCSV writes what spreadsheets of the language open without questions: German
 // ones want semicolons, decimal commas and a mark of UTF-8.
 func writeCSV(w io.Writer, t Table) error {
-	out := csv.NewWriter(w)
+	// The mark waits with the first rows: until these are there, an error can be told.
+	begun := bufio.NewWriter(w)
+	out := csv.NewWriter(begun) // uses that buffer as its own
 	out.UseCRLF = true
 	if t.Language == "de" {
 		out.Comma = ';'
-		if _, err := io.WriteString(w, "\uFEFF"); err != nil {
+		if _, err := begun.WriteString("\uFEFF"); err != nil {
 			return fmt.Errorf("writing CSV: %w", err)
 		}
 	}

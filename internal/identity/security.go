@@ -48,15 +48,16 @@ func (s *Service) refusedLogin(ctx context.Context, u *ent.User, reason string) 
 
 // onceAMinute notes what may be repeated without end: the first time in a minute, on whichever replica.
 func (s *Service) onceAMinute(ctx context.Context, key []string, note func() error) error {
-	return s.onceIn(ctx, time.Minute, key, note)
+	return s.onceIn(ctx, time.Minute, key, false, note)
 }
 
-func (s *Service) onceIn(ctx context.Context, span time.Duration, key []string, note func() error) error {
-	slot, err := s.Throttle.Take(ctx, "noted", strings.Join(key, " "), throttle.Allowance{Burst: 1, Refill: span})
+// onceIn notes something once in a time, or always.
+func (s *Service) onceIn(ctx context.Context, every time.Duration, key []string, always bool, note func() error) error {
+	slot, err := s.Throttle.Take(ctx, "noted", strings.Join(key, " "), throttle.Allowance{Burst: 1, Refill: every})
 	if err != nil {
 		return unavailable(err)
 	}
-	if !slot.Allowed {
+	if !slot.Allowed && !always {
 		return nil
 	}
 	if err := note(); err != nil {
@@ -91,12 +92,18 @@ func (s *Service) NoteReading(ctx context.Context, list string, of func(context.
 			continue
 		}
 		c := audit.Change{Tenant: of, Action: "data.read", Kind: "File", Label: list, Security: true}
-		err := s.onceIn(ctx, time.Hour, []string{c.Action, v.User.String(), of.String(), list}, func() error { return s.Audit.Note(ctx, c) })
+		err := s.onceIn(ctx, time.Hour, []string{c.Action, v.User.String(), of.String(), list}, false, func() error { return s.Audit.Note(ctx, c) })
 		if err != nil {
 			return fmt.Errorf("noting that a company's data is read: %w", err)
 		}
 	}
 	return nil
+}
+
+// NoteOnceAnHour notes, before it is done, what belongs to what was noted within the hour; always: it is a
+// beginning, after which that holds for what belongs to it.
+func (s *Service) NoteOnceAnHour(ctx context.Context, key []string, always bool, c audit.Change) error {
+	return s.onceIn(ctx, time.Hour, key, always, func() error { return s.Audit.Note(ctx, c) })
 }
 
 // noteEnd notes that somebody ended its sessions. A session of an agent is of its own company.
