@@ -1,7 +1,7 @@
 # Everything a developer does with Kontor; `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run centre build test race timing soak bench check-exports generate lint verify setup web contract chart clients changelog vulnerabilities vulnerabilities-of-today
+.PHONY: help run centre build test race timing soak shuffled bench check-exports generate lint verify setup web contract chart clients changelog vulnerabilities vulnerabilities-of-today
 .NOTPARALLEL:
 
 # go.mod names the Go that has what is known mended. It comes from the module proxy; without one the Go that is installed does.
@@ -50,6 +50,10 @@ soak: setup ## compare lists, checks and explanations in so many other worlds: m
 		echo "seed $$seed"; KONTOR_SEED=$$seed go test -count=1 ./internal/access -run 'TestListsAndChecksAgree' || exit 1; \
 	done
 	go test ./authz -rapid.checks=20000
+
+RUNS ?= 20
+shuffled: setup web ## run all tests so many times under the race detector, each time in another order: make shuffled RUNS=20
+	go test $(RACE) -shuffle=on -count=$(RUNS) -timeout 24h ./...
 
 bench: setup build ## measure Kontor against hand-written comparators on PostgreSQL
 	go run ./cmd/bench
