@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"kontor/server/servertest"
 )
@@ -81,6 +82,35 @@ func TestLimitsOfDocuments(t *testing.T) {
 			}
 		}
 	})
+}
+
+// However often a document spreads its fragments, that takes no time: the fastest of a few tries counts, since other tests
+// have the machine, too. What is worked out again for each spread takes seconds from 26 levels on, each time.
+//
+// Case: GQL-02
+func TestFanOutsAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	const atOnce = 5 * time.Millisecond
+	k := servertest.Start(t, servertest.Backends[0])
+	nobody := k.Anonymous()
+	for name, document := range map[string]string{
+		"10 levels": fanOut(10, "...f%d ...f%d"), "20 levels": fanOut(20, "...f%d ...f%d"), "26 levels": fanOut(26, "...f%d ...f%d"), "40 levels": fanOut(40, "...f%d ...f%d"),
+		"80 levels": fanOut(80, "...f%d ...f%d"), "inline fragments": fanOut(40, "... on Query { ...f%d } ... { ...f%d }"), "itself": "{ ...f0 } fragment f0 on Query { ...f0 }",
+		"a circle": "{ ...f0 } fragment f0 on Query { ...f1 } fragment f1 on Query { ...f0 }", "1,000 unused fragments": "{ __typename }" + unused(1000),
+	} {
+		fastest := time.Hour
+		for try := 0; try < 100 && fastest >= atOnce; try++ {
+			began := time.Now()
+			answer := nobody.Do(t, document, nil)
+			fastest = min(fastest, time.Since(began))
+			if answer.Status != http.StatusBadRequest {
+				t.Fatalf("%s: %d %.200s", name, answer.Status, answer.Body)
+			}
+		}
+		if fastest >= atOnce {
+			t.Errorf("%s: took %s", name, fastest)
+		}
+	}
 }
 
 // Bodies that are larger than they may be are not read to the end, and what is read

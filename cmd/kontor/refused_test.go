@@ -39,6 +39,23 @@ func TestDemoDataIsRefusedInProduction(t *testing.T) {
 	}
 }
 
+// In production nobody makes a user with a password that two know.
+//
+// Case: PRIV-10
+func TestInitialPasswordsAreRefusedInProduction(t *testing.T) {
+	t.Parallel()
+	p := newProduction(t)
+	p.kontor(t, "migrate")
+	p.kontor(t, "demo", "--public-passwords")
+	create := []string{"user", "create", "--organization", "HANSA", "--username", "new.person", "--email", "new.person@hansa.example", "--first-name", "Nele", "--last-name", "Neu", "--role", "MASTER_ADMIN"}
+	if said := refused(t, append(p.environment, "KONTOR_DATABASE_URL="+p.owner), create...); !strings.Contains(said, "take --link") {
+		t.Errorf("without a link: %s", said)
+	}
+	if said := p.kontor(t, append(create, "--link")...); !strings.Contains(said, "https://portal.example.com/") {
+		t.Errorf("with one: %s", said)
+	}
+}
+
 // Whatever is wrong with the settings is told at once, from wherever they are.
 //
 // Case: PRIV-10

@@ -31,9 +31,10 @@ func userCreateCommand() *cli.Command {
 		Usage: "make a user with an initial password, or with a link to choose one",
 		Description: "The initial password is read from standard input, one line, so that it is in no process list and\n" +
 			"no shell history. The user must change it at the first login, within ten days. With --link nobody knows a password: the command prints an\n" +
-			"address that works once, for 90 days, at which the user chooses one. That is the way for the first administrator.",
+			"address that works once, for 90 days, at which the user chooses one. That is the way for the first administrator,\n" +
+			"and the only one in production.",
 		Flags: []cli.Flag{
-			databaseFlag(), secretFlag(), baseURLFlag(),
+			databaseFlag(), secretFlag(), baseURLFlag(), envFlag(),
 			&cli.BoolFlag{Name: "link", Usage: "print a link to choose a password instead of reading one"},
 			&cli.StringFlag{Name: "organization", Required: true, Usage: "organization `ID` of the tenant"},
 			&cli.StringFlag{Name: "username", Required: true, Usage: "`NAME` to log in with, 6 to 32 characters"},
@@ -45,6 +46,9 @@ func userCreateCommand() *cli.Command {
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			initial := ""
+			if !c.Bool("link") && c.String("env") != "development" {
+				return errors.New("KONTOR_ENV=production refuses an initial password, which two would know: take --link")
+			}
 			if !c.Bool("link") {
 				fmt.Fprintln(os.Stderr, "Initial password, one line:")
 				var err error
