@@ -7,9 +7,7 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"kontor/ent"
-	"kontor/ent/auditentry"
 	"kontor/graph/generated"
 	"kontor/graph/model"
 	"kontor/graph/scalar"
@@ -17,10 +15,6 @@ import (
 
 	"github.com/google/uuid"
 )
-
-func (r *auditEntryResolver) Kind(ctx context.Context, obj *ent.AuditEntry) (auditentry.Class, error) {
-	panic(fmt.Errorf("not implemented: Kind - kind"))
-}
 
 func (r *auditEntryResolver) Actor(ctx context.Context, obj *ent.AuditEntry) (*model.AuditActor, error) {
 	if obj.ActorID == nil {

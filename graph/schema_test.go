@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -161,6 +162,24 @@ func TestSchemaAndPolicyNameTheSameRolesAndRights(t *testing.T) {
 	for _, right := range authz.Rights {
 		if schema.Types["ContractRight"].EnumValues.ForName(string(right)) == nil {
 			t.Errorf("the schema does not know the right %s", right)
+		}
+	}
+}
+
+// gqlgen writes a resolver that panics for whatever a field is not bound to: each is written by somebody.
+func TestNoResolverIsMissing(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.resolvers.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no resolvers: %v", err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(content), `panic(fmt.Errorf("not implemented`) {
+			t.Errorf("%s has a resolver that is not there: write it, or bind its field in gqlgen.yml", file)
 		}
 	}
 }

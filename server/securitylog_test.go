@@ -200,3 +200,22 @@ func TestEachSecurityEventLeavesOneEntry(t *testing.T) {
 		}
 	})
 }
+
+// An entry says which kind it is of.
+//
+// Case: PRIV-03
+func TestEntriesSayTheirKind(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, k *servertest.Kontor) {
+		martha := k.As(t, "martha.hansen")
+		changePassword(t, martha, servertest.DemoPassword, "Marke-Neu-1!").OK(t)
+		for _, kind := range []string{"SECURITY", "CHANGE"} {
+			for _, page := range []string{"nodes { kind action }", "edges { node { id kind } } nodes { kind }"} {
+				answer := k.As(t, "moritz.hansen").Do(t, `query($k: AuditLogKind!) { auditLog(first: 1, where: {kind: $k}) { `+page+` } }`, servertest.Vars{"k": kind}).OK(t)
+				if got := answer.String(t, "auditLog.nodes.0.kind"); got != kind {
+					t.Errorf("of kind %s: %s", kind, answer.Body)
+				}
+			}
+		}
+	})
+}

@@ -26,8 +26,6 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type AuditEntryResolver interface {
-	Kind(ctx context.Context, obj *ent.AuditEntry) (auditentry.Class, error)
-
 	Actor(ctx context.Context, obj *ent.AuditEntry) (*model.AuditActor, error)
 	Subject(ctx context.Context, obj *ent.AuditEntry) (*model.AuditSubject, error)
 	Before(ctx context.Context, obj *ent.AuditEntry) (*scalar.JSON, error)
@@ -183,7 +181,7 @@ func (ec *executionContext) _AuditEntry_kind(ctx context.Context, field graphql.
 			return ec.fieldContext_AuditEntry_kind(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.AuditEntry().Kind(ctx, obj)
+			return obj.Class, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v auditentry.Class) graphql.Marshaler {
@@ -194,7 +192,7 @@ func (ec *executionContext) _AuditEntry_kind(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_AuditEntry_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, "AuditLogKind")
+	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, "AuditLogKind")
 }
 
 func (ec *executionContext) _AuditEntry_result(ctx context.Context, field graphql.CollectedField, obj *ent.AuditEntry) (ret graphql.Marshaler) {
@@ -858,11 +856,10 @@ func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSe
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "kind":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._AuditEntry_kind(ctx, field, obj)
-				})
+			out.Values[i] = ec._AuditEntry_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "result":
 			out.Values[i] = ec._AuditEntry_result(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

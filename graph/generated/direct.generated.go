@@ -193,6 +193,7 @@ var directSchema = direct.Schema{
 			"id":        nil,
 			"sequence":  nil,
 			"at":        nil,
+			"kind":      nil,
 			"result":    nil,
 			"action":    nil,
 			"ipAddress": nil,
@@ -2089,6 +2090,8 @@ func fieldAuditEntry(ctx context.Context, w *direct.Writer, f *direct.Field, obj
 		return writeNInt2int64(ctx, w, f, obj.Sequence)
 	case "at":
 		return writeNDateTime2timeᚐTime(ctx, w, f, obj.At)
+	case "kind":
+		return writeNAuditLogKind2kontorᚋentᚋauditentryᚐClass(ctx, w, f, obj.Class)
 	case "result":
 		return writeNAuditResult2kontorᚋentᚋauditentryᚐResult(ctx, w, f, obj.Result)
 	case "action":
@@ -6123,6 +6126,11 @@ func writeNAuditEntry2ᚖkontorᚋentᚐAuditEntry(ctx context.Context, w *direc
 		return false
 	}
 	return selectionAuditEntry(ctx, w, f.Plans[0], v)
+}
+
+func writeNAuditLogKind2kontorᚋentᚋauditentryᚐClass(ctx context.Context, w *direct.Writer, f *direct.Field, v auditentry.Class) bool {
+	v.MarshalGQL(w)
+	return true
 }
 
 func writeNAuditResult2kontorᚋentᚋauditentryᚐResult(ctx context.Context, w *direct.Writer, f *direct.Field, v auditentry.Result) bool {

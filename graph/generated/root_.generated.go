@@ -204,9 +204,9 @@ type ComplexityRoot struct {
 		After     func(childComplexity int) int
 		At        func(childComplexity int) int
 		Before    func(childComplexity int) int
+		Class     func(childComplexity int) int
 		GlobalID  func(childComplexity int) int
 		IPAddress func(childComplexity int) int
-		Kind      func(childComplexity int) int
 		RequestID func(childComplexity int) int
 		Result    func(childComplexity int) int
 		Sequence  func(childComplexity int) int
@@ -2029,6 +2029,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEntry.Before(childComplexity), true
+	case "AuditEntry.kind":
+		if e.ComplexityRoot.AuditEntry.Class == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Class(childComplexity), true
 	case "AuditEntry.id":
 		if e.ComplexityRoot.AuditEntry.GlobalID == nil {
 			break
@@ -2041,12 +2047,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEntry.IPAddress(childComplexity), true
-	case "AuditEntry.kind":
-		if e.ComplexityRoot.AuditEntry.Kind == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditEntry.Kind(childComplexity), true
 	case "AuditEntry.requestId":
 		if e.ComplexityRoot.AuditEntry.RequestID == nil {
 			break
