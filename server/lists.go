@@ -96,11 +96,7 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 				yield(nil, fmt.Errorf("reading orders: %w", err))
 				return
 			}
-			if err := s.noteReading(ctx, "orders", noted, func(of func(uuid.UUID)) {
-				for _, o := range batch {
-					of(o.TenantID)
-				}
-			}); err != nil {
+			if err := noteReading(ctx, s, "orders", noted, batch, func(o *ent.Order) uuid.UUID { return o.TenantID }); err != nil {
 				yield(nil, err)
 				return
 			}
@@ -123,14 +119,14 @@ func (s *Server) orderRows(ctx context.Context, where *ordering.OrderFilter, lan
 }
 
 // noteReading notes of which companies there are rows, before they leave: of each once, however many rows it has.
-func (s *Server) noteReading(ctx context.Context, list string, noted map[uuid.UUID]bool, each func(of func(uuid.UUID))) error {
+func noteReading[T any](ctx context.Context, s *Server, list string, noted map[uuid.UUID]bool, batch []T, of func(T) uuid.UUID) error {
 	return s.rooms.Identity.NoteReading(ctx, list, func(context.Context) (map[uuid.UUID]bool, error) {
 		more := map[uuid.UUID]bool{}
-		each(func(of uuid.UUID) {
-			if !noted[of] {
-				noted[of], more[of] = true, true
+		for _, row := range batch {
+			if company := of(row); !noted[company] {
+				noted[company], more[company] = true, true
 			}
-		})
+		}
 		return more, nil
 	})
 }
@@ -167,11 +163,7 @@ func (s *Server) contractRows(ctx context.Context, where *company.ContractFilter
 				yield(nil, fmt.Errorf("reading contracts: %w", err))
 				return
 			}
-			if err := s.noteReading(ctx, "contracts", noted, func(of func(uuid.UUID)) {
-				for _, c := range batch {
-					of(c.TenantID)
-				}
-			}); err != nil {
+			if err := noteReading(ctx, s, "contracts", noted, batch, func(c *ent.Contract) uuid.UUID { return c.TenantID }); err != nil {
 				yield(nil, err)
 				return
 			}
@@ -225,11 +217,7 @@ func (s *Server) auditRows(ctx context.Context, where *audit.Filter) iter.Seq2[[
 				yield(nil, fmt.Errorf("reading the audit log: %w", err))
 				return
 			}
-			if err := s.noteReading(ctx, "audit", noted, func(of func(uuid.UUID)) {
-				for _, e := range batch {
-					of(e.TenantID)
-				}
-			}); err != nil {
+			if err := noteReading(ctx, s, "audit", noted, batch, func(e *ent.AuditEntry) uuid.UUID { return e.TenantID }); err != nil {
 				yield(nil, err)
 				return
 			}

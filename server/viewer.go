@@ -37,7 +37,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		ctx := identity.NewContext(r.Context(), identity.Client{
 			IPAddress: s.clientIP(r), Device: r.UserAgent(),
 			SetCookie: func(token string, expires time.Time) { s.setCookie(w, token, expires) },
-			KnownBy:   s.knownBy(r),
+			KnownBy:   func() string { return s.knownBy(r) },
 			SetKnownBy: func(token string, expires time.Time) {
 				http.SetCookie(w, s.cookie(s.cookieName()+deviceSuffix, token, expires))
 			},

@@ -103,7 +103,7 @@ func fetch(ctx context.Context, o options, at addresses, format, search string) 
 	if err != nil {
 		return fetched{}, err
 	}
-	done.peak, _ = peakOf(process.Process.Pid)
+	done.peak, _ = memoryOf(process.Process.Pid, mostSoFar)
 	return done, nil
 }
 

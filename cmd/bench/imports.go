@@ -169,17 +169,23 @@ func watch(pid int, ended <-chan error) (peak int, err error) {
 			return peak, err
 		case <-time.After(20 * time.Millisecond):
 		}
-		if now, known := peakOf(pid); known {
+		if now, known := memoryOf(pid, mostSoFar); known {
 			peak = now
 		}
 	}
 }
 
-// peakOf is the most memory that a running process has taken so far, in MiB. It is not known at its
-// end, nor elsewhere than on Linux.
-func peakOf(pid int) (mib int, known bool) {
+// What the system says of the memory of a process: the most that it has taken so far, and what it has now.
+const (
+	mostSoFar = "VmHWM:"
+	rightNow  = "VmRSS:"
+)
+
+// memoryOf is what a running process takes of memory, in MiB. It is not known at its end, nor elsewhere
+// than on Linux.
+func memoryOf(pid int, which string) (mib int, known bool) {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, after, found := strings.Cut(string(status), "VmHWM:")
+	_, after, found := strings.Cut(string(status), which)
 	var kib int
 	if !found {
 		return 0, false

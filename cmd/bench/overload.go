@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +26,7 @@ type overload struct {
 	refused          float64 // requests/s
 	p99, refusedP99  time.Duration
 	failed           int64 // neither answered nor refused as it should be
-	memory           int64 // of the server, in bytes
+	memory           int   // of the server afterwards, in MiB
 }
 
 // floodName is the operation that comes in floods.
@@ -91,9 +90,10 @@ func (t target) offer(ctx context.Context, make request, times, capacity float64
 	offered := time.Since(began).Seconds()
 	all.Wait()
 	elapsed := time.Since(began).Seconds()
+	memory, _ := memoryOf(t.process, rightNow)
 	return overload{
 		times: times, offered: float64(sent) / offered, goodput: float64(len(answered)) / elapsed, refused: float64(len(refused)) / elapsed,
-		p99: late(answered), refusedP99: late(refused), failed: failed.Load(), memory: resident(t.process),
+		p99: late(answered), refusedP99: late(refused), failed: failed.Load(), memory: memory,
 	}
 }
 
@@ -133,19 +133,6 @@ func (o *overloaded) report(b *strings.Builder) {
 	fmt.Fprintf(b, "| offered | requests/s offered | answered/s | refused/s | p99 answered ms | p99 refused ms | neither | memory MiB |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, s := range o.steps {
 		fmt.Fprintf(b, "| %.1f times | %.0f | %.0f | %.0f | %.0f | %.0f | %d | %d |\n", s.times, s.offered, s.goodput, s.refused,
-			float64(s.p99)/float64(time.Millisecond), float64(s.refusedP99)/float64(time.Millisecond), s.failed, s.memory>>20)
+			float64(s.p99)/float64(time.Millisecond), float64(s.refusedP99)/float64(time.Millisecond), s.failed, s.memory)
 	}
-}
-
-// resident is how much memory a process has, in bytes; 0 where the system does not say.
-func resident(process int) int64 {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", process))
-	if err != nil {
-		return 0
-	}
-	var size, pages int64
-	if _, err := fmt.Sscan(string(content), &size, &pages); err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
 }

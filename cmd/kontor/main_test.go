@@ -115,13 +115,21 @@ func (p production) kontor(t *testing.T, arguments ...string) string {
 // run runs a command to its end and gives what it says.
 func run(t *testing.T, environment []string, name string, arguments ...string) string {
 	t.Helper()
+	said, err := attempt(t, environment, name, arguments...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(arguments, " "), err, said)
+	}
+	return said
+}
+
+// attempt runs a command to its end, which may be a bad one, in a folder of its own and with nothing else of this
+// process's environment, and gives what it says.
+func attempt(t *testing.T, environment []string, name string, arguments ...string) (said string, err error) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), name, arguments...)
 	command.Env, command.Dir = append([]string{"PATH=" + os.Getenv("PATH")}, environment...), t.TempDir()
 	output, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(command.Args, " "), err, output)
-	}
-	return string(output)
+	return string(output), err
 }
 
 // replica is a running server.

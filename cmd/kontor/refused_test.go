@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,13 +14,11 @@ func refused(t *testing.T, environment []string, arguments ...string) string {
 	if err != nil {
 		t.Fatalf("building the binary: %v", err)
 	}
-	command := exec.CommandContext(t.Context(), path, arguments...)
-	command.Env, command.Dir = append([]string{"PATH=" + os.Getenv("PATH")}, environment...), t.TempDir()
-	output, err := command.CombinedOutput()
+	said, err := attempt(t, environment, path, arguments...)
 	if err == nil {
-		t.Errorf("kontor %s did not fail: %s", strings.Join(arguments, " "), output)
+		t.Errorf("kontor %s did not fail: %s", strings.Join(arguments, " "), said)
 	}
-	return string(output)
+	return said
 }
 
 // Public passwords get into a production only by somebody who says so.

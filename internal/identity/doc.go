@@ -94,8 +94,8 @@ type Client struct {
 	Device    string // as it named itself
 	// SetCookie gives a browser its session; an empty token takes it away.
 	SetCookie func(token string, expires time.Time)
-	// KnownBy is what a browser's device is known by, where it was logged in from before.
-	KnownBy string
+	// KnownBy is what a browser's device is known by, where it was logged in from before. Only logins ask.
+	KnownBy func() string
 	// SetKnownBy gives a browser what its device is known by from now on.
 	SetKnownBy func(token string, expires time.Time)
 }
@@ -111,6 +111,9 @@ func clientOf(ctx context.Context) Client {
 	c, _ := ctx.Value(clientKey{}).(Client)
 	if c.SetCookie == nil {
 		c.SetCookie = func(string, time.Time) {}
+	}
+	if c.KnownBy == nil {
+		c.KnownBy = func() string { return "" }
 	}
 	if c.SetKnownBy == nil {
 		c.SetKnownBy = func(string, time.Time) {}

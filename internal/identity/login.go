@@ -65,7 +65,7 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	knownBy := clientOf(ctx).KnownBy
+	knownBy := clientOf(ctx).KnownBy()
 	if in.DeviceToken != nil {
 		knownBy = *in.DeviceToken
 	}

@@ -73,10 +73,10 @@ func (r *Room) deleteRows(ctx context.Context, tx *ent.Tx, t *ent.Tenant, done *
 	if err != nil {
 		return fmt.Errorf("holding the users of a company: %w", err)
 	}
-	if _, err := db.ForUpdate(r.db, tx.Contract.Query().Where(contract.TenantID(t.ID)).Order(contract.ByID())).All(ctx); err != nil {
+	if _, err := db.ForUpdate(r.db, tx.Contract.Query().Where(contract.TenantID(t.ID)).Order(contract.ByID())).IDs(ctx); err != nil {
 		return fmt.Errorf("holding the contracts of a company: %w", err)
 	}
-	if _, err := db.ForUpdate(r.db, tx.Tenant.Query().Where(tenant.ID(t.ID))).Only(ctx); err != nil {
+	if _, err := db.ForUpdate(r.db, tx.Tenant.Query().Where(tenant.ID(t.ID))).OnlyID(ctx); err != nil {
 		return fmt.Errorf("holding a company: %w", err)
 	}
 	for _, u := range people {
